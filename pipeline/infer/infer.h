@@ -1,0 +1,59 @@
+// graph + gpu = plan; plan + frames = tensors.
+//
+// A plan is decided once: lowering rows chosen, layouts assigned (activations are NHWC with the
+// channels padded to 4, read as vec4; everything else is row-major "linear"), one memory block laid
+// out from liveness, weights packed and uploaded. A session holds `slots` programs recorded once;
+// nothing is allocated, looked up or branched on a shape per frame.
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "pipeline/base/err.h"
+#include "pipeline/base/value.h"
+#include "pipeline/gpu/gpu.h"
+#include "pipeline/graph/graph.h"
+
+typedef struct fv_plan fv_plan;       // immutable after creation; may be shared by sessions
+typedef struct fv_session fv_session; // `slots` frames in flight
+
+typedef struct {
+    bool tune;       // measure the rows that fit and keep the winners in the cache
+    bool profile;    // a timestamp around every dispatch, for fv_plan_print and bench
+} fv_plan_params;
+
+// `g` is borrowed and must live as long as the plan. Ops without a shader run their C reference on
+// the host in the middle of the plan ("host" steps), so every graph that the reference runs works.
+fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err);
+
+// One line per step. After a profiled run with milliseconds and GFLOP/s.
+void fv_plan_print(const fv_plan *p, FILE *out);
+
+typedef struct {
+    size_t weight_bytes, activation_bytes;
+    int n_dispatches, n_barriers, n_host_steps;
+} fv_plan_stats;
+fv_plan_stats fv_plan_get_stats(const fv_plan *p);
+void fv_plan_destroy(fv_plan **p);
+
+// What a pulled frame gives. `tensor[i]` is output i of the graph in its own dtype, row-major;
+// data is valid until the slot is reused, that is until `slots` more frames were pushed.
+typedef struct {
+    int n;
+    const fv_tensor *tensor;
+    fv_fit fit;   // of the pushed frame; identity for tensors
+    void *user;   // as pushed
+} fv_result;
+
+// `input` says how frames become input 0 of the graph; NULL when only tensors are pushed. Upload
+// buffers grow when a larger frame comes.
+fv_session *fv_session_create(const fv_plan *p, const fv_input *input, int slots, fv_err *err);
+// Copies the frame's planes and starts; never blocks. With all slots pushed and not pulled it fails
+// (FV_BAD_INPUT): pull first.
+bool fv_session_push(fv_session *s, const fv_frame *frame, float par, void *user, fv_err *err);
+// in[i]: data of graph input i, row-major, in its own dtype; copied.
+bool fv_session_push_tensors(fv_session *s, const void *const in[], void *user, fv_err *err);
+// Blocks for the oldest pushed frame. Order of pull = order of push.
+bool fv_session_pull(fv_session *s, fv_result *result, fv_err *err);
+int fv_session_pending(const fv_session *s); // pushed, not yet pulled
+void fv_session_destroy(fv_session **s);

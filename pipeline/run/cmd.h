@@ -1,0 +1,14 @@
+// The `fovea` command: one row, one file (cmd_<name>.c) per subcommand.
+#pragma once
+
+// argv[0] is the subcommand's name. Returns the exit code: 0 done, 1 failed while running,
+// 2 the user's input is wrong.
+typedef struct {
+    const char *name, *usage, *help;
+    int (*run)(int argc, char **argv);
+} fv_command;
+
+extern const fv_command fv_commands[]; // ends with {0}
+
+// Prints `text` and the usage on stderr; returns 2.
+int fv_cmd_usage(const char *name, const char *text);

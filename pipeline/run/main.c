@@ -1,0 +1,50 @@
+#include "pipeline/run/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fovea-config.h"
+#include "pipeline/base/option.h"
+
+const fv_command fv_commands[] = {
+    {0},
+};
+
+static const fv_command *command_find(const char *name) {
+    for (const fv_command *c = fv_commands; c->name; c++)
+        if (!strcmp(c->name, name))
+            return c;
+    return NULL;
+}
+
+static void print_help(FILE *out) {
+    fprintf(out, "fovea %s: video in, annotated video and event metadata out\n\nusage:\n", FV_VERSION);
+    for (const fv_command *c = fv_commands; c->name; c++)
+        fprintf(out, "  fovea %s %s\n      %s\n", c->name, c->usage, c->help);
+}
+
+int fv_cmd_usage(const char *name, const char *text) {
+    const fv_command *c = command_find(name);
+    fprintf(stderr, "fovea %s: %s\nusage: fovea %s %s\n", name, text, name, c ? c->usage : "");
+    return 2;
+}
+
+static int unknown_command(const char *name) {
+    const char *near = fv_name_nearest(name, fv_commands, sizeof fv_commands[0]);
+    fprintf(stderr, "fovea: unknown command '%s'%s%s%s; `fovea --help` lists them\n", name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("fovea %s\n", FV_VERSION);
+        return 0;
+    }
+    const fv_command *c = command_find(argv[1]);
+    return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
