@@ -1,0 +1,5 @@
+// The rows of plugin.c's table: one element each, described in plugins/<folder>/.
+#pragma once
+
+#include "plugins/common/element.h"
+
