@@ -7,7 +7,7 @@
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 
-typedef struct fv_op fv_op; // a row of the table in graph/ops.c
+typedef struct fv_op fv_op; // a row of the table (graph/ops.h)
 
 // `in` and `out` index graph->tensor; an optional input that is absent is -1.
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
     const char *name; // as the file says, or "Conv_12" where it says nothing
     int n_in, n_out;
     int *in, *out;
-    void *attr;       // the op's parsed attributes (op->attr_size bytes), or NULL
+    void *attr;       // the op's parsed attributes (op->attr_size bytes; structs in graph/op_*.h), or NULL
 } fv_node;
 
 // Everything lives in `arena`. A tensor with `data` is a constant. Shapes are all known.
@@ -30,33 +30,56 @@ typedef struct {
 } fv_graph;
 
 // A dynamic dimension's value by its name in the file ("batch", "height", ...). Names that are not
-// given: the first dimension of an input is 1, spatial ones are `default_size`.
+// given: the first dimension of an input is 1, channels of a 4-D input 3, spatial ones
+// `default_size`, all others 1.
 typedef struct { const char *name; int64_t value; } fv_dim;
 typedef struct {
     const fv_dim *dim;
     int n_dims;
     int64_t default_size;     // 0 means 640
     int64_t width, height;    // override the spatial size of 4-D image inputs that are dynamic; 0: not set
+    const fv_tensor *constant; // inputs of the file that are to be constants, by name; data is copied
+    int n_constants;
+    size_t max_bytes;         // of all tensors together; 0 means 4 GiB. One tensor: a quarter of it
 } fv_graph_params;
 
-// Reads an ONNX file (opset 7 and newer), checks it, solves every shape, folds constants.
-// A file is untrusted: bounded sizes, never a crash. Errors name the file, the node and the op.
-// `params` may be NULL.
+// Reads an ONNX file, checks it, solves every shape, folds constants. Opset 7 and newer; older ones as
+// far as their ops have not changed since. An `If` with a constant condition becomes its branch.
+// A file is untrusted: bounded sizes, bounded time, never a crash. Errors name the file, the node and
+// the op. `params` may be NULL. A shape that depends on what is computed at run time is an error, but
+// for NonMaxSuppression, which gets room for every box that may be selected and rows of -1 at the end.
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err);
 fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params, fv_err *err);
 
+// Calls `each` for every node of the file whose op is not in the table. Returns how many there are,
+// or -1 when the file cannot be read. `op` has the domain in front where it is not the standard one.
+typedef void (*fv_unsupported_fn)(void *user, const char *node, const char *op);
+int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, fv_err *err);
+
+// Reads one tensor of a file that holds an ONNX TensorProto (.pb); name and data live in `arena`.
+bool fv_tensor_load(const char *path, fv_arena *arena, fv_tensor *t, fv_err *err);
+
 // The passes table (graph/passes.c): drop identities, fold Conv+BN, fuse activations and residual
-// adds into Conv, recognise SiLU/HardSwish/... patterns. The result is equal within rounding.
+// adds into Conv, recognise SiLU/HardSwish/... patterns. The result is equal within rounding; inputs
+// and outputs keep their order, names and shapes.
 bool fv_graph_optimize(fv_graph *g, fv_err *err);
 
 // Plain-C reference, the slow twin. `in[i]` / `out[i]` are the data of input[i] / output[i], in the
 // graph's own dtypes and row-major shapes.
 bool fv_graph_run(const fv_graph *g, const void *const in[], void *const out[], fv_err *err);
 
+// Called with each tensor that a node has written, before its memory is used again.
+typedef void (*fv_watch_fn)(void *user, const fv_node *n, const fv_tensor *out);
+bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const out[], fv_watch_fn watch,
+                          void *user, fv_err *err);
+
 // Runs one node: `in[k]` NULL where absent. Data pointers set by the caller, shapes as in the graph.
 bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[], fv_tensor *const out[],
                  fv_err *err);
 
+const char *fv_node_op(const fv_node *n);      // the op's name
+int64_t fv_node_macs(const fv_graph *g, const fv_node *n); // 0 for ops without products
 int64_t fv_graph_macs(const fv_graph *g);      // multiply-accumulates of Conv, Gemm, MatMul
+size_t fv_graph_constant_bytes(const fv_graph *g); // weights: constants that a node or an output uses
 void fv_graph_print(const fv_graph *g, FILE *out); // one line a node
 void fv_graph_destroy(fv_graph **g);
