@@ -7,6 +7,9 @@
 #include "pipeline/base/option.h"
 
 const fv_command fv_commands[] = {
+    {"eval", "mot --gt DIR --result FILE... [--frames second-half] [--json]", "scores of results against ground truth", fv_cmd_eval},
+    {"track", "--det FILE [--method sort|bytetrack|ocsort] [-o FILE] [--frames A-B|second-half] [--fps N] [--OPTION VALUE...]",
+     "detections to tracks, in MOTChallenge form", fv_cmd_track},
     {0},
 };
 

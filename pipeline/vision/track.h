@@ -1,4 +1,27 @@
-// Trackers as rows: SORT (Bewley et al. 2016), ByteTrack (Zhang et al. 2022), OC-SORT (Cao et al. 2023).
+// Trackers as rows: SORT (Bewley et al. 2016), ByteTrack (Zhang et al. 2022), OC-SORT (Cao et al. 2023). Written from the papers.
+//
+// Each frame: every track's box is predicted (kalman.h), then stages match tracks with detections by optimal assignment
+// (assign.h), each stage with what the ones before left over:
+//
+//     sort       1. all tracks with high detections, by IoU
+//     bytetrack  1. confirmed and lost with high, by IoU * score   2. confirmed not lost with low, by IoU
+//                3. tentative with high, by IoU * score
+//     ocsort     1. all with high, by IoU + 0.2 * how well the direction of motion agrees (momentum, paper eq. 5)
+//                2. all with high, by IoU with the box last seen instead of the predicted one (recovery)
+//                and a track that comes back is filtered again along the straight path it must have gone (re-update)
+//
+//              a detection, score >= new-score           confirm-hits in a row
+//     nothing -------------------------------> tentative ----------------------> confirmed <---> lost ---> removed
+//                                                 |  id 0, enters no count          has an id    not seen    after `lost`
+//                                                 +--> removed at the first miss
+//
+// In a tracker's very first update objects are confirmed at once: there is no past to ask for.
+// An id is given at confirmation, starts at 1 and is never given again, also after a reset.
+//
+// Without class_aware a match across classes counts half as much as its overlap would, and the track's label is
+// the one that its detections voted for (weights: scores, halved every 14 detections): a van that is now and then called a truck keeps its id and its label.
+//
+// Thread-safety: a tracker belongs to one thread at a time.
 #pragma once
 
 #include "pipeline/base/err.h"
@@ -15,19 +38,29 @@ typedef struct {
     float match_iou, match_iou_low;         // lowest IoU of a match
     int confirm_hits;                       // detections in a row before a track gets its id
     int64_t lost_ns;                        // kept this long without a detection
+    int64_t show_lost_ns;                   // reported, with predicted position, this long without a detection
     bool class_aware;                       // never match across classes
 } fv_track_params;
 extern const fv_option fv_track_options[];
 
 typedef struct fv_tracker fv_tracker;
 
+// NULL when a parameter is out of its row's range.
 fv_tracker *fv_tracker_create(const fv_track_params *params, fv_err *err);
 
-// One frame. `detections` (state FV_STATE_DETECTED) in, `tracks` out: confirmed ones with ids, tentative ones with
-// id 0; predicted positions of lost ones only where `tracks` asks for them by params. Time from pts_ns (FV_TIME_NONE: 1/30 s steps).
-// `detections` NULL: a skipped frame, positions are predicted and marked so.
-// No allocation in the steady state. Same input, same output, byte for byte.
+// One frame. `detections` (state FV_STATE_DETECTED) in, `tracks` out, oldest track first: what was seen now (confirmed ones with
+// ids, tentative ones with id 0), and lost ones with predicted boxes for show_lost_ns. `detections` NULL: a skipped frame; what was
+// seen at the last detection comes out with predicted boxes and marked so. object.detection maps a track to its detection.
+// Time from pts_ns; FV_TIME_NONE, or a time that does not go forward, is a step of 1/30 s.
+// No allocation once the largest number of objects has been seen. Same input, same output, byte for byte.
 void fv_tracker_update(fv_tracker *t, const fv_objects *detections, int64_t pts_ns, fv_objects *tracks);
+
+// The other way round: the id of the track that took detection i of the last update, 0: none or tentative. As many as there were
+// detections; valid until the next update.
+const uint64_t *fv_tracker_detection_ids(const fv_tracker *t);
+
+// Tracks alive, lost ones included: no update gives more than this and its detections.
+int fv_tracker_count(const fv_tracker *t);
 
 void fv_tracker_reset(fv_tracker *t); // forgets all tracks; ids go on
 void fv_tracker_destroy(fv_tracker **t);
