@@ -1,4 +1,13 @@
 // The model card: YAML beside a model that says what cannot be read from the graph, or overrides it.
+//
+//     input: {size: [416, 416], fit: letterbox-top-left, pad: 114, channels: bgr, layout: nchw, mean: 0, std: 1}
+//     head: yolox                      # or {family: yolo-anchors, anchors: [12,18, 37,49, ...], strides: [8, 16, 32], classes: 80}
+//     labels: coco.names               # a file with one name a line, or [person, car]
+//     threshold: 0.3
+//     iou-threshold: 0.45
+//
+// The network sees (pixel - mean) * scale, or (pixel - mean) / std; one number or one per channel, pixels 0..255.
+// Every key may be left out.
 #pragma once
 
 #include "pipeline/base/arena.h"
@@ -17,14 +26,14 @@ typedef struct {
     int n_anchor_numbers;
     float anchor_number[FV_CARD_MAX_NUMBERS]; // w, h, w, h, ...
     int n_strides, stride[8];
-    int n_classes;
+    int n_classes;               // 0: not said
     float threshold, iou_threshold; // <= 0: not said
     fv_labels labels;            // n 0: not said
 } fv_card;
 
-// Errors as the description's: every mistake in the file, "file:line:column: error: ..." lines go
-// to the log, err has the first.
+// Fills all of `card` but the fields of card->input that the file does not name. On mistakes
+// err has the first as "file:line:column: error: ...", the others go to the log.
 bool fv_card_load(fv_card *card, fv_arena *arena, const char *path, fv_err *err);
 
-// One name a line; empty lines at the end are dropped.
+// One name a line; spaces around names and empty lines at the end are dropped. At most 100,000 names.
 bool fv_labels_load(fv_labels *labels, fv_arena *arena, const char *path, fv_err *err);
