@@ -408,8 +408,8 @@ static void report(const fv_tracker *t, fv_objects *tracks) {
         o.state = k->state;
         o.predicted = !k->fresh;
         o.age = k->age;
+        o.box = fv_motion_box(&k->motion);
         if (!k->fresh) {
-            o.box = fv_motion_box(&k->motion);
             o.detection = -1;
             o.n_keypoints = 0;
         }

@@ -48,7 +48,8 @@ typedef struct fv_tracker fv_tracker;
 // NULL when a parameter is out of its row's range.
 fv_tracker *fv_tracker_create(const fv_track_params *params, fv_err *err);
 
-// One frame. `detections` (state FV_STATE_DETECTED) in, `tracks` out, oldest track first: what was seen now (confirmed ones with
+// One frame. Boxes come out as the filter sees them, not as the detector did: they tremble less.
+// `detections` (state FV_STATE_DETECTED) in, `tracks` out, oldest track first: what was seen now (confirmed ones with
 // ids, tentative ones with id 0), and lost ones with predicted boxes for show_lost_ns. `detections` NULL: a skipped frame; what was
 // seen at the last detection comes out with predicted boxes and marked so. object.detection maps a track to its detection.
 // Time from pts_ns; FV_TIME_NONE, or a time that does not go forward, is a step of 1/30 s.
