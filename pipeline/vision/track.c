@@ -348,6 +348,15 @@ static bool is_over(const fv_tracker *t, const track *k) {
     return !k->fresh && (k->state == FV_STATE_TENTATIVE || t->now_ns - k->seen_ns > t->params.lost_ns);
 }
 
+// Before anything is matched: a long gap in the stream must not bring back what was lost before it.
+static void drop_expired(fv_tracker *t) {
+    int n = 0;
+    for (int i = 0; i < t->n; i++)
+        if (t->tracks[i].state != FV_STATE_LOST || !is_over(t, &t->tracks[i]))
+            t->tracks[n++] = t->tracks[i];
+    t->n = n;
+}
+
 static void settle_all(fv_tracker *t) {
     int n = 0;
     for (int i = 0; i < t->n; i++) {
@@ -428,6 +437,7 @@ void fv_tracker_update(fv_tracker *t, const fv_objects *d, int64_t pts_ns, fv_ob
         FV_GROW(t->row_box, t->row_box_capacity, t->n);
         memset(t->ids, 0, sizeof t->ids[0] * (size_t)(d->n + 1));
         memset(t->taken, 0, sizeof t->taken[0] * (size_t)(d->n + 1));
+        drop_expired(t);
         sort_detections(t, d);
         for (const stage *s = methods[t->params.method].stages; s->states; s++)
             run_stage(t, s, d);

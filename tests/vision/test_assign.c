@@ -1,5 +1,6 @@
 #include "pipeline/vision/assign.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "tests/test.h"
