@@ -38,15 +38,25 @@ typedef struct {
     char key[64];                // device + driver, fit for a file name: keys every cache
     uint32_t vendor_id, device_id, api_version;
     bool cpu, discrete;
-    uint32_t subgroup;           // invocations
+    uint32_t subgroup;           // invocations; kernels that need it get it as a constant
     uint32_t shared_bytes, max_workgroup, max_push_bytes;
     uint64_t max_texels, memory_bytes;
     bool fp16_storage, fp16_arithmetic, coopmat_nv, coopmat_khr, timestamps;
+    bool shuffle, buffer_address; // subgroupShuffle; GL_EXT_buffer_reference
 } fv_gpu_caps;
 
+// Without any Vulkan driver: FV_UNSUPPORTED, and the text says what to install. Everything that was
+// made from a gpu must be destroyed before it; kernels go with it.
 fv_gpu *fv_gpu_create(const fv_gpu_params *params, fv_err *err);
 const fv_gpu_caps *fv_gpu_get_caps(const fv_gpu *gpu);
 void fv_gpu_destroy(fv_gpu **gpu);
+
+// False, with what the validation layer said, once it has said anything (params.validate only).
+bool fv_gpu_check(const fv_gpu *gpu, fv_err *err);
+
+// "<cache_dir>/<caps.key>.<suffix>" into `path`, the folder made if need be; false when caching is
+// off or the folder cannot be made.
+bool fv_gpu_cache_path(const fv_gpu *gpu, const char *suffix, char *path, size_t size);
 
 // All devices that Vulkan shows, usable or not; `reason` is "" for the usable ones. Returns how
 // many were written, at most `max`; -1 (and err) when there is no Vulkan at all.
@@ -65,6 +75,10 @@ void *fv_gpu_buffer_map(fv_gpu_buffer *buffer); // host address; NULL where it i
 bool fv_gpu_buffer_upload(fv_gpu_buffer *buffer, size_t offset, const void *data, size_t bytes, fv_err *err);
 bool fv_gpu_buffer_download(fv_gpu_buffer *buffer, size_t offset, void *data, size_t bytes, fv_err *err);
 void fv_gpu_buffer_destroy(fv_gpu_buffer **buffer);
+
+// Where a shader finds the buffer (GL_EXT_buffer_reference); 0 without caps.buffer_address.
+uint64_t fv_gpu_buffer_address(const fv_gpu_buffer *buffer);
+size_t fv_gpu_buffer_bytes(const fv_gpu_buffer *buffer);
 
 // The kernel of that name (a file of shaders/) with its specialization constants 0..n_spec-1.
 // The second call with the same arguments returns the same kernel.
@@ -89,7 +103,17 @@ fv_gpu_program *fv_gpu_program_begin(fv_gpu *gpu, const fv_gpu_blocks *blocks, f
 // since the last barrier wrote, or overwrites what it read.
 void fv_gpu_program_add(fv_gpu_program *p, fv_gpu_kernel *kernel, const fv_gpu_span *spans, uint32_t n_spans,
                         const void *push, uint32_t push_bytes, const uint32_t groups[3]);
+// An error in an add (too many push bytes or groups) is kept and reported here.
 bool fv_gpu_program_end(fv_gpu_program *p, fv_err *err);
+
+// Between begin and the first add: take the time of every dispatch from now on. Dispatches then do
+// not overlap. False without caps.timestamps. After a submit and its wait, `ms[i]` is the time of
+// dispatch i (the i-th add); at most `max`, returns how many.
+bool fv_gpu_program_profile(fv_gpu_program *p, uint32_t max_dispatches);
+uint32_t fv_gpu_program_times(const fv_gpu_program *p, float *ms, uint32_t max);
+uint32_t fv_gpu_program_barriers(const fv_gpu_program *p); // how many were needed
+
+// Submits run one after the other, in order; tickets of one gpu grow.
 bool fv_gpu_program_submit(fv_gpu_program *p, uint64_t *ticket, fv_err *err); // does not block
 bool fv_gpu_wait(fv_gpu *gpu, uint64_t ticket, uint64_t timeout_ns, fv_err *err);
 void fv_gpu_program_destroy(fv_gpu_program **p); // waits until idle

@@ -1,0 +1,32 @@
+// Strided copy: layout changes, transposes, slices, concatenation, padding, import and export.
+// One invocation writes one element.
+#version 450
+#extension GL_GOOGLE_include_directive : enable
+#include "lib/bind.glsl"
+
+layout(constant_id = 0) const uint FROM = IN_ACTIVATIONS;
+layout(constant_id = 1) const uint TO = IN_ACTIVATIONS;
+layout(constant_id = 2) const uint N_DIMS = FV_COPY_DIMS; // the last N_DIMS dimensions are used
+layout(constant_id = 3) const bool BOUNDED = false;       // valid_dim is used
+
+layout(push_constant) uniform Push { fv_push_copy push; };
+
+void main() {
+    uint rest = flat_id();
+    if (rest >= push.count)
+        return;
+    int from = int(push.in_at), to = int(push.out_at);
+    bool ok = true;
+    [[unroll]] for (uint k = 0; k < N_DIMS; k++) {
+        uint d = FV_COPY_DIMS - 1 - k;
+        uint i = k + 1 < N_DIMS ? rest % push.dim[d] : rest;
+        rest = k + 1 < N_DIMS ? rest / push.dim[d] : 0;
+        from += int(i) * push.in_stride[d];
+        to += int(i) * push.out_stride[d];
+        ok = ok && (!BOUNDED || d != push.valid_dim || i < push.valid);
+    }
+    float value = push.fill;
+    if (ok)
+        value = load1(FROM, uint(from));
+    store1(TO, uint(to), value);
+}

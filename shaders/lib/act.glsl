@@ -1,0 +1,66 @@
+// activate(kind, x, a, b): the epilogue's activation; `kind` is a specialization constant, so that
+// only one branch is left in the pipeline.
+#include "act.h"
+
+// exp() of a large argument is inf, and inf * 0 is not a number: stay inside.
+vec4 exp_safe(vec4 x) {
+    return exp(clamp(x, vec4(-87.0), vec4(88.0)));
+}
+
+vec4 sigmoid(vec4 x) {
+    return 1.0 / (1.0 + exp_safe(-x));
+}
+
+vec4 softplus(vec4 x) {
+    return max(x, vec4(0)) + log(1.0 + exp_safe(-abs(x)));
+}
+
+// tanh(softplus(x)) without cancellation: with e = exp(x), (e^2 + 2e) / (e^2 + 2e + 2).
+vec4 mish(vec4 x) {
+    vec4 e = exp_safe(min(x, vec4(20)));
+    vec4 n = e * (e + 2.0);
+    return x * (n / (n + 2.0));
+}
+
+vec4 tanh_safe(vec4 x) {
+    vec4 e = exp_safe(-2.0 * abs(x));
+    vec4 far = (1.0 - e) / (1.0 + e);
+    vec4 square = x * x; // near zero: the series, which does not cancel
+    vec4 near = abs(x) * (1.0 + square * (-1.0 / 3.0 + square * (2.0 / 15.0 - square * (17.0 / 315.0))));
+    return sign(x) * mix(far, near, lessThan(abs(x), vec4(0.15)));
+}
+
+// Abramowitz and Stegun 7.1.26 is too coarse (1.5e-7 absolute is fine far out, not near zero), so:
+// Maclaurin series below 1, 7.1.26 above.
+vec4 erf_(vec4 x) {
+    vec4 a = min(abs(x), vec4(6));
+    vec4 t = 1.0 / (1.0 + 0.3275911 * a);
+    vec4 far = 1.0 - t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 +
+               t * 1.061405429)))) * exp(-a * a);
+    vec4 s = a * a;
+    vec4 near = a * 1.1283791671 * (1.0 + s * (-1.0 / 3.0 + s * (1.0 / 10.0 + s * (-1.0 / 42.0 +
+                s * (1.0 / 216.0 + s * (-1.0 / 1320.0 + s * (1.0 / 9360.0 + s * (-1.0 / 75600.0))))))));
+    return sign(x) * mix(far, near, lessThan(a, vec4(1)));
+}
+
+vec4 elu(vec4 x, float a) {
+    return mix(a * (exp_safe(min(x, vec4(0))) - 1.0), x, greaterThanEqual(x, vec4(0)));
+}
+
+vec4 activate(uint kind, vec4 x, float a, float b) {
+    switch (kind) {
+    case FV_ACT_RELU: return max(x, vec4(0));
+    case FV_ACT_LEAKY_RELU: return mix(x * a, x, greaterThanEqual(x, vec4(0)));
+    case FV_ACT_CLIP: return min(max(x, vec4(a)), vec4(b));
+    case FV_ACT_SIGMOID: return sigmoid(x);
+    case FV_ACT_SILU: return x * sigmoid(x);
+    case FV_ACT_HARD_SIGMOID: return clamp(a * x + b, vec4(0), vec4(1));
+    case FV_ACT_HARD_SWISH: return x * clamp(a * x + b, vec4(0), vec4(1));
+    case FV_ACT_MISH: return mish(x);
+    case FV_ACT_TANH: return tanh_safe(x);
+    case FV_ACT_ELU: return elu(x, a);
+    case FV_ACT_GELU: return 0.5 * x * (1.0 + erf_(x * 0.70710678118));
+    case FV_ACT_SOFTPLUS: return softplus(x);
+    }
+    return x;
+}

@@ -1,0 +1,58 @@
+// The one set of bindings that every kernel shares (pipeline/gpu/gpu.h says what they hold), and
+// the push constants' plumbing. A kernel includes this first, then declares
+//     layout(push_constant) uniform Push { fv_push_NAME push; };
+// with the struct from push.h, which the host includes as well.
+#extension GL_EXT_control_flow_attributes : enable
+
+// The size of a workgroup must be known before flat_id() is compiled: a kernel defines LOCAL, or
+// LOCAL_ID (the specialization constant that says it), before it includes this.
+#ifdef LOCAL_ID
+layout(local_size_x_id = LOCAL_ID) in;
+#else
+#ifndef LOCAL
+#define LOCAL 64
+#endif
+layout(local_size_x = LOCAL) in;
+#endif
+
+layout(binding = 0) uniform samplerBuffer activation_texels; // read these: the fast path on CPUs
+layout(binding = 1) uniform samplerBuffer weight_texels;
+layout(binding = 2, std430) buffer Activations { float activation[]; };
+layout(binding = 2, std430) buffer Activations4 { vec4 activation4[]; };
+layout(binding = 3, std430) readonly buffer Weights { float weight[]; };
+layout(binding = 3, std430) readonly buffer Weights4 { vec4 weight4[]; };
+layout(binding = 4, std430) readonly buffer Upload { uint upload[]; };
+layout(binding = 5, std430) writeonly buffer Readback { float readback[]; };
+
+#include "push.h"
+
+// Where an operand lives: a specialization constant of many kernels.
+const uint IN_ACTIVATIONS = 0, IN_WEIGHTS = 1, IN_UPLOAD = 2, IN_READBACK = 3;
+
+vec4 load4(uint from, uint index) {
+    return from == IN_WEIGHTS ? texelFetch(weight_texels, int(index)) : texelFetch(activation_texels, int(index));
+}
+
+float load1(uint from, uint index) {
+    if (from == IN_UPLOAD)
+        return uintBitsToFloat(upload[index]);
+    vec4 v = load4(from, index >> 2);
+    uint k = index & 3;
+    return k < 2 ? (k == 0 ? v.x : v.y) : (k == 2 ? v.z : v.w);
+}
+
+void store1(uint to, uint index, float value) {
+    if (to == IN_READBACK)
+        readback[index] = value;
+    else
+        activation[index] = value;
+}
+
+// The number of this invocation in a dispatch of any size: fv_groups() on the host folds what is
+// beyond 65535 groups into y.
+uint flat_group() {
+    return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+}
+uint flat_id() {
+    return flat_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+}
