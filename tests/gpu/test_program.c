@@ -13,7 +13,7 @@ typedef struct {
 } bench;
 
 static bool set_up(bench *b) {
-    b->err = (fv_err){0};
+    *b = (bench){0};
     b->gpu = fv_gpu_create(&(fv_gpu_params){.validate = true, .cache_dir = ""}, &b->err);
     CHECK_OK(b->gpu != NULL, b->err);
     if (!b->gpu)
