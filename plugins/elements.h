@@ -3,3 +3,4 @@
 
 #include "plugins/common/element.h"
 
+extern const fv_element_row fv_track_element;

@@ -9,6 +9,7 @@ static const struct {
     const fv_element_row *row;
     bool (*add)(GstPlugin *plugin);
 } elements[] = {
+    {&fv_track_element, NULL},
     {0},
 };
 
