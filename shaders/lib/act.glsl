@@ -49,18 +49,23 @@ vec4 elu(vec4 x, float a) {
 
 vec4 activate(uint kind, vec4 x, float a, float b) {
     switch (kind) {
-    case FV_ACT_RELU: return max(x, vec4(0));
-    case FV_ACT_LEAKY_RELU: return mix(x * a, x, greaterThanEqual(x, vec4(0)));
-    case FV_ACT_CLIP: return min(max(x, vec4(a)), vec4(b));
-    case FV_ACT_SIGMOID: return sigmoid(x);
-    case FV_ACT_SILU: return x * sigmoid(x);
-    case FV_ACT_HARD_SIGMOID: return clamp(a * x + b, vec4(0), vec4(1));
-    case FV_ACT_HARD_SWISH: return x * clamp(a * x + b, vec4(0), vec4(1));
-    case FV_ACT_MISH: return mish(x);
-    case FV_ACT_TANH: return tanh_safe(x);
-    case FV_ACT_ELU: return elu(x, a);
-    case FV_ACT_GELU: return 0.5 * x * (1.0 + erf_(x * 0.70710678118));
-    case FV_ACT_SOFTPLUS: return softplus(x);
+    case ACT_RELU: return max(x, vec4(0));
+    case ACT_LEAKY_RELU: return mix(x * a, x, greaterThanEqual(x, vec4(0)));
+    case ACT_CLIP: return min(max(x, vec4(a)), vec4(b));
+    case ACT_SIGMOID: return sigmoid(x);
+    case ACT_SILU: return x * sigmoid(a * x);
+    case ACT_HARD_SIGMOID: return clamp(a * x + b, vec4(0), vec4(1));
+    case ACT_HARD_SWISH: return x * clamp(a * x + b, vec4(0), vec4(1));
+    case ACT_MISH: return mish(x);
+    case ACT_TANH: return tanh_safe(x);
+    case ACT_ELU: return elu(x, a);
+    case ACT_SELU: return b * elu(x, a);
+    case ACT_CELU: return max(x, vec4(0)) + min(a * (exp_safe(x / a) - 1.0), vec4(0));
+    case ACT_SOFTPLUS: return softplus(x);
+    case ACT_SOFTSIGN: return x / (1.0 + abs(x));
+    case ACT_GELU: return 0.5 * x * (1.0 + erf_(x * 0.70710678118));
+    case ACT_GELU_TANH: return 0.5 * x * (1.0 + tanh_safe(0.79788456080 * (x + 0.044715 * x * x * x)));
+    case ACT_THRESHOLDED: return mix(vec4(0), x, greaterThan(x, vec4(a)));
     }
     return x;
 }
