@@ -3,4 +3,5 @@
 
 #include "plugins/common/element.h"
 
+extern const fv_element_row fv_overlay_element;
 extern const fv_element_row fv_track_element;

@@ -9,7 +9,8 @@ static const struct {
     const fv_element_row *row;
     bool (*add)(GstPlugin *plugin);
 } elements[] = {
-    {&fv_track_element, NULL},
+    {.row = &fv_overlay_element},
+    {.row = &fv_track_element},
     {0},
 };
 

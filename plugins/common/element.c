@@ -140,6 +140,31 @@ static const char *stream_name(fv_element *e) {
     return g_intern_string(GST_OBJECT_NAME(e));
 }
 
+// Wall clock of a frame: what RTCP or PTP told a source (GstReferenceTimestampMeta), else, of a live
+// source, when it arrived here.
+static void stamp_utc(fv_element *e, GstBuffer *buffer, fv_frame_meta *m) {
+    static const struct {
+        const char *caps;
+        int64_t epoch_ns; // of the clock, before the Unix epoch
+        fv_utc_source source;
+    } clocks[] = {
+        {"timestamp/x-ntp", 2208988800 * (int64_t)GST_SECOND, FV_UTC_RTCP},
+        {"timestamp/x-unix", 0, FV_UTC_NTP},
+    };
+    const GstReferenceTimestampMeta *r = gst_buffer_get_reference_timestamp_meta(buffer, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(clocks); i++) {
+        if (!r || !gst_structure_has_name(gst_caps_get_structure(r->reference, 0), clocks[i].caps))
+            continue;
+        m->utc_ns = (int64_t)r->timestamp - clocks[i].epoch_ns;
+        m->utc_source = clocks[i].source;
+        return;
+    }
+    if (e->is_live) {
+        m->utc_ns = g_get_real_time() * 1000;
+        m->utc_source = FV_UTC_ARRIVAL;
+    }
+}
+
 static fv_frame_meta *meta_of(fv_element *e, GstBuffer *buffer) {
     fv_frame_meta *m = fv_meta_get(buffer);
     if (!m) {
@@ -148,6 +173,7 @@ static fv_frame_meta *meta_of(fv_element *e, GstBuffer *buffer) {
         if (crop && crop->width && crop->height)
             width = (int)crop->width, height = (int)crop->height;
         m = fv_meta_add(buffer, stream_name(e), e->next_frame, width, height);
+        stamp_utc(e, buffer, m);
     } else if (e->stream && *e->stream) {
         m->stream = e->stream;
     }
@@ -245,20 +271,6 @@ static GstFlowReturn drain(fv_element *e) {
     return flow;
 }
 
-static void discard(fv_element *e) {
-    int dropped = 0;
-    while (e->row->pull && e->row->pending(e) > 0) {
-        fv_err err = {0};
-        GstBuffer *buffer = e->row->pull(e, &err);
-        if (!buffer)
-            break;
-        gst_buffer_unref(buffer);
-        dropped++;
-    }
-    if (e->row->flush)
-        e->row->flush(e, dropped);
-}
-
 // ---- events and queries ------------------------------------------------------------------------
 
 static void finish(fv_element *e) {
@@ -280,8 +292,8 @@ static gboolean sink_event(GstBaseTransform *base, GstEvent *event) {
         drain(e);
     if (e->state && e->row->sink_event)
         e->row->sink_event(e, event);
-    if (e->state && type == GST_EVENT_FLUSH_STOP)
-        discard(e);
+    if (e->state && type == GST_EVENT_FLUSH_STOP && e->row->flush)
+        e->row->flush(e);
     if (e->state && type == GST_EVENT_EOS)
         finish(e);
     return class_of(e)->parent->sink_event(base, event);

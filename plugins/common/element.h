@@ -57,9 +57,8 @@ typedef struct {
     int (*pending)(fv_element *e);
     int (*depth)(fv_element *e);
 
-    // A flush: forget what belongs to the frames before it. Frames in flight were thrown away by
-    // pulling them (the count is `dropped`).
-    void (*flush)(fv_element *e, int dropped);
+    // A flush: forget what belongs to the frames before it, frames in flight first of all.
+    void (*flush)(fv_element *e);
     // End of the stream, after draining, before EOS passes on.
     void (*finish)(fv_element *e);
     // Name and fields of the `stats` property, also posted as element message at EOS.

@@ -34,16 +34,17 @@ static fv_matrix matrix_of(const GstVideoInfo *info) {
     }
 }
 
-// Chroma has no half samples: the corner of a crop goes to an even place.
-static void crop(fv_frame *f, const GstVideoCropMeta *meta) {
+void fv_frame_crop(fv_frame *f, int x, int y, int width, int height, int corner[2]) {
     const fv_pixels_row *row = &fv_pixels_rows[f->format];
-    int align = row->n_planes > 1 ? 1 : 0;
-    int x = MIN((int)meta->x, f->width - 1) & ~align, y = MIN((int)meta->y, f->height - 1) & ~align;
+    int align = row->n_planes > 1 ? 1 : 0; // chroma has no half samples
+    x = CLAMP(x, 0, f->width - 1) & ~align;
+    y = CLAMP(y, 0, f->height - 1) & ~align;
     for (int p = 0; p < row->n_planes; p++)
         f->plane[p] += (y >> row->plane[p].sub_y) * f->stride[p] +
                        (x >> row->plane[p].sub_x) * row->plane[p].pixel_bytes;
-    f->width = MAX(1, MIN((int)meta->width, f->width - x));
-    f->height = MAX(1, MIN((int)meta->height, f->height - y));
+    f->width = CLAMP(width, 1, f->width - x);
+    f->height = CLAMP(height, 1, f->height - y);
+    corner[0] = x, corner[1] = y;
 }
 
 bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags, fv_err *err) {
@@ -66,7 +67,7 @@ bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, Gst
     m->par = info->par_d > 0 && info->par_n > 0 ? (float)info->par_n / (float)info->par_d : 1;
     const GstVideoCropMeta *meta = gst_buffer_get_video_crop_meta(buffer);
     if (meta && meta->width && meta->height)
-        crop(&m->frame, meta);
+        fv_frame_crop(&m->frame, (int)meta->x, (int)meta->y, (int)meta->width, (int)meta->height, (int[2]){0});
     return true;
 }
 

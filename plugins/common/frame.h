@@ -26,3 +26,7 @@ GstVideoFormat fv_frame_gst_format(fv_pixels pixels);
 // read-only, goes to a copy that replaces it in `buffer` (which must be writable itself).
 bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags, fv_err *err);
 void fv_frame_unmap(fv_mapped *m);
+
+// Narrows `frame` to a rectangle of itself. The corner goes to an even place where chroma is
+// subsampled; the size is cut at the borders and at least one pixel. Tells where the corner is.
+void fv_frame_crop(fv_frame *frame, int x, int y, int width, int height, int corner[2]);

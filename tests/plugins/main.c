@@ -2,9 +2,17 @@
 
 #include "tests/test.h"
 
-extern const fv_suite element_suite, meta_suite, fvtrack_suite;
+extern const fv_suite draw_suite, element_suite, fvtrack_suite, meta_suite;
+
+static const fv_suite *const suites[] = {
+    &draw_suite,
+    &element_suite,
+    &fvtrack_suite,
+    &meta_suite,
+    NULL,
+};
 
 int main(int argc, char **argv) {
     gst_init(NULL, NULL);
-    return fv_test_main(argc, argv, (const fv_suite *[]){&element_suite, &meta_suite, &fvtrack_suite, NULL});
+    return fv_test_main(argc, argv, suites);
 }

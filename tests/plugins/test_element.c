@@ -27,7 +27,7 @@ static const fv_option probe_options[] = {
 
 typedef struct {
     GQueue queue;
-    int finished, flushed;
+    int flushed;
 } probe_state;
 
 static bool paint(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
@@ -75,8 +75,10 @@ static int hold_depth(fv_element *e) {
     return 3;
 }
 
-static void hold_flush(fv_element *e, int dropped) {
-    ((probe_state *)e->state)->flushed += dropped;
+static void hold_flush(fv_element *e) {
+    probe_state *s = e->state;
+    s->flushed += (int)s->queue.length;
+    g_queue_clear_full(&s->queue, (GDestroyNotify)gst_buffer_unref);
 }
 
 static void hold_stop(fv_element *e) {
@@ -206,6 +208,19 @@ static void frames_are_numbered_and_named(void) {
     gst_harness_teardown(h);
 }
 
+static void the_cameras_clock_is_kept(void) {
+    GstHarness *h = harness("fvtestpaint", small);
+    GstBuffer *b = gst_buffer_new_allocate(NULL, 32, NULL);
+    GstCaps *ntp = gst_caps_from_string("timestamp/x-ntp");
+    gst_buffer_add_reference_timestamp_meta(b, ntp, (2208988800u + 1700000000ull) * GST_SECOND, GST_CLOCK_TIME_NONE);
+    gst_caps_unref(ntp);
+    b = gst_harness_push_and_pull(h, b);
+    CHECK_EQUAL(fv_meta_get(b)->utc_ns, 1700000000 * (int64_t)GST_SECOND);
+    CHECK_EQUAL(fv_meta_get(b)->utc_source, FV_UTC_RTCP);
+    gst_buffer_unref(b);
+    gst_harness_teardown(h);
+}
+
 static void an_error_is_one_line_and_stops_the_stream(void) {
     GstHarness *h = harness("fvtestpaint", small);
     GstBus *bus = gst_bus_new();
@@ -289,7 +304,7 @@ static void states_go_up_and_down_with_frames_inside(void) {
 
 const fv_suite element_suite = {"element", (const fv_case[]){
     CASE(rows_become_properties), CASE(every_format_and_odd_size_is_painted), CASE(read_only_memory_is_copied_first),
-    CASE(strides_and_crop_are_respected), CASE(frames_are_numbered_and_named),
+    CASE(strides_and_crop_are_respected), CASE(frames_are_numbered_and_named), CASE(the_cameras_clock_is_kept),
     CASE(an_error_is_one_line_and_stops_the_stream), CASE(frames_in_flight_come_out_in_order_and_drain),
     CASE(new_caps_drain_first), CASE(a_flush_forgets_and_counts), CASE(latency_of_held_frames_is_reported),
     CASE(states_go_up_and_down_with_frames_inside), {0}}};
