@@ -5,3 +5,4 @@
 
 extern const fv_element_row fv_overlay_element;
 extern const fv_element_row fv_track_element;
+extern const fv_element_row fv_publish_element;

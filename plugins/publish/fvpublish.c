@@ -1,0 +1,106 @@
+// fvpublish: what is known of each frame, and the events, as lines. The video passes untouched.
+//
+//     gst-launch-1.0 ... ! fvdetect ! fvtrack ! fvpublish to=out.jsonl ! fakesink
+//
+// A frame's line is followed by those of its events. Targets are rows of target.c, formats of the table below.
+#include "pipeline/desc/record.h"
+#include "plugins/elements.h"
+#include "plugins/publish/target.h"
+
+typedef enum { FORMAT_FOVEA, N_FORMATS } format;
+typedef enum { WHAT_FRAMES = 1, WHAT_EVENTS = 2 } what;
+
+static const char *const format_names[N_FORMATS + 1] = {[FORMAT_FOVEA] = "fovea"};
+static const char *const what_names[] = {"all", "frames", "events", NULL};
+static const unsigned what_masks[] = {WHAT_FRAMES | WHAT_EVENTS, WHAT_FRAMES, WHAT_EVENTS};
+
+static const struct {
+    char *(*frame)(const fv_record *record);
+    char *(*event)(const fv_record *record, const fv_event *event);
+} formats[N_FORMATS] = {
+    [FORMAT_FOVEA] = {fv_record_frame_json, fv_record_event_json},
+};
+
+typedef struct {
+    const char *to;
+    int format, what;
+    bool append;
+} params;
+
+static const fv_option options[] = {
+    FV_OPTION_STRING(params, to, "to", "-", "a file, or - for standard output"),
+    FV_OPTION_ENUM(params, format, "format", format_names, FORMAT_FOVEA, "of the lines: fovea is JSON Lines, schema fovea/1"),
+    FV_OPTION_ENUM(params, what, "what", what_names, 0, "frames, events or all"),
+    FV_OPTION_BOOL(params, append, "append", false, "go on at the end of a file that is there, instead of emptying it"),
+    {0},
+};
+
+typedef struct {
+    fv_target *target;
+    fv_target_counts counts;
+    uint64_t frames, events;
+} state;
+
+static bool start(fv_element *e, fv_err *err) {
+    const params *p = e->params;
+    state *s = e->state;
+    if (!p->to || !*p->to)
+        return fv_fail(err, FV_BAD_INPUT, "fvpublish: `to` is empty; give a file, or - for standard output");
+    return (s->target = fv_target_create(p->to, p->append, err));
+}
+
+static void stop(fv_element *e) {
+    fv_target_destroy(&((state *)e->state)->target);
+}
+
+static void add(state *s, char *line) {
+    if (line)
+        fv_target_add(s->target, line);
+    free(line);
+}
+
+static void flush_lines(fv_element *e, bool now) {
+    state *s = e->state;
+    fv_err err = {0};
+    if (!fv_target_flush(s->target, now, &err))
+        fv_element_warning(GST_ELEMENT(e), &err);
+    g_mutex_lock(&e->lock);
+    s->counts = fv_target_count(s->target);
+    g_mutex_unlock(&e->lock);
+}
+
+static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
+    (void)err;
+    const params *p = e->params;
+    state *s = e->state;
+    const fv_frame_meta *meta = fv_meta_get(buffer);
+    unsigned mask = what_masks[p->what];
+    if (mask & WHAT_FRAMES)
+        add(s, formats[p->format].frame(record));
+    for (int i = 0; mask & WHAT_EVENTS && i < meta->n_events; i++)
+        add(s, formats[p->format].event(record, &meta->events[i]));
+    flush_lines(e, false);
+    g_mutex_lock(&e->lock);
+    s->frames++;
+    s->events += (uint64_t)meta->n_events;
+    g_mutex_unlock(&e->lock);
+    return true;
+}
+
+static void finish(fv_element *e) {
+    flush_lines(e, true);
+}
+
+static GstStructure *stats(fv_element *e) {
+    const state *s = e->state;
+    fv_target_counts c = s->counts;
+    return gst_structure_new("fvpublish-stats", "frames", G_TYPE_UINT64, s->frames, "events", G_TYPE_UINT64, s->events, "lines", G_TYPE_UINT64,
+                             c.lines, "bytes", G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "errors", G_TYPE_UINT64, c.errors, NULL);
+}
+
+const fv_element_row fv_publish_element = {
+    .name = "fvpublish", .type_name = "FvPublish", .long_name = "Fovea publisher", .klass = "Filter/Metadata/Video",
+    .description = "Writes what is known of each frame, and the events, as JSON Lines; the video passes untouched",
+    .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state),
+    .start = start, .stop = stop, .frame = frame, .finish = finish, .stats = stats,
+};
