@@ -47,14 +47,16 @@ static bool reserve(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
     return true;
 }
 
-static bool make_view(fv_gpu_buffer *b, fv_err *err) {
-    if (b->bytes / 16 > b->gpu->caps.max_texels)
+static bool make_view(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
+    bool bytes = place == FV_GPU_UPLOAD;
+    if (b->bytes / (bytes ? 1 : 16) > b->gpu->caps.max_texels)
         return fv_fail(err, FV_GPU, "%zu MiB are more than %s can read as one buffer; use a smaller input size",
                        b->bytes >> 20, b->gpu->caps.name);
     return fv_gpu_result(
         vkCreateBufferView(b->gpu->device,
                            &(VkBufferViewCreateInfo){.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
-                               .buffer = b->buffer, .format = VK_FORMAT_R32G32B32A32_SFLOAT, .range = VK_WHOLE_SIZE},
+                               .buffer = b->buffer, .range = VK_WHOLE_SIZE,
+                               .format = bytes ? VK_FORMAT_R8_UINT : VK_FORMAT_R32G32B32A32_SFLOAT},
                            NULL, &b->texels),
         "vkCreateBufferView", err);
 }
@@ -79,11 +81,11 @@ fv_gpu_buffer *fv_gpu_buffer_create(fv_gpu *gpu, size_t bytes, fv_gpu_place plac
         fv_fail(err, FV_MEMORY, "out of memory");
         return NULL;
     }
-    bool texels = place == FV_GPU_DEVICE || place == FV_GPU_WEIGHTS;
+    bool texels = place != FV_GPU_READBACK;
     b->gpu = gpu;
     b->bytes = bytes ? (bytes + 255) & ~(size_t)255 : 256;
     if (!fv_gpu_check(gpu, err) || !make_buffer(b, texels, err) || !reserve(b, place, err) ||
-        (texels && !make_view(b, err))) {
+        (texels && !make_view(b, place, err))) {
         fv_gpu_buffer_destroy(&b);
         return NULL;
     }

@@ -96,10 +96,16 @@ static void fill_features(VkPhysicalDevice device, fv_gpu_survey *s) {
     VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &v11};
     if (fv_gpu_has_extension(device, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
         v12.pNext = &control;
+    VkPhysicalDeviceRobustness2FeaturesEXT robust = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT, .pNext = v12.pNext};
+    if (fv_gpu_has_extension(device, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME))
+        v12.pNext = &robust;
     vkGetPhysicalDeviceFeatures2(device, &all);
     fv_gpu_caps *c = &s->caps;
     c->fp16_storage = v11.storageBuffer16BitAccess;
     c->fp16_arithmetic = v12.shaderFloat16;
+    c->int64 = all.features.shaderInt64;
+    s->robust2 = robust.robustBufferAccess2;
     c->buffer_address = v12.bufferDeviceAddress;
     c->coopmat_nv = fv_gpu_has_extension(device, "VK_NV_cooperative_matrix");
     c->coopmat_khr = fv_gpu_has_extension(device, "VK_KHR_cooperative_matrix");

@@ -62,7 +62,7 @@ enum { COOPMAT_FEATURES_NV = 1000249000, COOPMAT_FEATURES_KHR = 1000506000 };
 
 static bool make_device(fv_gpu *gpu, fv_err *err) {
     const fv_gpu_caps *c = &gpu->caps;
-    const char *extensions[3];
+    const char *extensions[4];
     uint32_t n = 0;
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT, .subgroupSizeControl = true};
@@ -76,6 +76,13 @@ static bool make_device(fv_gpu *gpu, fv_err *err) {
         extensions[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
         v12.pNext = &control;
     }
+    VkPhysicalDeviceRobustness2FeaturesEXT robust = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT, .pNext = v12.pNext,
+        .robustBufferAccess2 = true};
+    if (gpu->robust2) {
+        extensions[n++] = VK_EXT_ROBUSTNESS_2_EXTENSION_NAME;
+        v12.pNext = &robust;
+    }
     if (c->coopmat_khr || c->coopmat_nv) {
         extensions[n++] = c->coopmat_khr ? "VK_KHR_cooperative_matrix" : "VK_NV_cooperative_matrix";
         coopmat.sType = (VkStructureType)(c->coopmat_khr ? COOPMAT_FEATURES_KHR : COOPMAT_FEATURES_NV);
@@ -87,6 +94,7 @@ static bool make_device(fv_gpu *gpu, fv_err *err) {
         gpu->physical,
         &(VkDeviceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &v11,
+            .pEnabledFeatures = &(VkPhysicalDeviceFeatures){.robustBufferAccess = true, .shaderInt64 = c->int64},
             .queueCreateInfoCount = 1,
             .pQueueCreateInfos = &(VkDeviceQueueCreateInfo){.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                 .queueFamilyIndex = gpu->family, .queueCount = 1, .pQueuePriorities = (float[]){1}},
@@ -113,7 +121,7 @@ static bool make_layouts(fv_gpu *gpu, fv_err *err) {
     for (uint32_t i = 0; i < FV_GPU_N_BINDINGS; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){
             .binding = i, .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-            .descriptorType = i < 2 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
+            .descriptorType = fv_gpu_binding_type(i)};
     VkResult result = vkCreateDescriptorSetLayout(
         gpu->device,
         &(VkDescriptorSetLayoutCreateInfo){.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
@@ -142,13 +150,15 @@ static bool set_up(fv_gpu *gpu, const fv_gpu_params *params, fv_err *err) {
     gpu->family = survey.family;
     gpu->timestamp_ns = survey.timestamp_ns;
     gpu->subgroup_control = survey.subgroup_control;
+    gpu->robust2 = survey.robust2;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
     fv_gpu_cache_find(gpu, params->cache_dir);
     if (!make_device(gpu, err) || !make_timeline(gpu, err) || !make_layouts(gpu, err) ||
         !fv_gpu_cache_load(gpu, err))
         return false;
     gpu->nothing = fv_gpu_buffer_create(gpu, 256, FV_GPU_DEVICE, err);
-    return gpu->nothing && fv_gpu_check(gpu, err);
+    gpu->no_upload = fv_gpu_buffer_create(gpu, 256, FV_GPU_UPLOAD, err);
+    return gpu->nothing && gpu->no_upload && fv_gpu_check(gpu, err);
 }
 
 fv_gpu *fv_gpu_create(const fv_gpu_params *params, fv_err *err) {
@@ -179,6 +189,7 @@ void fv_gpu_destroy(fv_gpu **gpu) {
         vkDeviceWaitIdle(g->device);
         fv_gpu_cache_save(g);
         fv_gpu_buffer_destroy(&g->nothing);
+        fv_gpu_buffer_destroy(&g->no_upload);
         fv_gpu_kernels_destroy(g);
         vkDestroyPipelineCache(g->device, g->pipeline_cache, NULL);
         vkDestroyPipelineLayout(g->device, g->layout, NULL);

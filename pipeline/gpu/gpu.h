@@ -10,6 +10,9 @@
 //     binding 3  buffer                  the weight block, read only
 //     binding 4  buffer                  upload: what the host writes for a frame (planes, inputs)
 //     binding 5  buffer                  readback: what the host reads
+//     binding 6  uniform usamplerBuffer  the upload block, as bytes (R8_UINT texel buffer)
+//
+// A texel fetch outside its block gives zero: kernels read their padding that way.
 //
 // (shaders/lib/bind.glsl declares them.) Push constants: at most 128 bytes.
 // Thread-safety: fv_gpu may be shared by threads; everything else belongs to one thread at a time.
@@ -43,6 +46,7 @@ typedef struct {
     uint64_t max_texels, memory_bytes;
     bool fp16_storage, fp16_arithmetic, coopmat_nv, coopmat_khr, timestamps;
     bool shuffle, buffer_address; // subgroupShuffle; GL_EXT_buffer_reference
+    bool int64;                   // 64-bit integers in shaders
 } fv_gpu_caps;
 
 // Without any Vulkan driver: FV_UNSUPPORTED, and the text says what to install. Everything that was

@@ -1,6 +1,7 @@
 #include "pipeline/gpu/vk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/base/log.h"
@@ -35,6 +36,17 @@ static bool has_layer(const char *name) {
     return false;
 }
 
+// Mesa's CPU driver uses 256-bit vectors unless told otherwise; with AVX-512 the kernels here run up to
+// twice as fast on 512-bit ones. It reads the variable once, when it is loaded. The user's own value
+// stays.
+static void widen_cpu_vectors(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        setenv("LP_NATIVE_VECTOR_WIDTH", "512", 0);
+#endif
+}
+
 VkInstance fv_gpu_instance_create(bool validate, fv_err *err) {
     static const char *const layer = "VK_LAYER_KHRONOS_validation";
     static const char *const extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
@@ -42,6 +54,7 @@ VkInstance fv_gpu_instance_create(bool validate, fv_err *err) {
         fv_fail(err, FV_UNSUPPORTED, "no Vulkan validation layer; install vulkan-validationlayers");
         return NULL;
     }
+    widen_cpu_vectors();
     VkInstance instance = NULL;
     VkResult result = vkCreateInstance(
         &(VkInstanceCreateInfo){

@@ -26,8 +26,8 @@ static bool make_set(fv_gpu_program *p, fv_err *err) {
         p->gpu->device,
         &(VkDescriptorPoolCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 2,
-            .pPoolSizes = (VkDescriptorPoolSize[]){{VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 2},
-                                                   {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, FV_GPU_N_BINDINGS - 2}}},
+            .pPoolSizes = (VkDescriptorPoolSize[]){{VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 3},
+                                                   {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, FV_GPU_N_BINDINGS - 3}}},
         NULL, &p->descriptors);
     if (result == VK_SUCCESS)
         result = vkAllocateDescriptorSets(
@@ -40,15 +40,15 @@ static bool make_set(fv_gpu_program *p, fv_err *err) {
 
 static void write_set(fv_gpu_program *p, const fv_gpu_blocks *b) {
     fv_gpu_buffer *of[FV_GPU_N_BINDINGS] = {b->activations, b->weights, b->activations, b->weights, b->upload,
-                                            b->readback};
+                                            b->readback, b->upload};
     VkDescriptorBufferInfo infos[FV_GPU_N_BINDINGS];
     VkWriteDescriptorSet writes[FV_GPU_N_BINDINGS];
     for (uint32_t i = 0; i < FV_GPU_N_BINDINGS; i++) {
-        fv_gpu_buffer *buffer = of[i] ? of[i] : p->gpu->nothing;
+        fv_gpu_buffer *buffer = of[i] ? of[i] : i == 6 ? p->gpu->no_upload : p->gpu->nothing;
         infos[i] = (VkDescriptorBufferInfo){buffer->buffer, 0, VK_WHOLE_SIZE};
         writes[i] = (VkWriteDescriptorSet){
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = p->set, .dstBinding = i, .descriptorCount = 1,
-            .descriptorType = i < 2 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorType = fv_gpu_binding_type(i),
             .pBufferInfo = &infos[i], .pTexelBufferView = &buffer->texels};
     }
     vkUpdateDescriptorSets(p->gpu->device, FV_GPU_N_BINDINGS, writes, 0, NULL);

@@ -7,7 +7,12 @@
 
 #include "pipeline/gpu/gpu.h"
 
-enum { FV_GPU_N_BINDINGS = 6, FV_GPU_MAX_SPEC = 24 };
+enum { FV_GPU_N_BINDINGS = 7, FV_GPU_MAX_SPEC = 24 };
+
+// Bindings 0, 1 and 6 are uniform texel buffers, the others storage buffers.
+static inline VkDescriptorType fv_gpu_binding_type(uint32_t binding) {
+    return binding < 2 || binding == 6 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
 
 // One embedded shader; the table is made by shaders/meson.build and ends with a NULL name.
 typedef struct {
@@ -31,6 +36,7 @@ struct fv_gpu {
     VkPhysicalDeviceMemoryProperties memory;
     float timestamp_ns;
     bool subgroup_control; // the subgroup size can be demanded per pipeline
+    bool robust2;          // fetches outside a texel buffer give zero
     VkDevice device;
     uint32_t family;
     VkQueue queue;
@@ -45,7 +51,7 @@ struct fv_gpu {
     bool new_kernels; // since the cache file was read
     pthread_mutex_t kernel_lock;
 
-    fv_gpu_buffer *nothing; // what the unused bindings of a program point to
+    fv_gpu_buffer *nothing, *no_upload; // what the unused bindings of a program point to
     fv_gpu_caps caps;
     char cache_dir[512];
     atomic_bool broken; // the validation layer has spoken
@@ -57,7 +63,7 @@ struct fv_gpu_buffer {
     size_t bytes;
     VkBuffer buffer;
     VkDeviceMemory memory;
-    VkBufferView texels; // RGBA32F, of blocks that kernels read as texels
+    VkBufferView texels; // of blocks that kernels read as texels: RGBA32F; bytes of an upload block
     void *map;
     VkDeviceAddress address;
 };
@@ -75,7 +81,7 @@ typedef struct {
     fv_gpu_caps caps;
     float timestamp_ns;
     uint32_t family;
-    bool subgroup_control;
+    bool subgroup_control, robust2;
     char reason[160];
 } fv_gpu_survey;
 fv_gpu_survey fv_gpu_survey_device(VkPhysicalDevice device);

@@ -23,6 +23,7 @@ layout(binding = 3, std430) readonly buffer Weights { float weight[]; };
 layout(binding = 3, std430) readonly buffer Weights4 { vec4 weight4[]; };
 layout(binding = 4, std430) readonly buffer Upload { uint upload[]; };
 layout(binding = 5, std430) writeonly buffer Readback { float readback[]; };
+layout(binding = 6) uniform usamplerBuffer upload_bytes;
 
 #include "push.h"
 
