@@ -16,7 +16,7 @@ typedef struct fv_detector fv_detector;
 typedef struct {
     const char *model;      // path of an .onnx file; NULL: the default detector
     const char *card;       // path of a model card; NULL: <model without .onnx>.yaml if it is there
-    const char *labels;     // path of a file with one class name a line; NULL: card, metadata, <model>.names, COCO for 80
+    const char *labels;     // path of a file with one class name a line; NULL: card, <model>.names, metadata, COCO for 80
     const char *device;     // as fv_gpu_params; "reference" runs the plain-C twin
     float threshold;        // lowest score; <= 0: the card's or 0.25
     float iou_threshold;    // NMS; <= 0: the card's or 0.45
@@ -41,5 +41,6 @@ int fv_detector_slots(const fv_detector *d);
 
 const fv_labels *fv_detector_labels(const fv_detector *d); // lives as long as the detector
 const fv_input *fv_detector_input(const fv_detector *d);
+int fv_detector_classes(const fv_detector *d);             // how many the head tells; 0: it does not tell
 const char *fv_detector_head(const fv_detector *d);        // "yolox", ..., and why it was recognised
 void fv_detector_destroy(fv_detector **d);

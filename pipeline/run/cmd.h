@@ -14,5 +14,11 @@ extern const fv_command fv_commands[]; // ends with {0}
 int fv_cmd_usage(const char *name, const char *text);
 
 int fv_cmd_eval(int argc, char **argv);     // `eval KIND ...` hands over to one of the next
+int fv_cmd_eval_det(int argc, char **argv);
 int fv_cmd_eval_mot(int argc, char **argv);
+int fv_cmd_detect(int argc, char **argv);
+int fv_cmd_devices(int argc, char **argv);
+int fv_cmd_doctor(int argc, char **argv);
+int fv_cmd_infer(int argc, char **argv);
+int fv_cmd_model(int argc, char **argv);
 int fv_cmd_track(int argc, char **argv);

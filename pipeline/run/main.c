@@ -7,9 +7,12 @@
 #include "pipeline/base/option.h"
 
 const fv_command fv_commands[] = {
-    {"eval", "mot --gt DIR --result FILE... [--frames second-half] [--json]", "scores of results against ground truth", fv_cmd_eval},
+    {"eval", "mot --gt DIR --result FILE... [--frames second-half] [--json]",
+     "scores of tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
     {"track", "--det FILE [--method sort|bytetrack|ocsort] [-o FILE] [--frames A-B|second-half] [--fps N] [--OPTION VALUE...]",
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
+    {"devices", "", "Vulkan devices and cameras, and what each can do", fv_cmd_devices},
+    {"doctor", "", "what is missing here, and the package that brings it", fv_cmd_doctor},
     {0},
 };
 
