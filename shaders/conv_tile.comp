@@ -15,6 +15,7 @@
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
 #include "lib/act.glsl"
+#include "push_conv.h"
 
 layout(constant_id = 1) const uint LANES = 16;   // of a subgroup
 layout(constant_id = 2) const uint P = 4;        // output pixels of a lane
@@ -25,7 +26,7 @@ layout(constant_id = 6) const uint STRIDE_Y = 1;
 layout(constant_id = 7) const uint DILATION_X = 1;
 layout(constant_id = 8) const uint ACT = ACT_NONE;
 layout(constant_id = 9) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
-layout(constant_id = 10) const bool WHOLE = true; // OB divides the channels of a group
+layout(constant_id = 10) const bool WHOLE = true; // OB divides the channels of a group; false: any number
 
 // Stores cost CPUs an instruction sequence a lane and element: the wider the cheaper.
 #ifdef STORE_WIDE
@@ -35,7 +36,7 @@ uint64_t pack(vec2 v) {
 }
 #endif
 
-layout(push_constant) uniform Push { fv_push_conv push; };
+layout(push_constant) uniform Push { fv_push_tile push; };
 
 const uint SPAN = (P - 1) * STRIDE_X + (KW - 1) * DILATION_X + 1; // input pixels under P outputs
 const int OUTSIDE = -0x10000000;
@@ -57,13 +58,16 @@ void start(uint block, uint lane) {
     }
 }
 
-vec4 finish(uint i, uint c, uint residual_at) {
+// `left`: channels of the group from the first of this vector on.
+vec4 finish(uint i, uint c, uint residual_at, int left) {
     vec4 v = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
     if (RESIDUAL == 1)
         v += texelFetch(activation_texels, int(residual_at));
     v = activate(ACT, v, push.alpha, push.beta);
     if (RESIDUAL == 2)
         v += texelFetch(activation_texels, int(residual_at));
+    if (!WHOLE)
+        v = mix(vec4(0), v, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
     return v;
 }
 
@@ -116,20 +120,23 @@ void main() {
     }
 
     uint c0 = (block - group * push.group_blocks) * (OB / 4);
+    uint group_at = group * ((push.out_channels + 3) / 4) + c0;
+    int left = int(push.out_channels) - int(4 * c0);
     uint pixel = row * uint(push.out_width) + uint(x);
-    uint out_at = push.out_at4 + pixel * push.out_pitch4 + group * push.out_channels4 + c0;
-    uint residual_at = push.residual_at4 + pixel * push.residual_pitch4 + group * push.out_channels4 + c0;
+    uint out_at = push.out_at4 + pixel * push.out_pitch4 + group_at;
+    uint residual_at = push.residual_at4 + pixel * push.residual_pitch4 + group_at;
     [[unroll]] for (uint i = 0; i < P; i++) {
         if (inside && x + int(i) < push.out_width) {
             [[unroll]] for (uint c = 0; c < OB / 4; c++) {
 #ifdef STORE_WIDE
-                if (c % 2 == 0 && (WHOLE || c0 + c < push.out_channels4)) {
-                    vec4 a = finish(i, c, residual_at + c), b = finish(i, c + 1, residual_at + c + 1);
+                if (c % 2 == 0 && (WHOLE || int(4 * c) < left)) {
+                    vec4 a = finish(i, c, residual_at + c, left - int(4 * c)),
+                         b = finish(i, c + 1, residual_at + c + 1, left - int(4 * c + 4));
                     activation8[(out_at + c) / 2] = u64vec4(pack(a.xy), pack(a.zw), pack(b.xy), pack(b.zw));
                 }
 #else
-                if (WHOLE || c0 + c < push.out_channels4)
-                    activation4[out_at + c] = finish(i, c, residual_at + c);
+                if (WHOLE || int(4 * c) < left)
+                    activation4[out_at + c] = finish(i, c, residual_at + c, left - int(4 * c));
 #endif
             }
         }

@@ -1,0 +1,109 @@
+// Depthwise convolution: every channel has its own kernel. A lane owns P x PY output pixels of four
+// channels, the lanes of a subgroup lie side by side and share the channels: the weights of all taps
+// are fetched once, each lane another tap, and exchanged by shuffles with constant lanes.
+// Everything is unrolled: one loop would put every instruction under a mask on CPUs.
+#version 450
+#extension GL_GOOGLE_include_directive : enable
+#extension GL_KHR_shader_subgroup_basic : enable
+#extension GL_KHR_shader_subgroup_shuffle : enable
+#ifdef STORE_WIDE
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
+#endif
+#define LOCAL_ID 0
+#include "lib/bind.glsl"
+#include "lib/act.glsl"
+#include "push_conv.h"
+
+layout(constant_id = 1) const uint LANES = 16; // of a subgroup
+layout(constant_id = 2) const uint P = 4;      // output pixels of a lane in x
+layout(constant_id = 3) const uint PY = 1;     // and in y
+layout(constant_id = 4) const uint KW = 3;
+layout(constant_id = 5) const uint KH = 3;
+layout(constant_id = 6) const uint STRIDE_X = 1;
+layout(constant_id = 7) const uint STRIDE_Y = 1;
+layout(constant_id = 8) const uint DILATION_X = 1;
+layout(constant_id = 9) const uint DILATION_Y = 1;
+layout(constant_id = 10) const uint ACT = ACT_NONE;
+layout(constant_id = 11) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
+layout(constant_id = 12) const bool WHOLE = true; // 4 divides the channels
+
+#ifdef STORE_WIDE
+layout(binding = 2, std430) writeonly buffer ActivationsWide { u64vec2 activation_wide[]; };
+u64vec2 pack(vec4 v) {
+    return u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+}
+#endif
+
+layout(push_constant) uniform Push { fv_push_tile push; };
+
+const uint SPAN = (P - 1) * STRIDE_X + (KW - 1) * DILATION_X + 1;
+const uint SPAN_Y = (PY - 1) * STRIDE_Y + (KH - 1) * DILATION_Y + 1;
+const uint TAPS = KW * KH;
+const int OUTSIDE = -0x10000000;
+
+void main() {
+    uint lane = gl_SubgroupInvocationID, channel = gl_WorkGroupID.x;
+    uint blocks_y = (uint(push.out_height) + PY - 1) / PY;
+    uint q = gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    uint line = q / push.blocks_x;
+    int x = int((q - line * push.blocks_x) * P);
+    uint picture = line / blocks_y;
+    int y = int((line - picture * blocks_y) * PY);
+    bool inside = picture * uint(push.out_height) < push.rows;
+
+    vec4 w[(TAPS + LANES - 1) / LANES];
+    [[unroll]] for (uint t = 0; t < TAPS; t += LANES)
+        w[t / LANES] = texelFetch(weight_texels, int(push.weights_at4 + channel * TAPS + t + lane));
+    vec4 bias = texelFetch(weight_texels, int(push.bias_at4 + channel));
+    vec4 sum[PY * P];
+    [[unroll]] for (uint i = 0; i < PY * P; i++)
+        sum[i] = bias;
+
+    int in_x = x * int(STRIDE_X) - push.pad_x, in_y = y * int(STRIDE_Y) - push.pad_y;
+    int pitch = int(push.in_pitch4);
+    int in_at = int(push.in_at4 + channel) + (int(picture) * push.height * push.width + in_x) * pitch;
+    int line_pitch = push.width * pitch;
+    [[unroll]] for (uint r = 0; r < SPAN_Y; r++) {
+        int from_y = in_y + int(r);
+        bool in_row = inside && uint(from_y) < uint(push.height);
+        int row_at = in_row ? in_at + from_y * line_pitch : OUTSIDE;
+        vec4 v[SPAN];
+        [[unroll]] for (uint i = 0; i < SPAN; i++)
+            v[i] = texelFetch(activation_texels, uint(in_x + int(i)) < uint(push.width) ? row_at + int(i) * pitch : OUTSIDE);
+        [[unroll]] for (uint py = 0; py < PY; py++) {
+            [[unroll]] for (uint ky = 0; ky < KH; ky++) {
+                if (py * STRIDE_Y + ky * DILATION_Y == r) {
+                    [[unroll]] for (uint kx = 0; kx < KW; kx++) {
+                        uint t = ky * KW + kx;
+                        vec4 b = subgroupShuffle(w[t / LANES], t % LANES);
+                        [[unroll]] for (uint i = 0; i < P; i++)
+                            sum[py * P + i] += v[i * STRIDE_X + kx * DILATION_X] * b;
+                    }
+                }
+            }
+        }
+    }
+
+    [[unroll]] for (uint py = 0; py < PY; py++) {
+        uint pixel = (picture * uint(push.out_height) + uint(y) + py) * uint(push.out_width) + uint(x);
+        [[unroll]] for (uint i = 0; i < P; i++) {
+            if (inside && x + int(i) < push.out_width && y + int(py) < push.out_height) {
+                vec4 s = sum[py * P + i];
+                uint residual_at = push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel;
+                if (RESIDUAL == 1)
+                    s += texelFetch(activation_texels, int(residual_at));
+                s = activate(ACT, s, push.alpha, push.beta);
+                if (RESIDUAL == 2)
+                    s += texelFetch(activation_texels, int(residual_at));
+                if (!WHOLE)
+                    s = mix(vec4(0), s, lessThan(uvec4(4 * channel) + uvec4(0, 1, 2, 3), uvec4(push.out_channels)));
+                uint out_at = push.out_at4 + (pixel + i) * push.out_pitch4 + channel;
+#ifdef STORE_WIDE
+                activation_wide[out_at] = pack(s);
+#else
+                activation4[out_at] = s;
+#endif
+            }
+        }
+    }
+}
