@@ -4,24 +4,141 @@
 #define FV_PUSH_H
 
 #ifdef __STDC__
-#include <stdint.h>
 #include <sys/types.h> // uint
-#define FV_PUSH_ARRAY(type, name, n) type name[n]
-#else
-#define FV_PUSH_ARRAY(type, name, n) type name[n]
 #endif
 
-#define FV_COPY_DIMS 6
+#define FV_COPY_DIMS 8
+#define FV_ELTWISE_DIMS 6
 
-// copy.comp: out[i] = in[i] over FV_COPY_DIMS dimensions with their own strides (floats) on both
-// sides. Positions from `valid` on along dimension `valid_dim` are written as `fill`.
+// copy.comp: out[i] = in[i] over the last dimensions of FV_COPY_DIMS with their own strides (floats)
+// on both sides. Positions from `valid` on along dimension `valid_dim` are written as `fill`.
 struct fv_push_copy {
     uint in_at, out_at, count;
     uint valid_dim, valid;
     float fill;
-    FV_PUSH_ARRAY(uint, dim, FV_COPY_DIMS);
-    FV_PUSH_ARRAY(int, in_stride, FV_COPY_DIMS);
-    FV_PUSH_ARRAY(int, out_stride, FV_COPY_DIMS);
+    uint dim[FV_COPY_DIMS];
+    int in_stride[FV_COPY_DIMS];
+    int out_stride[FV_COPY_DIMS];
 };
+
+// copy4.comp: the same, four channels at a time; dimension `channel_dim` counts groups of four, `c`
+// channels are valid. Strides in floats; those of the side that is vec4 are multiples of 4.
+struct fv_push_copy4 {
+    uint in_at, out_at, count;
+    uint channel_dim, c;
+    int in_c_stride, out_c_stride;
+    uint dim[FV_COPY_DIMS];
+    int in_stride[FV_COPY_DIMS];
+    int out_stride[FV_COPY_DIMS];
+};
+
+// An operand of eltwise4.comp: index = at4 + pixel * pixel_stride4 + item * item_stride4 + c4 * c_stride4
+// with item = pixel / item_pixels.
+struct fv_push_operand {
+    uint at4;
+    int pixel_stride4, item_stride4, c_stride4;
+};
+
+#ifdef __STDC__
+typedef struct fv_push_operand fv_push_operand;
+#endif
+
+// eltwise4.comp: pixels x c4 vectors; with c channels the rest of the last vector is zeroed.
+struct fv_push_eltwise4 {
+    uint out_at4, out_pitch4;
+    uint n_pixels, c4, c, item_pixels;
+    float alpha, beta; // of the unary function
+    fv_push_operand a, b;
+};
+
+// eltwise1.comp: one element an invocation, any strides (floats).
+struct fv_push_eltwise1 {
+    uint a_at, b_at, out_at, count;
+    float alpha, beta;
+    uint dim[FV_ELTWISE_DIMS];
+    int a_stride[FV_ELTWISE_DIMS];
+    int b_stride[FV_ELTWISE_DIMS];
+    int out_stride[FV_ELTWISE_DIMS];
+};
+
+// A window over pixels: output pixel (oy, ox) begins at input (oy * stride_y - pad_y, ...).
+struct fv_push_window {
+    int in_w, in_h, out_w, out_h; // pixels
+    int kernel_x, kernel_y, stride_x, stride_y, pad_x, pad_y, dilation_x, dilation_y;
+};
+
+#ifdef __STDC__
+typedef struct fv_push_window fv_push_window;
+#endif
+
+// conv_plain.comp: weights [m4][ky][kx][c4][4 outputs] of vec4 over inputs, then (bias_at4) [m4] biases.
+// conv_dw_plain.comp: weights [c4][ky][kx] of vec4, bias [c4].
+struct fv_push_conv_plain {
+    uint in_at4, in_pitch4, out_at4, out_pitch4, add_at4, add_pitch4, weight_at4, bias_at4;
+    uint n_pixels; // of the output, all images
+    uint c4, m4;   // of one group
+    uint m;        // outputs in all; the rest of the last vector is zeroed
+    float alpha, beta;
+    fv_push_window win;
+};
+
+// pool.comp
+struct fv_push_pool {
+    uint in_at4, in_pitch4, out_at4, out_pitch4, n_pixels, c4, count_pad;
+    int limit_x, limit_y; // average with padding: windows are counted up to here (padded size)
+    float p;
+    fv_push_window win;
+};
+
+// resize.comp: out = sum over taps of weight_y * weight_x * in. Tables in the weight block: for each
+// output row (column) `taps` pairs of input row (column) and weight.
+struct fv_push_resize {
+    uint in_at4, in_pitch4, out_at4, out_pitch4, n_pixels, c4;
+    uint in_w, in_h, out_w, out_h;
+    uint rows_at, columns_at, row_taps, column_taps; // table offsets in floats
+};
+
+// softmax.comp: along n elements, for every (outer, inner) position; strides in floats.
+struct fv_push_softmax {
+    uint in_at, out_at, count, n;
+    int in_stride, out_stride;
+    uint dim[4];
+    int in_dim_stride[4];
+    int out_dim_stride[4];
+};
+
+// reduce.comp: over the last `n_reduced` of FV_REDUCE_DIMS dimensions; strides in floats.
+#define FV_REDUCE_DIMS 6
+struct fv_push_reduce {
+    uint in_at, out_at, count, n_reduced_elements;
+    float scale;
+    uint dim[FV_REDUCE_DIMS];
+    int in_stride[FV_REDUCE_DIMS];
+    int out_stride[FV_REDUCE_DIMS];
+};
+
+// matmul.comp: out[i,j,m,n] = alpha * sum over k a[i,j,m,k] b[i,j,k,n] + beta * c[i,j,m,n]; strides in floats.
+struct fv_push_matmul {
+    uint a_at, b_at, c_at, out_at;
+    uint batch0, batch1, m, n, k;
+    int a_b0, a_b1, a_m, a_k;
+    int b_b0, b_b1, b_k, b_n;
+    int c_b0, c_b1, c_m, c_n;
+    int out_b0, out_b1, out_m, out_n;
+    float alpha, beta;
+};
+
+#ifdef __STDC__
+typedef struct fv_push_copy fv_push_copy;
+typedef struct fv_push_copy4 fv_push_copy4;
+typedef struct fv_push_eltwise4 fv_push_eltwise4;
+typedef struct fv_push_eltwise1 fv_push_eltwise1;
+typedef struct fv_push_conv_plain fv_push_conv_plain;
+typedef struct fv_push_pool fv_push_pool;
+typedef struct fv_push_resize fv_push_resize;
+typedef struct fv_push_softmax fv_push_softmax;
+typedef struct fv_push_reduce fv_push_reduce;
+typedef struct fv_push_matmul fv_push_matmul;
+#endif
 
 #endif

@@ -1,0 +1,45 @@
+// Convolution over pixels, plainly: an invocation computes four output channels of one pixel.
+#version 450
+#extension GL_GOOGLE_include_directive : enable
+#include "lib/bind.glsl"
+#include "lib/act.glsl"
+
+layout(constant_id = 0) const uint ACT = ACT_NONE;
+layout(constant_id = 1) const uint RESIDUAL = 0; // 1: added before the activation, 2: after
+
+layout(push_constant) uniform Push { fv_push_conv_plain push; };
+
+void main() {
+    uint id = flat_id();
+    uint pixel = id % push.n_pixels, m4 = id / push.n_pixels;
+    uint n_m4 = (push.m + 3) / 4;
+    if (m4 >= n_m4)
+        return;
+    fv_push_window w = push.win;
+    int ox = int(pixel) % w.out_w, oy = int(pixel) / w.out_w % w.out_h, image = int(pixel) / (w.out_w * w.out_h);
+    uint group = m4 / push.m4;
+    vec4 sum = texelFetch(weight_texels, int(push.bias_at4 + m4));
+    int weight_at = int(push.weight_at4 + m4 * uint(w.kernel_x * w.kernel_y) * push.c4 * 4);
+    for (int ky = 0; ky < w.kernel_y; ky++) {
+        int iy = oy * w.stride_y - w.pad_y + ky * w.dilation_y;
+        for (int kx = 0; kx < w.kernel_x; kx++) {
+            int ix = ox * w.stride_x - w.pad_x + kx * w.dilation_x;
+            float inside = iy >= 0 && iy < w.in_h && ix >= 0 && ix < w.in_w ? 1.0 : 0.0;
+            int row = image * w.in_h + clamp(iy, 0, w.in_h - 1);
+            int at = int(push.in_at4 + group * push.c4) + (row * w.in_w + clamp(ix, 0, w.in_w - 1)) * int(push.in_pitch4);
+            for (uint c = 0; c < push.c4; c++) {
+                vec4 x = texelFetch(activation_texels, at + int(c)) * inside;
+                sum += vec4(dot(x, texelFetch(weight_texels, weight_at)), dot(x, texelFetch(weight_texels, weight_at + 1)),
+                            dot(x, texelFetch(weight_texels, weight_at + 2)), dot(x, texelFetch(weight_texels, weight_at + 3)));
+                weight_at += 4;
+            }
+        }
+    }
+    if (RESIDUAL == 1)
+        sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
+    sum = activate(ACT, sum, push.alpha, push.beta);
+    if (RESIDUAL == 2)
+        sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
+    sum = mix(sum, vec4(0), greaterThanEqual(uvec4(4 * m4) + uvec4(0, 1, 2, 3), uvec4(push.m)));
+    activation4[push.out_at4 + pixel * push.out_pitch4 + m4] = sum;
+}

@@ -1,0 +1,30 @@
+// Separable resampling over pixels with tables of taps; every mode and coordinate rule of Resize is
+// a table (made by lower_resize.c).
+#version 450
+#extension GL_GOOGLE_include_directive : enable
+#include "lib/bind.glsl"
+
+layout(constant_id = 0) const bool NEAREST = false; // one tap of weight 1
+
+layout(push_constant) uniform Push { fv_push_resize push; };
+
+void main() {
+    uint id = flat_id();
+    uint c4 = id % push.c4, pixel = id / push.c4;
+    if (pixel >= push.n_pixels)
+        return;
+    uint ox = pixel % push.out_w, oy = pixel / push.out_w % push.out_h, image = pixel / (push.out_w * push.out_h);
+    vec4 sum = vec4(0);
+    for (uint ty = 0; ty < (NEAREST ? 1 : push.row_taps); ty++) {
+        uint row_at = push.rows_at + 2 * (oy * push.row_taps + ty);
+        uint row = image * push.in_h + uint(load1(IN_WEIGHTS, row_at));
+        float row_weight = NEAREST ? 1.0 : load1(IN_WEIGHTS, row_at + 1);
+        for (uint tx = 0; tx < (NEAREST ? 1 : push.column_taps); tx++) {
+            uint column_at = push.columns_at + 2 * (ox * push.column_taps + tx);
+            uint at = push.in_at4 + (row * push.in_w + uint(load1(IN_WEIGHTS, column_at))) * push.in_pitch4 + c4;
+            float weight = NEAREST ? 1.0 : row_weight * load1(IN_WEIGHTS, column_at + 1);
+            sum += texelFetch(activation_texels, int(at)) * weight;
+        }
+    }
+    activation4[push.out_at4 + pixel * push.out_pitch4 + c4] = sum;
+}
