@@ -4,5 +4,6 @@
 #include "plugins/common/element.h"
 
 extern const fv_element_row fv_overlay_element;
+extern const fv_element_row fv_events_element;
 extern const fv_element_row fv_track_element;
 extern const fv_element_row fv_publish_element;

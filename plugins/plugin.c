@@ -9,6 +9,7 @@ static const struct {
     const fv_element_row *row;
     bool (*add)(GstPlugin *plugin);
 } elements[] = {
+    {.row = &fv_events_element},
     {.row = &fv_overlay_element},
     {.row = &fv_publish_element},
     {.row = &fv_track_element},

@@ -47,8 +47,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     return true;
 }
 
-static void flush(fv_element *e, int dropped) {
-    (void)dropped;
+static void flush(fv_element *e) {
     fv_tracker_reset(((state *)e->state)->tracker);
 }
 

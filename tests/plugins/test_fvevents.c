@@ -1,0 +1,189 @@
+// plugins/events/fvevents.c through the plugin as installed.
+#include <gst/check/gstharness.h>
+
+#include "plugins/common/meta.h"
+#include "tests/test.h"
+
+static const char *const names[] = {"car", "person"};
+static const fv_labels labels = {2, names};
+enum { WIDTH = 320, HEIGHT = 240 };
+
+static const char *const door = "rules:\n"
+                                "  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [person]}\n"
+                                "  - {zone: yard, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], dwell: 0.2s}\n";
+
+typedef struct {
+    GstHarness *h;
+    GstBus *bus;
+    GstElement *e;
+} stage;
+
+static stage stage_of(const char *rules) {
+    stage s = {.bus = gst_bus_new(), .e = gst_element_factory_make("fvevents", NULL)};
+    g_object_set(s.e, "rules", rules, "stream", "gate", NULL);
+    gst_element_set_bus(s.e, s.bus);
+    s.h = gst_harness_new_with_element(s.e, "sink", "src");
+    gst_harness_set_src_caps_str(s.h, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    return s;
+}
+
+static void stage_finish(stage *s) {
+    gst_element_set_bus(s->e, NULL);
+    gst_object_unref(s->bus);
+    gst_harness_teardown(s->h);
+    gst_object_unref(s->e);
+}
+
+static GstBuffer *walker(int frame, float x) {
+    GstBuffer *b = gst_buffer_new_allocate(NULL, WIDTH * HEIGHT, NULL);
+    GST_BUFFER_PTS(b) = (GstClockTime)frame * 40 * GST_MSECOND;
+    fv_frame_meta *m = fv_meta_add(b, "gate", (uint64_t)frame, WIDTH, HEIGHT);
+    fv_meta_labels *l = fv_meta_labels_create(&labels);
+    fv_meta_set_labels(m, l);
+    fv_meta_labels_unref(l);
+    m->inference = FV_INFERRED;
+    fv_object o = {.box = {x, 100, 30, 60}, .score = 0.9f, .label = 1, .id = 7, .state = FV_STATE_CONFIRMED, .detection = 0};
+    fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
+    return b;
+}
+
+// Walks from left to right over the middle; returns how many events the metadata held.
+static int walk(stage *s, int frames) {
+    int events = 0;
+    for (int i = 0; i < frames; i++) {
+        GstBuffer *b = gst_harness_push_and_pull(s->h, walker(i, 80 + 8 * (float)i));
+        events += fv_meta_get(b)->n_events;
+        gst_buffer_unref(b);
+    }
+    return events;
+}
+
+static GstStructure *next_event(stage *s) {
+    GstMessage *m = gst_bus_pop_filtered(s->bus, GST_MESSAGE_ELEMENT);
+    GstStructure *found = m ? gst_structure_copy(gst_message_get_structure(m)) : NULL;
+    if (m)
+        gst_message_unref(m);
+    if (found && !gst_structure_has_name(found, "fovea-event"))
+        g_clear_pointer(&found, gst_structure_free);
+    return found;
+}
+
+static void events_are_on_the_bus_and_in_the_metadata(void) {
+    stage s = stage_of(door);
+    CHECK_EQUAL(walk(&s, 16), 3);
+    GstStructure *cross = next_event(&s), *enter = next_event(&s), *dwell = next_event(&s);
+    CHECK_TEXT(gst_structure_get_string(cross, "event"), "cross");
+    CHECK_TEXT(gst_structure_get_string(cross, "rule"), "door");
+    CHECK_TEXT(gst_structure_get_string(cross, "direction"), "in");
+    CHECK_TEXT(gst_structure_get_string(cross, "stream"), "gate");
+    CHECK_TEXT(gst_structure_get_string(cross, "label"), "person");
+    guint64 id = 0, frame = 0;
+    gint64 count = 0;
+    gdouble before = 0, after = 0, value = 0;
+    CHECK(gst_structure_get(cross, "object-id", G_TYPE_UINT64, &id, "frame", G_TYPE_UINT64, &frame, "count", G_TYPE_INT64, &count, "before-x",
+                            G_TYPE_DOUBLE, &before, "after-x", G_TYPE_DOUBLE, &after, NULL));
+    CHECK(id == 7 && count == 1 && before < 160 && after > 160);
+    CHECK_TEXT(gst_structure_get_string(enter, "event"), "enter");
+    CHECK_TEXT(gst_structure_get_string(dwell, "event"), "dwell");
+    CHECK_TEXT(gst_structure_get_string(dwell, "phase"), "start");
+    CHECK(gst_structure_get_double(dwell, "value", &value) && value >= 0.2);
+    gst_structure_free(cross);
+    gst_structure_free(enter);
+    gst_structure_free(dwell);
+    CHECK(!next_event(&s));
+    stage_finish(&s);
+}
+
+static void totals_are_stats(void) {
+    stage s = stage_of(door);
+    walk(&s, 14);
+    GstStructure *stats = NULL;
+    guint64 in = 0, inside = 0;
+    g_object_get(s.e, "stats", &stats, NULL);
+    CHECK(gst_structure_get(stats, "door.in", G_TYPE_UINT64, &in, "yard.inside", G_TYPE_UINT64, &inside, NULL));
+    CHECK(in == 1 && inside == 1);
+    gst_structure_free(stats);
+    stage_finish(&s);
+}
+
+static const GstStructure *event_named(GstHarness *h, const char *name, GstEvent **event) {
+    while ((*event = gst_harness_try_pull_event(h))) {
+        const GstStructure *s = gst_event_get_structure(*event);
+        if (s && gst_structure_has_name(s, name))
+            return s;
+        gst_event_unref(*event);
+    }
+    return NULL;
+}
+
+static void what_lasts_ends_before_the_stream(void) {
+    stage s = stage_of(door);
+    walk(&s, 16);
+    gst_harness_push_event(s.h, gst_event_new_eos());
+    GstEvent *rules, *late;
+    const GstStructure *announced = event_named(s.h, "fovea-rules", &rules);
+    CHECK(announced && strstr(gst_structure_get_string(announced, "rules"), "line: door"));
+    gst_event_unref(rules);
+    const GstStructure *ends = event_named(s.h, "fovea-events", &late);
+    GstBuffer *carrier = NULL;
+    CHECK(ends && gst_structure_get(ends, "meta", GST_TYPE_BUFFER, &carrier, NULL));
+    fv_frame_meta *m = fv_meta_get(carrier);
+    CHECK_EQUAL(m->n_events, 1);
+    CHECK_TEXT(m->events[0].event, "dwell");
+    CHECK_EQUAL(m->events[0].phase, FV_PHASE_END);
+    CHECK_TEXT(m->stream, "gate");
+    CHECK_EQUAL(m->labels->labels.n, 2);
+    gst_buffer_unref(carrier);
+    gst_event_unref(late);
+    stage_finish(&s);
+}
+
+static void rules_change_while_playing(void) {
+    stage s = stage_of(door);
+    walk(&s, 3);
+    g_object_set(s.e, "rules", "rules:\n  - {zone: all, events: [appear]}\n", NULL);
+    CHECK_EQUAL(walk(&s, 3), 1);
+    g_object_set(s.e, "rules", "rules:\n  - {zoo: all}\n", NULL); // a mistake: a warning, and the old ones stay
+    CHECK_EQUAL(walk(&s, 1), 0);
+    GstMessage *m = gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING);
+    CHECK(m != NULL);
+    if (m)
+        gst_message_unref(m);
+    stage_finish(&s);
+}
+
+static void unknown_classes_are_warned_of(void) {
+    stage s = stage_of("rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n");
+    CHECK_EQUAL(walk(&s, 14), 0);
+    GstMessage *m = gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING);
+    GError *error = NULL;
+    CHECK(m != NULL);
+    if (m) {
+        gst_message_parse_warning(m, &error, NULL);
+        CHECK_CONTAINS(error->message, "no class 'persn'");
+        g_error_free(error);
+        gst_message_unref(m);
+    }
+    stage_finish(&s);
+}
+
+static void without_rules_it_says_so(void) {
+    GstElement *e = gst_element_factory_make("fvevents", NULL);
+    GstBus *bus = gst_bus_new();
+    gst_element_set_bus(e, bus);
+    CHECK_EQUAL(gst_element_set_state(e, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    GstMessage *m = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+    GError *error = NULL;
+    gst_message_parse_error(m, &error, NULL);
+    CHECK_CONTAINS(error->message, "`rules` is not set");
+    g_error_free(error);
+    gst_message_unref(m);
+    gst_element_set_state(e, GST_STATE_NULL);
+    gst_element_set_bus(e, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(e);
+}
+
+const fv_suite fvevents_suite = {"fvevents", (const fv_case[]){
+    CASE(events_are_on_the_bus_and_in_the_metadata), CASE(totals_are_stats), CASE(what_lasts_ends_before_the_stream),
+    CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};
