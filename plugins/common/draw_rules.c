@@ -21,14 +21,14 @@ static void count(fv_drawer *d, const fv_rule *r, fv_rule_view *v, const fv_even
         return;
     v->flash_ns = d->now_ns;
     v->has_flash = true;
+    static const fv_event_kind changes[] = {FV_EVENT_ENTER, FV_EVENT_APPEAR, FV_EVENT_LEAVE, FV_EVENT_DISAPPEAR};
     if (!strcmp(e->event, fv_event_rows[FV_EVENT_CROSS].name)) {
         bool out = e->direction && r->direction_names[1] && !strcmp(e->direction, r->direction_names[1]);
         v->crossed[out]++;
-    } else if (!strcmp(e->event, fv_event_rows[FV_EVENT_ENTER].name)) {
-        v->inside = e->count >= 0 ? e->count : v->inside + 1;
-    } else if (!strcmp(e->event, fv_event_rows[FV_EVENT_LEAVE].name)) {
-        v->inside = e->count >= 0 ? e->count : v->inside > 0 ? v->inside - 1 : 0;
     }
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        if (!strcmp(e->event, fv_event_rows[changes[i]].name) && e->count >= 0)
+            v->inside = e->count;
 }
 
 // 1 at the moment of an event, 0 soon after it.

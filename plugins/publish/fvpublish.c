@@ -87,6 +87,25 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     return true;
 }
 
+// Events that come after the last frame (what lasted ends with the stream): see fvevents.
+static void sink_event(fv_element *e, GstEvent *event) {
+    const params *p = e->params;
+    state *s = e->state;
+    const GstStructure *late = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM ? gst_event_get_structure(event) : NULL;
+    GstBuffer *carrier = NULL;
+    if (!late || !gst_structure_has_name(late, "fovea-events") || !gst_structure_get(late, "meta", GST_TYPE_BUFFER, &carrier, NULL))
+        return;
+    const fv_frame_meta *m = fv_meta_get(carrier);
+    fv_record record = {.stream = m->stream, .frame = m->frame, .pts_ns = FV_TIME_NONE, .utc_ns = m->utc_ns, .utc_source = m->utc_source,
+                        .width = m->width, .height = m->height, .labels = m->labels ? &m->labels->labels : NULL};
+    for (int i = 0; what_masks[p->what] & WHAT_EVENTS && i < m->n_events; i++)
+        add(s, formats[p->format].event(&record, &m->events[i]));
+    g_mutex_lock(&e->lock);
+    s->events += (uint64_t)m->n_events;
+    g_mutex_unlock(&e->lock);
+    gst_buffer_unref(carrier);
+}
+
 static void finish(fv_element *e) {
     flush_lines(e, true);
 }
@@ -102,5 +121,5 @@ const fv_element_row fv_publish_element = {
     .name = "fvpublish", .type_name = "FvPublish", .long_name = "Fovea publisher", .klass = "Filter/Metadata/Video",
     .description = "Writes what is known of each frame, and the events, as JSON Lines; the video passes untouched",
     .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state),
-    .start = start, .stop = stop, .frame = frame, .finish = finish, .stats = stats,
+    .start = start, .stop = stop, .frame = frame, .finish = finish, .sink_event = sink_event, .stats = stats,
 };

@@ -138,6 +138,39 @@ static void what_lasts_ends_before_the_stream(void) {
     stage_finish(&s);
 }
 
+// The whole chain: tracks in, records of events out, lines drawn.
+static void publisher_and_overlay_take_them(void) {
+    char launch[1024], path[512];
+    snprintf(path, sizeof path, "%s/events.jsonl", fv_test_tmp("fvevents"));
+    snprintf(launch, sizeof launch, "fvevents name=e ! fvoverlay boxes=false labels=false ! fvpublish what=events to=%s", path);
+    GstElement *chain = gst_parse_launch(launch, NULL), *e = gst_bin_get_by_name(GST_BIN(chain), "e");
+    g_object_set(e, "rules", door, NULL);
+    gst_object_unref(e);
+    GstPad *sink = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SINK), *src = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SRC);
+    gst_element_add_pad(chain, gst_ghost_pad_new("sink", sink));
+    gst_element_add_pad(chain, gst_ghost_pad_new("src", src));
+    gst_object_unref(sink);
+    gst_object_unref(src);
+    GstHarness *h = gst_harness_new_with_element(chain, "sink", "src");
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    guint8 line = 0;
+    for (int i = 0; i < 18; i++) {
+        GstBuffer *in = walker(i, 80 + 8 * (float)i), *b;
+        gst_buffer_memset(in, 0, 0, SIZE_MAX);
+        b = gst_harness_push_and_pull(h, in);
+        gst_buffer_extract(b, 20 * WIDTH + WIDTH / 2, &line, 1);
+        gst_buffer_unref(b);
+    }
+    CHECK(line > 30); // the line is drawn
+    gst_harness_push_event(h, gst_event_new_eos());
+    gst_harness_teardown(h);
+    gst_object_unref(chain);
+    char *text = fv_test_read(path);
+    CHECK_CONTAINS(text, "\"event\":\"cross\"");
+    CHECK_CONTAINS(text, "\"phase\":\"end\"");
+    g_free(text);
+}
+
 static void rules_change_while_playing(void) {
     stage s = stage_of(door);
     walk(&s, 3);
@@ -186,4 +219,4 @@ static void without_rules_it_says_so(void) {
 
 const fv_suite fvevents_suite = {"fvevents", (const fv_case[]){
     CASE(events_are_on_the_bus_and_in_the_metadata), CASE(totals_are_stats), CASE(what_lasts_ends_before_the_stream),
-    CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};
+    CASE(publisher_and_overlay_take_them), CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};
