@@ -138,6 +138,38 @@ static void box_fastestdet(const fv_seen *seen, const fv_head *head, const fv_le
                        fv_sigmoid(fv_cell(m, i, 2)) * w, fv_sigmoid(fv_cell(m, i, 3)) * h, b);
 }
 
+// Maps [1, 4 + classes, H, W] at the strides 8, 16, 32: distances before softplus, class logits. Maps whose channels may
+// be 3 x (5 + classes) are darknet's, unless a card tells.
+static bool find_fovea(const fv_seen *seen, fv_head *head, fv_levels *levels) {
+    if (seen->n_out > 8 || (!seen->told && seen->n_out != 3))
+        return false;
+    for (int i = 0; i < seen->n_out; i++) {
+        fv_cells m;
+        fv_level *l = fv_level_add(levels);
+        if (!fv_cells_map(seen, &seen->out[i], &m, &l->w, &l->h, &l->stride) || !fv_head_classes(head, m.c - 4) ||
+            (!seen->told && (m.c >= 64 || (m.c >= 18 && m.c % 3 == 0) || m.c != seen->out[0].dim[1])))
+            return false;
+        l->box = fv_cells_channels(&m, 0, 4);
+        l->score = fv_cells_channels(&m, 4, head->n_classes);
+    }
+    return fv_levels_settle(head, levels);
+}
+
+static float softplus(float x) {
+    return x > 20 ? x : log1pf(expf(x));
+}
+
+static void box_fovea(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+    (void)seen, (void)head;
+    float x, y, s = (float)l->stride;
+    const fv_cells *m = &l->box;
+    fv_grid_place(l, i, &x, &y);
+    b[0] = (x + 0.5f - softplus(fv_cell(m, i, 0))) * s;
+    b[1] = (y + 0.5f - softplus(fv_cell(m, i, 1))) * s;
+    b[2] = (x + 0.5f + softplus(fv_cell(m, i, 2))) * s;
+    b[3] = (y + 0.5f + softplus(fv_cell(m, i, 3))) * s;
+}
+
 static float score_fastestdet(float objectness, float best) {
     return powf(objectness, 0.6f) * powf(fminf(best, 1), 0.4f);
 }
@@ -145,6 +177,8 @@ static float score_fastestdet(float objectness, float best) {
 #define STRETCH_BGR .fit = FV_FIT_STRETCH, FV_INPUT_BGR_IMAGENET
 
 const fv_head_row fv_head_rows_point[] = {
+    {"fovea", "three maps [1, 4 + classes, H, W]: distances before softplus, class logits (our own detector)", find_fovea,
+     fv_score_logit, box_fovea, NULL, false, {.fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT}},
     {"nanodet-plus", "[1, cells of strides 8 to 64, classes + 4 x 8]: class scores and distances", find_nanodet_plus,
      fv_score_class, box_nanodet_plus, NULL, false, {STRETCH_BGR}},
     {"nanodet", "three pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances", find_nanodet,

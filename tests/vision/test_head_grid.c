@@ -122,6 +122,19 @@ static void picodet_pairs(void) {
     case_expect(&c, "picodet", 2, 0.25f, 0, 0.6f, 288 - 64, 288 - 128, 288 + 192, 288 + 288);
 }
 
+static void fovea_maps(void) {
+    head_case c = case_begin("images", 96, 64);
+    case_output(&c, "p8", "1x10x8x12", -20);
+    float *v = case_output(&c, "p16", "1x10x4x6", -20);
+    case_output(&c, "p32", "1x10x2x3", -20);
+    int cell = 3 * 6 + 5;
+    static const float distance[] = {1, 2, 0.5f, 30};
+    for (int k = 0; k < 4; k++)
+        v[k * 24 + cell] = k == 3 ? 30 : logf(expf(distance[k]) - 1);
+    v[9 * 24 + cell] = logit(0.8f);
+    case_expect(&c, "fovea", 6, 0.25f, 5, 0.8f, 88 - 16, 56 - 32, 88 + 8, 56 + 480);
+}
+
 static void fastestdet_map(void) {
     head_case c = case_begin("input.1", 352, 352);
     float *v = case_output(&c, "758", "1x7x22x22", 0);
@@ -239,6 +252,6 @@ static void ppyoloe_columns_and_lists(void) {
 
 const fv_suite head_grid_suite = {"head_grid", (const fv_case[]){
     CASE(darknet_two_levels), CASE(darknet_three_levels_and_cards), CASE(yolov5_raw_boxes), CASE(fastest2_shared_classes),
-    CASE(yolov2_softmax), CASE(nanodet_pairs), CASE(nanodet_plus_rounds_cells_up), CASE(picodet_pairs), CASE(fastestdet_map),
+    CASE(yolov2_softmax), CASE(nanodet_pairs), CASE(nanodet_plus_rounds_cells_up), CASE(picodet_pairs), CASE(fastestdet_map), CASE(fovea_maps),
     CASE(yunet_levels), CASE(scrfd_two_boxes_a_cell), CASE(retinaface_priors), CASE(pairs_of_boxes_and_scores),
     CASE(ppyoloe_columns_and_lists), {0}}};
