@@ -3,6 +3,7 @@
 
 #include "plugins/common/element.h"
 
+bool fv_src_register(GstPlugin *plugin); // fvsrc
 extern const fv_element_row fv_overlay_element;
 extern const fv_element_row fv_events_element;
 extern const fv_element_row fv_track_element;

@@ -1,0 +1,399 @@
+#include "plugins/common/element.h"
+#include "plugins/common/meta.h"
+#include "plugins/src/fvsrc.h"
+#include "plugins/src/sound.h"
+#include "plugins/src/uri.h"
+
+#define LATE_NS (500 * INT64_C(1000000)) // a live picture this late is dropped before anybody works on it
+
+void fv_src_push_all(fv_src *s, GstEvent *event) {
+    for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
+        if (s->audio[i])
+            gst_pad_push_event(s->audio[i], gst_event_ref(event));
+    gst_pad_push_event(s->video, event);
+}
+
+// ---- start of the streams ------------------------------------------------------------------------
+
+static void push_stream_start(fv_src *s, GstPad *pad) {
+    char *id = gst_pad_create_stream_id(pad, GST_ELEMENT(s), GST_PAD_NAME(pad));
+    GstEvent *event = gst_event_new_stream_start(id);
+    gst_event_set_group_id(event, s->group_id);
+    gst_pad_push_event(pad, event);
+    g_free(id);
+}
+
+static void add_audio_pad(fv_src *s, int i, GstCaps *caps) {
+    GstPadTemplate *t = gst_element_get_pad_template(GST_ELEMENT(s), "audio_%u");
+    char *name = g_strdup_printf("audio_%u", s->n_audio_pads++);
+    GstPad *pad = s->audio[i] = gst_pad_new_from_template(t, name);
+    g_free(name);
+    gst_pad_set_event_function(pad, GST_PAD_EVENTFUNC(s->video));
+    gst_pad_set_query_function(pad, GST_PAD_QUERYFUNC(s->video));
+    gst_pad_use_fixed_caps(pad);
+    gst_pad_set_active(pad, TRUE);
+    push_stream_start(s, pad);
+    gst_pad_push_event(pad, gst_event_new_caps(caps));
+    gst_flow_combiner_add_pad(s->flows, pad);
+    gst_element_add_pad(GST_ELEMENT(s), pad);
+}
+
+static void add_audio(fv_src *s) {
+    for (int i = 0; i < fv_reader_n_audio(s->reader); i++) {
+        const AVStream *stream = fv_reader_audio(s->reader, i);
+        GstCaps *caps = fv_sound_caps(stream);
+        if (caps)
+            add_audio_pad(s, i, caps);
+        else
+            GST_WARNING_OBJECT(s, "audio stream %d is left out: no caps for %s", i,
+                               avcodec_get_name(stream->codecpar->codec_id));
+        gst_clear_caps(&caps);
+    }
+}
+
+// Once per run; a stream that comes back after a break goes on in the same pads.
+static void start_streams(fv_src *s) {
+    s->started = true;
+    push_stream_start(s, s->video);
+    add_audio(s);
+    gst_element_no_more_pads(GST_ELEMENT(s));
+    const char *orientation = fv_reader_orientation(s->reader);
+    if (orientation) // after caps and segment, when there are some: sticky events go out in order
+        gst_pad_store_sticky_event(s->video, gst_event_new_tag(gst_tag_list_new(GST_TAG_IMAGE_ORIENTATION, orientation, NULL)));
+}
+
+static bool open_reader(fv_src *s, fv_err *err) {
+    const fv_src_params *p = &s->active;
+    s->reader = fv_reader_open(
+        &(fv_reader_params){.uri = p->uri, .timeout_ns = p->timeout_ns, .threads = p->threads,
+                            .tcp = p->transport == FV_TRANSPORT_TCP, .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
+        &s->stop, err);
+    if (!s->reader)
+        return false;
+    if (!s->started)
+        start_streams(s);
+    s->anchored = false;
+    g_mutex_lock(&s->lock);
+    s->duration_ns = fv_reader_duration_ns(s->reader);
+    s->can_seek = fv_reader_can_seek(s->reader) && !s->is_live;
+    g_mutex_unlock(&s->lock);
+    s->segment.duration = s->duration_ns ? (guint64)s->duration_ns : GST_CLOCK_TIME_NONE;
+    return true;
+}
+
+static void keep_counts(fv_src *s) {
+    fv_reader_counts now = fv_reader_get_counts(s->reader), *before = &s->counts_before;
+    g_mutex_lock(&s->lock);
+    s->counts = (fv_reader_counts){before->decoded + now.decoded, before->corrupt + now.corrupt, before->repaired + now.repaired};
+    g_mutex_unlock(&s->lock);
+}
+
+static void close_reader(fv_src *s) {
+    if (!s->reader)
+        return;
+    keep_counts(s);
+    s->counts_before = s->counts;
+    fv_reader_destroy(&s->reader);
+}
+
+void fv_src_close(fv_src *s) {
+    close_reader(s);
+    for (int i = 0; i < FV_READER_MAX_AUDIO; i++) {
+        if (!s->audio[i])
+            continue;
+        gst_flow_combiner_remove_pad(s->flows, s->audio[i]);
+        gst_element_remove_pad(GST_ELEMENT(s), s->audio[i]);
+        s->audio[i] = NULL;
+    }
+    s->n_audio_pads = 0;
+    s->started = false;
+}
+
+// ---- waiting -----------------------------------------------------------------------------------
+
+static GstClockTime running_time(fv_src *s) {
+    GstClock *clock = gst_element_get_clock(GST_ELEMENT(s));
+    if (!clock)
+        return GST_CLOCK_TIME_NONE;
+    GstClockTime now = gst_clock_get_time(clock), base = gst_element_get_base_time(GST_ELEMENT(s));
+    gst_object_unref(clock);
+    return now > base ? now - base : 0;
+}
+
+// A live source gives nothing while it is paused; what came meanwhile is old.
+static void wait_for_playing(fv_src *s) {
+    g_mutex_lock(&s->lock);
+    while (s->is_live && !s->playing && !atomic_load(&s->stop)) {
+        s->anchored = false;
+        g_cond_wait(&s->wake, &s->lock);
+    }
+    g_mutex_unlock(&s->lock);
+}
+
+static void wait_for(fv_src *s, int64_t ns) {
+    gint64 until = g_get_monotonic_time() + ns / 1000;
+    g_mutex_lock(&s->lock);
+    while (!atomic_load(&s->stop) && g_cond_wait_until(&s->wake, &s->lock, until)) {
+    }
+    g_mutex_unlock(&s->lock);
+}
+
+// `realtime`: not before its time.
+static void wait_until_due(fv_src *s, int64_t ts) {
+    GstClock *clock = s->active.realtime ? gst_element_get_clock(GST_ELEMENT(s)) : NULL;
+    if (!clock)
+        return;
+    g_mutex_lock(&s->lock);
+    GstClockID id = NULL;
+    if (!atomic_load(&s->stop) && s->playing)
+        id = s->waiting = gst_clock_new_single_shot_id(clock, gst_element_get_base_time(GST_ELEMENT(s)) + (GstClockTime)ts);
+    g_mutex_unlock(&s->lock);
+    if (id)
+        gst_clock_id_wait(id, NULL);
+    g_mutex_lock(&s->lock);
+    s->waiting = NULL;
+    g_mutex_unlock(&s->lock);
+    if (id)
+        gst_clock_id_unref(id);
+    gst_object_unref(clock);
+}
+
+// ---- pushing -----------------------------------------------------------------------------------
+
+// Bit 0 is the video pad, bit i + 1 the pad of audio i.
+static void push_segment(fv_src *s, GstPad *pad, int bit) {
+    if (!(s->need_segment & 1u << bit))
+        return;
+    s->need_segment &= ~(1u << bit);
+    GstEvent *event = gst_event_new_segment(&s->segment);
+    gst_event_set_seqnum(event, s->seqnum);
+    gst_pad_push_event(pad, event);
+}
+
+// Does what comes next understand strides? Without an answer it gets the plain layout.
+static void ask_strides(fv_src *s, GstCaps *caps) {
+    GstQuery *q = gst_query_new_allocation(caps, FALSE);
+    s->strides = gst_pad_peer_query(s->video, q) && gst_query_find_allocation_meta(q, GST_VIDEO_META_API_TYPE, NULL);
+    gst_query_unref(q);
+}
+
+static bool negotiate(fv_src *s, AVFrame *frame, fv_err *err) {
+    GstVideoInfo info;
+    AVRational rate = fv_reader_rate(s->reader), par = fv_reader_par(s->reader, frame);
+    if (!fv_picture_info(frame, rate, par, &info, err))
+        return false;
+    bool changed = !s->info.finfo || !gst_video_info_is_equal(&info, &s->info);
+    if (!changed && !gst_pad_check_reconfigure(s->video))
+        return true;
+    GstCaps *caps = gst_video_info_to_caps(&info);
+    if (changed) {
+        s->info = info;
+        gst_pad_push_event(s->video, gst_event_new_caps(caps));
+        if (s->is_live)
+            gst_element_post_message(GST_ELEMENT(s), gst_message_new_latency(GST_OBJECT(s)));
+    }
+    push_segment(s, s->video, 0);
+    ask_strides(s, caps);
+    gst_caps_unref(caps);
+    return true;
+}
+
+// Live time starts at the running time at which the first frame came.
+static void anchor(fv_src *s, int64_t pts_ns) {
+    if (!s->is_live || s->anchored)
+        return;
+    GstClockTime now = running_time(s);
+    s->anchored = true;
+    s->offset_ns = (GST_CLOCK_TIME_IS_VALID(now) ? MAX((int64_t)now, s->end_ns) : s->end_ns) - pts_ns;
+}
+
+static void add_meta(fv_src *s, GstBuffer *buffer, const fv_reader_item *item) {
+    const char *name = s->active.stream && *s->active.stream ? s->active.stream : GST_OBJECT_NAME(s);
+    fv_frame_meta *m = fv_meta_add(buffer, name, s->next_frame++, s->info.width, s->info.height);
+    int64_t start = fv_reader_utc_ns(s->reader, &m->utc_source);
+    if (start != FV_TIME_NONE) {
+        m->utc_ns = start + item->pts_ns;
+    } else if (s->is_live && !s->active.realtime) {
+        m->utc_ns = g_get_real_time() * 1000;
+        m->utc_source = FV_UTC_ARRIVAL;
+    }
+}
+
+static bool is_too_late(fv_src *s, int64_t ts) {
+    GstClockTime now = s->is_live ? running_time(s) : GST_CLOCK_TIME_NONE;
+    if (!GST_CLOCK_TIME_IS_VALID(now) || (int64_t)now - ts < LATE_NS)
+        return false;
+    g_mutex_lock(&s->lock);
+    s->dropped_late++;
+    g_mutex_unlock(&s->lock);
+    return true;
+}
+
+static GstFlowReturn fail(fv_src *s, const fv_err *err) {
+    fv_element_error(GST_ELEMENT(s), err);
+    return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn push_video(fv_src *s, const fv_reader_item *item) {
+    fv_err err = {0};
+    anchor(s, item->pts_ns);
+    int64_t ts = item->pts_ns + s->offset_ns;
+    guint64 begin = (guint64)MAX(ts, 0), length = (guint64)item->duration_ns;
+    s->end_ns = MAX(s->end_ns, ts + item->duration_ns);
+    if (GST_CLOCK_TIME_IS_VALID(s->segment.stop) && begin >= s->segment.stop)
+        return GST_FLOW_EOS;
+    bool before = begin < s->segment.start && begin + length <= s->segment.start;
+    if (ts < 0 || before || is_too_late(s, ts))
+        return GST_FLOW_OK;
+    if (!negotiate(s, item->frame, &err))
+        return fail(s, &err);
+    GstBuffer *buffer = fv_picture_wrap(s->picture, item->frame, &s->info, s->strides, &err);
+    if (!buffer)
+        return fail(s, &err);
+    GST_BUFFER_PTS(buffer) = begin;
+    GST_BUFFER_DURATION(buffer) = length ? length : GST_CLOCK_TIME_NONE;
+    if (item->is_first)
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    add_meta(s, buffer, item);
+    wait_until_due(s, ts);
+    push_segment(s, s->video, 0);
+    g_mutex_lock(&s->lock);
+    s->pushed++;
+    s->position_ns = ts;
+    g_mutex_unlock(&s->lock);
+    return gst_flow_combiner_update_pad_flow(s->flows, s->video, gst_pad_push(s->video, buffer));
+}
+
+static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
+    GstPad *pad = s->audio[item->audio];
+    bool timed = item->pts_ns != FV_TIME_NONE;
+    if (!pad || (s->is_live && !s->anchored))
+        return GST_FLOW_OK;
+    int64_t ts = timed ? item->pts_ns + s->offset_ns : 0;
+    if (timed && (ts < 0 || (guint64)(ts + item->duration_ns) < s->segment.start))
+        return GST_FLOW_OK;
+    push_segment(s, pad, item->audio + 1);
+    GstBuffer *buffer = gst_buffer_new_memdup(item->packet->data, (gsize)item->packet->size);
+    GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = timed ? (guint64)ts : GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DURATION(buffer) = item->duration_ns ? (guint64)item->duration_ns : GST_CLOCK_TIME_NONE;
+    if (item->is_first)
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    return gst_flow_combiner_update_pad_flow(s->flows, pad, gst_pad_push(pad, buffer));
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+static void post_status(fv_src *s, const char *status) {
+    gst_element_post_message(GST_ELEMENT(s),
+                             gst_message_new_element(GST_OBJECT(s), gst_structure_new("fvsrc", "status", G_TYPE_STRING, status,
+                                                                                      "uri", G_TYPE_STRING, fv_uri_redact(s->active.uri),
+                                                                                      "reconnects", G_TYPE_UINT64, s->reconnects, NULL)));
+}
+
+// The camera went away: try again until it comes back or nobody wants it any more.
+static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
+    fv_err err = *why;
+    close_reader(s);
+    if (!err.text[0])
+        fv_fail(&err, FV_IO, "%s: the stream ended", fv_uri_redact(s->active.uri));
+    fv_element_warning(GST_ELEMENT(s), &err);
+    post_status(s, "lost");
+    while (!atomic_load(&s->stop)) {
+        wait_for(s, s->active.reconnect_ns);
+        if (!atomic_load(&s->stop) && open_reader(s, &err)) {
+            g_mutex_lock(&s->lock);
+            s->reconnects++;
+            g_mutex_unlock(&s->lock);
+            post_status(s, "back");
+            break;
+        }
+    }
+    return GST_FLOW_OK;
+}
+
+static void warn_if_nothing_came(fv_src *s) {
+    fv_err err = {0};
+    keep_counts(s);
+    if (s->counts.decoded || s->seek_ns != FV_TIME_NONE)
+        return;
+    fv_fail(&err, FV_BAD_INPUT, "%s: not one frame could be decoded (%llu bad packets); the output is empty",
+            fv_uri_redact(s->active.uri), (unsigned long long)s->counts.corrupt);
+    fv_element_warning(GST_ELEMENT(s), &err);
+}
+
+static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
+    fv_err err = {0};
+    bool camera = s->is_live && !s->active.realtime;
+    if (camera && s->active.reconnect_ns > 0)
+        return reconnect(s, why);
+    if (why->text[0])
+        return fail(s, why);
+    if (s->active.loop && fv_reader_get_counts(s->reader).decoded && fv_reader_seek(s->reader, 0, &err)) {
+        s->offset_ns = s->end_ns;
+        return GST_FLOW_OK;
+    }
+    warn_if_nothing_came(s);
+    return GST_FLOW_EOS;
+}
+
+static void push_eos(fv_src *s) {
+    if (s->segment.flags & GST_SEGMENT_FLAG_SEGMENT) {
+        gint64 stop = GST_CLOCK_TIME_IS_VALID(s->segment.stop) ? (gint64)s->segment.stop : s->end_ns;
+        gst_element_post_message(GST_ELEMENT(s), gst_message_new_segment_done(GST_OBJECT(s), GST_FORMAT_TIME, stop));
+        fv_src_push_all(s, gst_event_new_segment_done(GST_FORMAT_TIME, stop));
+        return;
+    }
+    GstEvent *event = gst_event_new_eos();
+    gst_event_set_seqnum(event, s->seqnum);
+    fv_src_push_all(s, event);
+}
+
+// ---- the task ----------------------------------------------------------------------------------
+
+static bool begin(fv_src *s, fv_err *err) {
+    if (!s->reader && !open_reader(s, err))
+        return false;
+    if (s->seek_ns == FV_TIME_NONE)
+        return true;
+    int64_t to = s->seek_ns;
+    s->seek_ns = FV_TIME_NONE;
+    s->offset_ns = 0;
+    s->end_ns = to;
+    return fv_reader_seek(s->reader, to, err);
+}
+
+static GstFlowReturn step(fv_src *s) {
+    fv_err err = {0};
+    fv_reader_item item;
+    wait_for_playing(s);
+    if (!begin(s, &err))
+        return atomic_load(&s->stop) ? GST_FLOW_FLUSHING : fail(s, &err);
+    wait_for_playing(s);
+    fv_read_result result = fv_reader_next(s->reader, &item, &err);
+    keep_counts(s);
+    if (result == FV_READ_STOPPED)
+        return GST_FLOW_FLUSHING;
+    if (result != FV_READ_ITEM)
+        return at_end(s, &err);
+    return item.frame ? push_video(s, &item) : push_audio(s, &item);
+}
+
+void fv_src_loop(void *src) {
+    fv_src *s = src;
+    GstFlowReturn flow = atomic_load(&s->stop) ? GST_FLOW_FLUSHING : step(s);
+    g_mutex_lock(&s->lock);
+    bool end = s->end_requested;
+    g_mutex_unlock(&s->lock);
+    if (end && flow != GST_FLOW_ERROR)
+        flow = GST_FLOW_EOS;
+    if (flow == GST_FLOW_OK)
+        return;
+    gst_pad_pause_task(s->video);
+    if (flow == GST_FLOW_FLUSHING)
+        return;
+    if (flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_NOT_NEGOTIATED)
+        GST_ELEMENT_FLOW_ERROR(s, flow);
+    if (!s->started) // nothing could be opened; EOS needs a stream all the same
+        push_stream_start(s, s->video);
+    push_eos(s);
+}

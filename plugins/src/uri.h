@@ -1,0 +1,36 @@
+// What a `uri` means to libav: files, URLs, cameras, picture series, filter graphs.
+#pragma once
+
+#include <libavformat/avformat.h>
+#include <stdbool.h>
+
+#include "pipeline/base/err.h"
+
+typedef struct {
+    char *url;                    // for avformat_open_input
+    const AVInputFormat *format;  // NULL: probed
+    AVDictionary *options;
+    bool is_live;                 // frames come when the camera has them
+    bool is_network;              // may stall, may come back
+    bool is_plain_file;
+    bool poll;                    // a device that blocks for ever unless it is asked not to
+} fv_uri;
+
+// `uri` is one of
+//     /path/file.mp4, file:///path, relative/path         a file
+//     img_%04d.png, frames/*.jpg                          a series of pictures
+//     http://, https://, rtsp://, rtmp://, udp://, srt:// a stream
+//     /dev/video0, v4l2:///dev/video0                     a camera
+//     lavfi:testsrc=size=320x240:rate=30:duration=2       a libavfilter graph
+// `tcp`: RTSP over TCP instead of UDP. Fails for a text that is none of these or whose library is missing.
+bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_err *err);
+void fv_uri_finish(fv_uri *u);
+
+// Live without opening it: the element must know when it changes state.
+bool fv_uri_is_live(const char *uri);
+
+// `uri` without user and password, for messages. A static buffer of the calling thread.
+const char *fv_uri_redact(const char *uri);
+
+// "what, where, what to do" for a libav error number.
+bool fv_uri_fail(const char *uri, int error, fv_err *err);
