@@ -21,4 +21,5 @@ int fv_cmd_devices(int argc, char **argv);
 int fv_cmd_doctor(int argc, char **argv);
 int fv_cmd_infer(int argc, char **argv);
 int fv_cmd_model(int argc, char **argv);
+int fv_cmd_events(int argc, char **argv);
 int fv_cmd_track(int argc, char **argv);

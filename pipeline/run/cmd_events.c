@@ -1,0 +1,227 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/base/arena.h"
+#include "pipeline/desc/record.h"
+#include "pipeline/desc/record_read.h"
+#include "pipeline/desc/rules.h"
+#include "pipeline/run/args.h"
+#include "pipeline/run/cmd.h"
+#include "pipeline/vision/grow.h"
+#include "pipeline/vision/mot.h"
+#include "pipeline/vision/rules.h"
+
+enum { BATCH = 64 };
+
+typedef struct {
+    const char *tracks, *rules, *out, *size, *stream;
+    int explain;
+    float fps;
+    bool summary;
+} arguments;
+
+static const fv_option rows[] = {
+    FV_OPTION_STRING(arguments, tracks, "tracks", NULL, "what was tracked: JSON Lines (fvpublish) or a MOTChallenge result"),
+    FV_OPTION_STRING(arguments, rules, "rules", NULL, "YAML file of lines, zones and conditions"),
+    FV_OPTION_STRING(arguments, out, "out", NULL, "where the events go; standard output without it"),
+    FV_OPTION_STRING(arguments, stream, "stream", NULL, "only this stream of the records"),
+    FV_OPTION_STRING(arguments, size, "size", NULL, "size of the picture, 1920x1080 (MOTChallenge only; needed for points in fractions)"),
+    FV_OPTION_FLOAT(arguments, fps, "fps", 0.01, 1000, 30, "frames a second (MOTChallenge only)"),
+    FV_OPTION_INT(arguments, explain, "explain", 0, 2147483647, 0, "instead of events: what every rule made of this object in every frame"),
+    FV_OPTION_BOOL(arguments, summary, "summary", false, "totals of each rule at the end, on standard error"),
+    {0},
+};
+
+// MOT16, table 3.
+static const char *const mot_names[] = {"none", "person", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
+                                        "distractor", "occluder", "occluder on ground", "occluder full", "reflection"};
+static const fv_labels mot_labels = {sizeof mot_names / sizeof mot_names[0], mot_names};
+
+// One stream and its own memory of what happened.
+typedef struct {
+    fv_watch *watch;
+    fv_record last; // without objects
+} scene;
+
+typedef struct {
+    const arguments *a;
+    fv_arena *arena;
+    fv_rules rules;
+    FILE *out;
+    scene *scenes;
+    int n_scenes, scenes_capacity;
+    uint64_t said;
+} replay;
+
+static void say(void *user, const char *text) {
+    replay *r = user;
+    r->said++;
+    fprintf(r->out, "%s\n", text);
+}
+
+static scene *scene_of(replay *r, const char *stream, fv_err *err) {
+    for (int i = 0; i < r->n_scenes; i++)
+        if (!strcmp(r->scenes[i].last.stream, stream))
+            return &r->scenes[i];
+    fv_watch *w = fv_watch_create(&r->rules, NULL, err);
+    if (!w)
+        return NULL;
+    if (r->a->explain)
+        fv_watch_explain(w, (uint64_t)r->a->explain, say, r);
+    FV_GROW(r->scenes, r->scenes_capacity, r->n_scenes + 1);
+    r->scenes[r->n_scenes] = (scene){.watch = w};
+    return &r->scenes[r->n_scenes++];
+}
+
+static void write_events(replay *r, const fv_record *record, const fv_event *events, int n) {
+    for (int i = 0; i < n && !r->a->explain; i++) {
+        char *line = fv_record_event_json(record, &events[i]);
+        fprintf(r->out, "%s\n", line ? line : "");
+        free(line);
+    }
+}
+
+static bool play(replay *r, const fv_record *record, fv_err *err) {
+    fv_event events[BATCH];
+    if (r->a->stream && strcmp(r->a->stream, record->stream))
+        return true;
+    scene *s = scene_of(r, record->stream, err);
+    if (!s)
+        return false;
+    s->last = *record;
+    s->last.objects = (fv_objects){0};
+    write_events(r, record, events, fv_watch_update(s->watch, record, events, BATCH));
+    return true;
+}
+
+static bool play_records(replay *r, fv_err *err) {
+    fv_record_reader *reader = fv_record_reader_open(r->a->tracks, err);
+    bool ok = reader;
+    for (const fv_record *record; ok && (record = fv_record_reader_next(reader, err));)
+        ok = play(r, record, err);
+    // Streams and labels are the reader's: what lasts must end while it is there.
+    for (int i = 0; ok && !err->code && i < r->n_scenes; i++) {
+        fv_event events[BATCH];
+        for (int n; (n = fv_watch_finish(r->scenes[i].watch, events, BATCH)) > 0;)
+            write_events(r, &r->scenes[i].last, events, n);
+        r->scenes[i].last.stream = fv_arena_strdup(r->arena, r->scenes[i].last.stream);
+    }
+    fv_record_reader_destroy(&reader);
+    return ok && !err->code;
+}
+
+static bool play_mot(replay *r, fv_err *err) {
+    fv_mot_rows tracks;
+    fv_objects objects = {0};
+    const char *slash = strrchr(r->a->tracks, '/');
+    fv_record record = {.stream = slash ? slash + 1 : r->a->tracks, .utc_ns = FV_TIME_NONE, .labels = &mot_labels};
+    char end;
+    if (r->a->size && sscanf(r->a->size, "%dx%d%c", &record.width, &record.height, &end) != 2)
+        return fv_fail(err, FV_BAD_INPUT, "--size %s: write WIDTHxHEIGHT", r->a->size);
+    if (!fv_mot_read(r->a->tracks, &tracks, err))
+        return false;
+    bool ok = true;
+    int last = tracks.n ? tracks.v[tracks.n - 1].frame : 0;
+    for (int frame = 1, from, to = 0; ok && frame <= last; frame++) {
+        fv_mot_frame(&tracks, frame, &from, &to);
+        FV_GROW(objects.v, objects.capacity, to - from);
+        objects.n = 0;
+        for (int i = from; i < to; i++) {
+            const fv_mot_row *t = &tracks.v[i];
+            objects.v[objects.n++] = (fv_object){.box = {(float)t->x, (float)t->y, (float)t->w, (float)t->h}, .score = (float)t->score,
+                                                 .label = t->class_id < 0 ? FV_MOT_PEDESTRIAN : t->class_id, .id = t->id > 0 ? (uint64_t)t->id : 0,
+                                                 .state = FV_STATE_CONFIRMED};
+        }
+        record.frame = (uint64_t)frame - 1;
+        record.pts_ns = (int64_t)((frame - 1) * 1e9 / (double)r->a->fps);
+        record.objects = objects;
+        ok = play(r, &record, err);
+    }
+    fv_event events[BATCH];
+    for (int n; ok && r->n_scenes && (n = fv_watch_finish(r->scenes[0].watch, events, BATCH)) > 0;)
+        write_events(r, &r->scenes[0].last, events, n);
+    free(objects.v);
+    fv_mot_finish(&tracks);
+    return ok;
+}
+
+static bool needs_size(const replay *r) {
+    for (int i = 0; i < r->rules.n; i++)
+        if (r->rules.v[i].n_points && r->rules.v[i].relative)
+            return true;
+    return r->rules.calibration && r->rules.calibration->relative;
+}
+
+static bool play_file(replay *r, fv_err *err) {
+    FILE *f = fopen(r->a->tracks, "r");
+    if (!f)
+        return fv_fail(err, FV_BAD_INPUT, "%s: %s", r->a->tracks, strerror(errno));
+    int c;
+    while ((c = getc(f)) == ' ' || c == '\n' || c == '\r' || c == '\t')
+        ;
+    fclose(f);
+    if (c == '{')
+        return play_records(r, err);
+    if (!r->a->size && needs_size(r))
+        return fv_fail(err, FV_BAD_INPUT, "%s is in MOTChallenge form, which does not say how large the picture is, and the rules are in fractions of it: give --size WIDTHxHEIGHT",
+                       r->a->tracks);
+    return play_mot(r, err);
+}
+
+static void print_summary(const replay *r) {
+    for (int i = 0; i < r->n_scenes; i++) {
+        const fv_rule_count *c = fv_watch_counts(r->scenes[i].watch);
+        for (int k = 0; k < r->rules.n; k++) {
+            const fv_rule *rule = &r->rules.v[k];
+            fprintf(stderr, "%s: ", r->scenes[i].last.stream);
+            if (rule->kind == FV_RULE_LINE)
+                fprintf(stderr, "line %s: %llu %s, %llu %s\n", rule->name, (unsigned long long)c[k].crossed[0], rule->direction_names[0],
+                        (unsigned long long)c[k].crossed[1], rule->direction_names[1]);
+            else if (rule->kind == FV_RULE_ZONE)
+                fprintf(stderr, "zone %s: %llu entered, %llu left, %d inside\n", rule->name, (unsigned long long)c[k].entered,
+                        (unsigned long long)c[k].left, c[k].inside);
+            else
+                fprintf(stderr, "when %s\n", rule->name);
+        }
+    }
+}
+
+static bool run(replay *r, fv_err *err) {
+    if (!fv_rules_load(&r->rules, r->arena, r->a->rules, err))
+        return false;
+    if (r->a->out && !(r->out = fopen(r->a->out, "w")))
+        return fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", r->a->out, strerror(errno));
+    bool ok = play_file(r, err), bad = ferror(r->out) | fflush(r->out);
+    if (r->out != stdout)
+        bad |= fclose(r->out) != 0;
+    if (ok && bad)
+        ok = fv_fail(err, FV_IO, "%s: writing failed: %s", r->a->out ? r->a->out : "standard output", strerror(errno));
+    if (ok && r->a->explain && !r->said)
+        ok = fv_fail(err, FV_BAD_INPUT, "%s: no confirmed object has the id %d", r->a->tracks, r->a->explain);
+    if (ok && r->a->summary)
+        print_summary(r);
+    return ok;
+}
+
+int fv_cmd_events(int argc, char **argv) {
+    arguments a;
+    fv_err err = {0};
+    fv_options_default(&a, rows);
+    if (fv_args_help("events --tracks FILE --rules FILE [--explain ID]", rows, argc, argv))
+        return 0;
+    if (!fv_args_take(&a, rows, argc, argv, NULL, NULL, &err))
+        return fv_cmd_usage("events", err.text);
+    if (!a.tracks || !a.rules)
+        return fv_cmd_usage("events", "give --tracks FILE and --rules FILE");
+    replay r = {.a = &a, .arena = fv_arena_create(), .out = stdout};
+    if (!run(&r, &err))
+        fprintf(stderr, "fovea events: %s\n", err.text);
+    for (int i = 0; i < r.n_scenes; i++)
+        fv_watch_destroy(&r.scenes[i].watch);
+    free(r.scenes);
+    fv_arena_destroy(&r.arena);
+    return fv_err_exit_code(&err);
+}
