@@ -80,6 +80,16 @@ static bool unknown_family(const char *family, fv_err *err) {
     return fv_fail(err, FV_BAD_INPUT, "unknown head family '%s'; the families are: %s", family, families);
 }
 
+static bool is_sane(const fv_head *head, fv_err *err) {
+    for (int i = 0; i < head->n_strides; i++)
+        if (head->stride[i] < 1 || head->stride[i] > 1024)
+            return fv_fail(err, FV_BAD_INPUT, "a stride of %d; strides are 1..1024 network pixels", head->stride[i]);
+    return (head->n_classes >= 0 && head->n_anchors >= 0 && head->n_anchors <= FV_MAX_ANCHORS && head->n_strides >= 0 &&
+            head->n_strides <= 8 && head->reg_max >= 0 && head->reg_max <= 256) ||
+           fv_fail(err, FV_BAD_INPUT, "a head with %d classes, %d anchors, %d strides and %d bins", head->n_classes,
+                   head->n_anchors, head->n_strides, head->reg_max);
+}
+
 // ---- recognition -----------------------------------------------------------------------------------
 
 static bool input_size(const fv_tensor *in, int n_in, fv_input *input, fv_err *err) {
@@ -126,7 +136,7 @@ static bool row_fits(const fv_head_row *row, const fv_seen *seen, fv_head *head)
 bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int n_out, fv_head *head,
                        fv_input *input, fv_err *err) {
     *input = (fv_input){0};
-    if (!input_size(in, n_in, input, err))
+    if (!input_size(in, n_in, input, err) || !is_sane(head, err))
         return false;
     const fv_head_row *told = head->family[0] ? row_find(head->family) : NULL;
     if (head->family[0] && !told)
@@ -146,6 +156,8 @@ bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int 
 static const fv_head_row *levels_of(const fv_head *head, const fv_seen *seen, fv_levels *levels, fv_err *err) {
     const fv_head_row *row = row_find(head->family);
     fv_head copy = *head;
+    if (!is_sane(head, err))
+        return NULL;
     if (!row)
         unknown_family(head->family, err);
     else if (!row->find(seen, &copy, levels) || levels->n < 1)

@@ -38,6 +38,8 @@ static void cards_that_do_not_fit(void) {
     CHECK_FAILS(case_recognise(&c), c.err, "are not those of head 'nanodet'");
     c.head = (fv_head){.family = "yolov8", .n_classes = 81};
     CHECK_FAILS(case_recognise(&c), c.err, "classes");
+    c.head = (fv_head){.n_strides = 3, .stride = {8, 0, 32}};
+    CHECK_FAILS(case_recognise(&c), c.err, "a stride of 0");
     c.head = (fv_head){.n_classes = 20};
     CHECK_OK(case_recognise(&c), c.err);
     CHECK_EQUAL(c.head.n_classes, 20);
