@@ -3,7 +3,16 @@
 // no attributes that matter after the load; Softmax and friends below.
 #pragma once
 
-#include <stdint.h>
+#include "pipeline/base/value.h"
+
+typedef struct { // Add, Mul, Pow, Max, ...
+    int kind; // which op, for the reference
+    int axis; // opset < 7: the second input's dimensions are those of the first from `axis` on; else -1
+} fv_pair_attr;
+
+typedef struct { // Cast, CastLike; the output's dtype says the same
+    fv_dtype to;
+} fv_cast_attr;
 
 typedef struct { // Softmax, LogSoftmax, Hardmax
     int axis;

@@ -29,6 +29,10 @@ int fv_attr_ints(fv_attrs *a, const char *name, int *v, int max, int lo, int hi)
 int fv_attr_floats(fv_attrs *a, const char *name, float *v, int max);
 // A tensor (also from a "value_int", "value_floats", ... spelling); data lives in the graph's arena.
 bool fv_attr_tensor(fv_attrs *a, const char *name, fv_tensor *t);
+// A copy that lives as long as the graph.
+void *fv_attr_memdup(fv_attrs *a, const void *data, size_t size);
+// A dtype by its number in ONNX.
+fv_dtype fv_attr_dtype(fv_attrs *a, const char *name, fv_dtype def);
 // An attribute, or a use of one, that this op does not offer.
 void fv_attr_refuse(fv_attrs *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -64,6 +68,7 @@ typedef struct fv_op {
     // The reference knows float32 alone; the caller converts float16 and float64 around it.
     bool as_float;
     bool view;                // output 0 is the data of input 0 under another shape
+    bool of_shape;            // the result depends on the input's shape alone: always folded
     int variant;              // which of its family the row is
     size_t attr_size;
     void (*parse)(fv_attrs *a, void *attr); // NULL: no attributes

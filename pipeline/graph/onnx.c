@@ -1,0 +1,408 @@
+#include "pipeline/graph/onnx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 8, DEFAULT_SIZE = 640 };
+#define DEFAULT_MAX_BYTES ((size_t)4 << 30)
+#define MAX_FOLD_WORK 2e9 // elementary steps that folding may take in all
+
+typedef struct {
+    const fv_graph_params *params;
+    fv_graph *g;
+    fv_names names;
+    int tensor_capacity, node_capacity, depth, n_seen;
+    size_t max_tensor, left; // bytes: of one tensor; of all constants that may still come
+    double work_left;
+    fv_err *err;
+} importer;
+
+// ---- growing ---------------------------------------------------------------------------------------
+
+// Doubles an array of the arena; what it leaves behind is as much again at most.
+static void *grow(fv_arena *arena, void *old, int n, int *capacity, size_t size) {
+    if (n < *capacity)
+        return old;
+    *capacity = *capacity ? *capacity * 2 : 64;
+    void *p = fv_arena_alloc(arena, size * (size_t)*capacity);
+    if (n)
+        memcpy(p, old, size * (size_t)n);
+    return p;
+}
+
+static int add_tensor(importer *im, const fv_tensor *t) {
+    fv_graph *g = im->g;
+    g->tensor = grow(g->arena, g->tensor, g->n_tensors, &im->tensor_capacity, sizeof *g->tensor);
+    g->tensor[g->n_tensors] = *t;
+    return g->n_tensors++;
+}
+
+static bool spend(importer *im, const fv_tensor *t) {
+    size_t bytes = fv_tensor_bytes(t);
+    if (bytes > im->left)
+        return fv_fail(im->err, FV_BAD_INPUT, "the model's constants need more than %zu MiB", im->params->max_bytes >> 20);
+    im->left -= bytes;
+    return true;
+}
+
+// ---- inputs ----------------------------------------------------------------------------------------
+
+static bool is_image(const Fovea__Onnx__Shape *s, bool *channels_last) {
+    *channels_last = s->n_dim == 4 && s->dim[3]->dim_value == 3 && s->dim[1]->dim_value != 3;
+    return s->n_dim == 4;
+}
+
+// Whether dimension d of an image is its height (1), width (2) or channels (3); 0 for the batch.
+static int image_role(int d, bool channels_last) {
+    static const int first[] = {0, 3, 1, 2}, last[] = {0, 1, 2, 3};
+    return (channels_last ? last : first)[d];
+}
+
+static int64_t default_dim(const fv_graph_params *p, const Fovea__Onnx__Shape *s, int d) {
+    bool channels_last;
+    if (!is_image(s, &channels_last))
+        return 1;
+    int64_t size = p->default_size ? p->default_size : DEFAULT_SIZE;
+    const int64_t of_role[] = {1, p->height ? p->height : size, p->width ? p->width : size, 3};
+    return of_role[image_role(d, channels_last)];
+}
+
+static int64_t solve_dim(const fv_graph_params *p, const Fovea__Onnx__Shape *s, int d) {
+    const Fovea__Onnx__Dimension *dim = s->dim[d];
+    if (dim->has_dim_value && dim->dim_value > 0)
+        return dim->dim_value;
+    for (int i = 0; dim->dim_param && i < p->n_dims; i++)
+        if (!strcmp(p->dim[i].name, dim->dim_param))
+            return p->dim[i].value;
+    return dim->has_dim_value && dim->dim_value == 0 && !dim->dim_param && s->n_dim != 4 ? 0 : default_dim(p, s, d);
+}
+
+static bool read_input(importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor *t) {
+    const Fovea__Onnx__TensorType *type = v->type ? v->type->tensor_type : NULL;
+    if (!type)
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is no tensor", v->name);
+    if (!type->shape)
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' has no shape; export the model with one", v->name);
+    *t = (fv_tensor){.name = fv_arena_strdup(im->g->arena, v->name), .dtype = fv_onnx_dtype(type->elem_type)};
+    if (t->dtype == FV_N_DTYPES)
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is of type %s, which is not supported", v->name,
+                       fv_onnx_dtype_text(type->elem_type));
+    if (type->shape->n_dim > FV_MAX_DIMS)
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' has more than %d dimensions", v->name, FV_MAX_DIMS);
+    t->n_dims = (int)type->shape->n_dim;
+    for (int d = 0; d < t->n_dims; d++)
+        t->dim[d] = solve_dim(im->params, type->shape, d);
+    return fv_shape_check(t, im->max_tensor, im->err);
+}
+
+static bool bind_constant(importer *im, fv_tensor *t) {
+    for (int i = 0; i < im->params->n_constants; i++) {
+        const fv_tensor *from = &im->params->constant[i];
+        if (!from->name || strcmp(from->name, t->name))
+            continue;
+        const char *name = t->name;
+        *t = *from;
+        t->name = name;
+        if (!fv_shape_check(t, im->max_tensor, im->err) || !spend(im, t))
+            return false;
+        t->data = fv_arena_alloc(im->g->arena, fv_tensor_bytes(t) + 1);
+        memcpy(t->data, from->data, fv_tensor_bytes(t));
+        return true;
+    }
+    return true;
+}
+
+static bool import_inputs(importer *im, const Fovea__Onnx__Graph *p) {
+    fv_graph *g = im->g;
+    g->input = FV_ARENA_NEW(g->arena, int, p->n_input);
+    for (size_t i = 0; i < p->n_input; i++) {
+        fv_tensor t;
+        if (!p->input[i]->name || fv_names_find(&im->names, p->input[i]->name) >= 0)
+            continue; // files before IR version 4 list their weights as inputs, too
+        if (!read_input(im, p->input[i], &t) || !bind_constant(im, &t))
+            return false;
+        int index = add_tensor(im, &t);
+        fv_names_add(&im->names, t.name, index);
+        if (!t.data)
+            g->input[g->n_inputs++] = index;
+    }
+    return true;
+}
+
+static bool import_initializers(importer *im, const Fovea__Onnx__Graph *p) {
+    for (size_t i = 0; i < p->n_initializer; i++) {
+        fv_tensor t;
+        if (!fv_onnx_tensor(p->initializer[i], im->g->arena, im->max_tensor, &t, im->err) || !spend(im, &t))
+            return false;
+        int index = add_tensor(im, &t);
+        fv_names_add(&im->names, t.name, index);
+    }
+    return true;
+}
+
+// ---- nodes -----------------------------------------------------------------------------------------
+
+static bool is_standard(const char *domain) {
+    return !domain || !*domain || !strcmp(domain, "ai.onnx");
+}
+
+// Index of a node's k-th input, -1 where it is left out.
+static bool find_input(importer *im, const char *name, int *index) {
+    *index = -1;
+    if (!*name)
+        return true;
+    *index = fv_names_find(&im->names, name);
+    return *index >= 0 || fv_fail(im->err, FV_BAD_INPUT, "its input '%s' is made by no node before it", name);
+}
+
+static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
+    fv_arena *a = im->g->arena;
+    for (n->n_in = (int)p->n_input; n->n_in && !*p->input[n->n_in - 1];)
+        n->n_in--;
+    for (n->n_out = (int)p->n_output; n->n_out && !*p->output[n->n_out - 1];)
+        n->n_out--;
+    if (n->n_in < n->op->min_in || n->n_in > n->op->max_in)
+        return fv_fail(im->err, FV_BAD_INPUT, "it has %d inputs; the op takes %d to %d", n->n_in, n->op->min_in, n->op->max_in);
+    if (n->n_out < 1 || n->n_out > n->op->max_out)
+        return fv_fail(im->err, FV_UNSUPPORTED, "it has %d outputs; supported are 1 to %d", n->n_out, n->op->max_out);
+    n->in = FV_ARENA_NEW(a, int, n->n_in);
+    n->out = FV_ARENA_NEW(a, int, n->n_out);
+    for (int k = 0; k < n->n_in; k++)
+        if (!find_input(im, p->input[k], &n->in[k]))
+            return false;
+    for (int k = 0; k < n->op->min_in; k++)
+        if (n->in[k] < 0)
+            return fv_fail(im->err, FV_BAD_INPUT, "its input %d is missing", k);
+    for (int k = 0; k < n->n_out; k++) {
+        fv_tensor t = {.name = fv_arena_strdup(a, p->output[k]), .n_dims = -1};
+        n->out[k] = *t.name ? add_tensor(im, &t) : -1;
+    }
+    return true;
+}
+
+static fv_call node_call(importer *im, const fv_node *n) {
+    fv_graph *g = im->g;
+    const fv_tensor **in = FV_ARENA_NEW(g->arena, const fv_tensor *, n->n_in);
+    fv_tensor **out = FV_ARENA_NEW(g->arena, fv_tensor *, n->n_out);
+    for (int k = 0; k < n->n_in; k++)
+        in[k] = n->in[k] < 0 ? NULL : &g->tensor[n->in[k]];
+    for (int k = 0; k < n->n_out; k++)
+        out[k] = n->out[k] < 0 ? NULL : &g->tensor[n->out[k]];
+    return (fv_call){.op = n->op, .arena = g->arena, .opset = g->opset, .attr = n->attr, .n_in = n->n_in,
+                     .n_out = n->n_out, .in = in, .out = out, .err = im->err};
+}
+
+static bool node_shapes(importer *im, const fv_call *c) {
+    if (c->n_in && c->in[0] && !(c->op->types & FV_TYPE(c->in[0]->dtype)))
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' of type %s is not supported", c->in[0]->name,
+                       fv_dtype_name(c->in[0]->dtype));
+    if (!(c->op->shape ? c->op->shape(c) : fv_shape_like(c, 0, c->in[0])))
+        return false;
+    for (int k = 0; k < c->n_out; k++) {
+        if (!c->out[k])
+            continue;
+        if (c->out[k]->n_dims < 0)
+            return fv_fail(im->err, FV_UNSUPPORTED, "output %d is not supported", k);
+        if (!fv_shape_check(c->out[k], im->max_tensor, im->err))
+            return false;
+    }
+    return true;
+}
+
+static double call_work(const fv_call *c) {
+    double work = 1;
+    for (int k = 0; k < c->n_in; k++)
+        work += c->in[k] ? (double)fv_tensor_count(c->in[k]) : 0;
+    for (int k = 0; k < c->n_out; k++)
+        work += c->out[k] ? (double)fv_tensor_count(c->out[k]) : 0;
+    return c->op->work ? work + c->op->work(c) : work;
+}
+
+static bool can_fold(importer *im, const fv_call *c) {
+    for (int k = 0; k < c->n_in; k++)
+        if (c->in[k] && !c->in[k]->data && !c->op->of_shape)
+            return false;
+    double work = call_work(c);
+    if (work > im->work_left)
+        return false;
+    im->work_left -= work;
+    return true;
+}
+
+static bool fold(importer *im, const fv_node *n, const fv_call *c) {
+    for (int k = 0; k < c->n_out; k++) {
+        if (!c->out[k])
+            continue;
+        if (!spend(im, c->out[k]))
+            return false;
+        c->out[k]->data = fv_arena_alloc(c->arena, fv_tensor_bytes(c->out[k]) + 1);
+    }
+    return fv_node_run(im->g, n, c->in, c->out, im->err);
+}
+
+static bool import_known(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
+    fv_graph *g = im->g;
+    if (!node_ports(im, p, n))
+        return false;
+    fv_attrs attrs = {.node = p, .op = n->op, .arena = g->arena, .opset = g->opset, .max_bytes = im->max_tensor, .err = im->err};
+    n->attr = n->op->attr_size ? fv_arena_alloc(g->arena, n->op->attr_size) : NULL;
+    if (n->op->parse)
+        n->op->parse(&attrs, n->attr);
+    if (im->err->code)
+        return false;
+    fv_call c = node_call(im, n);
+    if (!node_shapes(im, &c))
+        return false;
+    for (int k = 0; k < n->n_out; k++)
+        if (n->out[k] >= 0)
+            fv_names_add(&im->names, g->tensor[n->out[k]].name, n->out[k]);
+    if (can_fold(im, &c))
+        return fold(im, n, &c);
+    g->node = grow(g->arena, g->node, g->n_nodes, &im->node_capacity, sizeof *g->node);
+    g->node[g->n_nodes++] = *n;
+    return true;
+}
+
+static bool import_if(importer *im, const Fovea__Onnx__Node *p);
+
+static bool import_node(importer *im, const Fovea__Onnx__Node *p) {
+    const char *type = p->op_type ? p->op_type : "";
+    fv_node n = {.op = is_standard(p->domain) ? fv_op_find(type) : NULL};
+    int number = im->n_seen++;
+    n.name = p->name && *p->name ? fv_arena_strdup(im->g->arena, p->name)
+                                 : fv_arena_printf(im->g->arena, "%s_%d", type, number);
+    bool is_if = is_standard(p->domain) && !strcmp(type, "If");
+    if (!n.op && !is_if)
+        return fv_fail(im->err, FV_UNSUPPORTED, "node '%s': op '%s%s%s' is not supported; `fovea model` lists every such node",
+                       n.name, is_standard(p->domain) ? "" : p->domain, is_standard(p->domain) ? "" : ".", type);
+    if (!(is_if ? import_if(im, p) : import_known(im, p, &n)))
+        return strstr(im->err->text, "node '") ? false : fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
+    return true;
+}
+
+// ---- If --------------------------------------------------------------------------------------------
+
+static const Fovea__Onnx__Attribute *branch_of(const Fovea__Onnx__Node *p, const char *name) {
+    for (size_t i = 0; i < p->n_attribute; i++)
+        if (p->attribute[i]->name && !strcmp(p->attribute[i]->name, name) && p->attribute[i]->has_g)
+            return p->attribute[i];
+    return NULL;
+}
+
+static bool import_body(importer *im, const Fovea__Onnx__Graph *body, int *result) {
+    if (!import_initializers(im, body))
+        return false;
+    for (size_t i = 0; i < body->n_node; i++)
+        if (!import_node(im, body->node[i]))
+            return false;
+    for (size_t i = 0; i < body->n_output; i++) {
+        const char *name = body->output[i]->name ? body->output[i]->name : "";
+        result[i] = fv_names_find(&im->names, name);
+        if (result[i] < 0)
+            return fv_fail(im->err, FV_BAD_INPUT, "its branch does not make '%s'", name);
+    }
+    return true;
+}
+
+static bool import_branch(importer *im, const Fovea__Onnx__Node *p, const Fovea__Onnx__Graph *body) {
+    if (body->n_output != p->n_output)
+        return fv_fail(im->err, FV_BAD_INPUT, "its branch has %zu outputs, not %zu", body->n_output, p->n_output);
+    int *result = FV_ARENA_NEW(im->g->arena, int, body->n_output), outer = im->names.n;
+    if (!import_body(im, body, result))
+        return false;
+    fv_names_cut(&im->names, outer);
+    for (size_t i = 0; i < p->n_output; i++) {
+        const char *name = fv_arena_strdup(im->g->arena, p->output[i]);
+        fv_names_add(&im->names, name, result[i]);
+    }
+    return true;
+}
+
+// The condition must be constant: the If becomes the nodes of its branch.
+static bool import_if(importer *im, const Fovea__Onnx__Node *p) {
+    int index;
+    if (p->n_input != 1 || !find_input(im, p->input[0], &index) || index < 0)
+        return im->err->code ? false : fv_fail(im->err, FV_BAD_INPUT, "it has no condition");
+    const fv_tensor *condition = &im->g->tensor[index];
+    if (!condition->data || fv_tensor_count(condition) < 1)
+        return fv_fail(im->err, FV_UNSUPPORTED, "its condition '%s' is computed at run time; supported is a constant one", p->input[0]);
+    const Fovea__Onnx__Attribute *a = branch_of(p, fv_element_get(condition, 0) != 0 ? "then_branch" : "else_branch");
+    if (!a || im->depth >= MAX_DEPTH)
+        return fv_fail(im->err, FV_BAD_INPUT, a ? "branches lie too deep in each other" : "it lacks a branch");
+    fv_budget b;
+    fv_budget_init(&b, a->g.len);
+    Fovea__Onnx__Graph *body = fovea__onnx__graph__unpack(&b.allocator, a->g.len, a->g.data);
+    if (!body)
+        return fv_fail(im->err, FV_BAD_INPUT, "its branch cannot be read");
+    im->depth++;
+    bool ok = import_branch(im, p, body);
+    im->depth--;
+    fovea__onnx__graph__free_unpacked(body, &b.allocator);
+    return ok;
+}
+
+// ---- the file --------------------------------------------------------------------------------------
+
+static bool import_outputs(importer *im, const Fovea__Onnx__Graph *p) {
+    fv_graph *g = im->g;
+    g->output = FV_ARENA_NEW(g->arena, int, p->n_output);
+    for (size_t i = 0; i < p->n_output; i++) {
+        const char *name = p->output[i]->name ? p->output[i]->name : "";
+        int index = fv_names_find(&im->names, name);
+        if (index < 0)
+            return fv_fail(im->err, FV_BAD_INPUT, "output '%s' is made by no node", name);
+        if (strcmp(g->tensor[index].name, name))
+            g->tensor[index].name = fv_arena_strdup(g->arena, name);
+        g->output[g->n_outputs++] = index;
+    }
+    return g->n_outputs ? true : fv_fail(im->err, FV_BAD_INPUT, "the graph has no outputs");
+}
+
+static bool import_graph(importer *im, const Fovea__Onnx__Graph *p) {
+    im->g->name = fv_arena_strdup(im->g->arena, p->name ? p->name : "");
+    if (!import_initializers(im, p) || !import_inputs(im, p))
+        return false;
+    for (size_t i = 0; i < p->n_node; i++)
+        if (!import_node(im, p->node[i]))
+            return false;
+    return import_outputs(im, p);
+}
+
+static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params *params, fv_err *err) {
+    fv_arena *arena = fv_arena_create();
+    importer im = {.params = params, .max_tensor = params->max_bytes / 4, .left = params->max_bytes, .err = err,
+                   .work_left = MAX_FOLD_WORK < 8.0 * (double)params->max_bytes ? MAX_FOLD_WORK : 8.0 * (double)params->max_bytes};
+    im.g = FV_ARENA_NEW(arena, fv_graph, 1);
+    *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m)};
+    bool ok = import_graph(&im, m->graph);
+    fv_names_finish(&im.names);
+    if (!ok)
+        fv_graph_destroy(&im.g);
+    return im.g;
+}
+
+fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params, fv_err *err) {
+    fv_err own = {0};
+    fv_graph_params p = params ? *params : (fv_graph_params){0};
+    if (!p.max_bytes)
+        p.max_bytes = DEFAULT_MAX_BYTES;
+    fv_budget b;
+    Fovea__Onnx__Model *m = fv_onnx_unpack(data, size, &b, &own);
+    fv_graph *g = m ? import_model(m, &p, &own) : NULL;
+    if (m)
+        fovea__onnx__model__free_unpacked(m, &b.allocator);
+    if (!g && err)
+        *err = own;
+    return g;
+}
+
+fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err) {
+    fv_mapping m;
+    if (!fv_mapping_open(&m, path, err))
+        return NULL;
+    fv_graph *g = fv_graph_load_memory(m.data, m.size, params, err);
+    fv_mapping_close(&m);
+    if (!g)
+        fv_fail_in(err, "%s", path);
+    return g;
+}
