@@ -10,15 +10,16 @@
 
 enum { N_VOTES = 4, N_PAST = 4, MOMENTUM_FRAMES = 3 };
 static const float momentum_weight = 0.2f, other_class_weight = 0.5f, vote_memory = 0.95f;
+static const float high_score_most = 0.6f, high_score_least = 0.15f, high_score_share = 0.7f, score_memory = 0.99f;
 static const int64_t default_step_ns = 1000000000 / 30;
 
 const char *const fv_track_method_names[] = {"sort", "bytetrack", "ocsort", NULL};
 
 const fv_option fv_track_options[] = {
     FV_OPTION_ENUM(fv_track_params, method, "method", fv_track_method_names, FV_TRACK_BYTETRACK, "how detections become tracks"),
-    FV_OPTION_FLOAT(fv_track_params, high_score, "high-score", 0, 1, 0.6, "detections from here up are matched first"),
+    FV_OPTION_FLOAT(fv_track_params, high_score, "high-score", 0, 1, 0, "detections from here up are matched first; 0: 0.6, or less for a detector with low scores"),
     FV_OPTION_FLOAT(fv_track_params, low_score, "low-score", 0, 1, 0.1, "detections from here up may continue a track (bytetrack)"),
-    FV_OPTION_FLOAT(fv_track_params, new_score, "new-score", 0, 1, 0.7, "detections from here up may begin a track"),
+    FV_OPTION_FLOAT(fv_track_params, new_score, "new-score", 0, 1, 0, "detections from here up may begin a track; 0: 7/6 of high-score"),
     FV_OPTION_FLOAT(fv_track_params, match_iou, "match-iou", 0, 1, 0.2, "lowest overlap (IoU) of a match"),
     FV_OPTION_FLOAT(fv_track_params, match_iou_low, "match-iou-low", 0, 1, 0.5, "the same for detections with a low score (bytetrack)"),
     FV_OPTION_INT(fv_track_params, confirm_hits, "confirm-hits", 1, 100, 2, "detections in a row before an object gets its id"),
@@ -76,6 +77,8 @@ struct fv_tracker {
     uint64_t last_id;
     int tick;                    // updates with detections
     int64_t now_ns, pts_ns;      // own clock, last time given
+    float high_score, new_score; // in force now
+    float score_sum, score_square_sum; // of recent detections
     fv_assign *assign;
     fv_pair *pairs;
     int *order;                  // detections from left to right
@@ -146,6 +149,20 @@ static void advance(fv_tracker *t, int64_t pts_ns) {
         t->tracks[i].age++;
         t->tracks[i].fresh = false;
     }
+}
+
+static void choose_scores(fv_tracker *t, const fv_objects *d) {
+    t->score_sum *= score_memory;
+    t->score_square_sum *= score_memory;
+    for (int i = 0; i < d->n; i++) {
+        float score = fmaxf(0, fminf(1, d->v[i].score));
+        t->score_sum += score;
+        t->score_square_sum += score * score;
+    }
+    float usual = t->score_sum > 0 ? t->score_square_sum / t->score_sum : 1;
+    float high = fmaxf(high_score_least, fminf(high_score_most, high_score_share * usual));
+    t->high_score = t->params.high_score > 0 ? t->params.high_score : high;
+    t->new_score = t->params.new_score > 0 ? t->params.new_score : t->high_score * 7 / 6;
 }
 
 // ---- one track -----------------------------------------------------------------------------------
@@ -271,7 +288,7 @@ static int first_right_of(const fv_tracker *t, const fv_objects *d, float x) {
 }
 
 static bool takes_part(const fv_tracker *t, const stage *s, const fv_object *d) {
-    return s->low ? d->score >= t->params.low_score && d->score < t->params.high_score : d->score >= t->params.high_score;
+    return s->low ? d->score >= t->params.low_score && d->score < t->high_score : d->score >= t->high_score;
 }
 
 static float momentum(const fv_tracker *t, const track *k, const fv_object *d) {
@@ -374,7 +391,7 @@ static void settle_all(fv_tracker *t) {
 
 static void begin_tracks(fv_tracker *t, const fv_objects *d) {
     for (int i = 0; i < d->n; i++) {
-        if (t->taken[i] || d->v[i].score < t->params.high_score || d->v[i].score < t->params.new_score)
+        if (t->taken[i] || d->v[i].score < t->high_score || d->v[i].score < t->new_score)
             continue;
         FV_GROW(t->tracks, t->tracks_capacity, t->n + 1);
         track *k = &t->tracks[t->n++];
@@ -437,6 +454,7 @@ void fv_tracker_update(fv_tracker *t, const fv_objects *d, int64_t pts_ns, fv_ob
         FV_GROW(t->row_box, t->row_box_capacity, t->n);
         memset(t->ids, 0, sizeof t->ids[0] * (size_t)(d->n + 1));
         memset(t->taken, 0, sizeof t->taken[0] * (size_t)(d->n + 1));
+        choose_scores(t, d);
         drop_expired(t);
         sort_detections(t, d);
         for (const stage *s = methods[t->params.method].stages; s->states; s++)

@@ -18,6 +18,10 @@
 // In a tracker's very first update objects are confirmed at once: there is no past to ask for.
 // An id is given at confirmation, starts at 1 and is never given again, also after a reset.
 //
+// Scores. Detectors differ in how sure they say they are: 0.6, good for a large network, leaves nothing of a small one. So with
+// high_score 0 the limit is 0.7 times the usual score, between 0.15 and 0.6; the usual score is the mean score of recent
+// detections, weighted by score (weights of past frames fall by 1 % a frame). new_score 0 is 7/6 of high_score. Set, they are taken as they are.
+//
 // Without class_aware a match across classes counts half as much as its overlap would, and the track's label is
 // the one that its detections voted for (weights: scores, halved every 14 detections): a van that is now and then called a truck keeps its id and its label.
 //
@@ -34,7 +38,7 @@ extern const char *const fv_track_method_names[]; // NULL-terminated
 // Documented, with ranges and defaults, by fv_track_options: the element's properties and the YAML keys.
 typedef struct {
     int method;
-    float high_score, low_score, new_score; // first association, second (ByteTrack), birth
+    float high_score, low_score, new_score; // first association, second (ByteTrack), birth; high and new 0: chosen as above
     float match_iou, match_iou_low;         // lowest IoU of a match
     int confirm_hits;                       // detections in a row before a track gets its id
     int64_t lost_ns;                        // kept this long without a detection

@@ -169,6 +169,26 @@ static void weak_detections(void) {
     }
 }
 
+// A detector whose best scores are 0.5 is tracked as well as one whose best are 0.9; set limits are taken as they are.
+static void limits_follow_the_detector(void) {
+    const float best[] = {0.95f, 0.5f}, set[] = {0, 0.6f};
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 2; k++) {
+            fv_track_params params;
+            fv_options_default(&params, fv_track_options);
+            params.high_score = set[k];
+            fv_tracker *t = fv_tracker_create(&params, NULL);
+            for (int frame = 0; frame < 20; frame++) {
+                add(100 + 2 * (float)frame, 100, 40, 80, best[i], 0);
+                for (int j = 0; j < 5; j++) // what it is not sure of
+                    add(300 + 100 * (float)j, 100, 40, 80, best[i] * 0.3f, 0);
+                step(t, frame, 25);
+            }
+            CHECK_EQUAL(out.n, i == 0 || k == 0);
+            fv_tracker_destroy(&t);
+        }
+}
+
 static void classes(void) {
     for (int aware = 0; aware < 2; aware++) {
         fv_track_params params;
@@ -270,6 +290,40 @@ static void same_input_same_output(void) {
         CHECK(hash_of_run(method, 60) == hash_of_run(method, 60));
 }
 
+// The test's own malloc and realloc count; the sanitizers bring theirs.
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static long allocations;
+void *__libc_malloc(size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *malloc(size_t size) {
+    allocations++;
+    return __libc_malloc(size);
+}
+void *realloc(void *block, size_t size) {
+    allocations++;
+    return __libc_realloc(block, size);
+}
+
+static void nothing_is_allocated_in_the_steady_state(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        fv_tracker *t = tracker_of(method);
+        long before = 0;
+        for (int frame = 0; frame < 400; frame++) {
+            crowd(100, frame);
+            before = frame < 200 ? allocations : before;
+            step(t, frame, 25);
+        }
+        CHECK(before > 0);
+        CHECK_EQUAL(allocations - before, 0);
+        fv_tracker_destroy(&t);
+    }
+}
+#else
+static void nothing_is_allocated_in_the_steady_state(void) {
+    fv_test_skip("allocations are counted with glibc and without sanitizers");
+}
+#endif
+
 static double seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -356,6 +410,6 @@ static void trackers_on_mot17(void) {
 
 const fv_suite track_suite = {"track", (const fv_case[]){
     CASE(options_have_ranges), CASE(ids_survive_a_crossing), CASE(tentative_has_no_id), CASE(ids_are_never_used_again),
-    CASE(skipped_frames_are_predicted), CASE(lost_and_found), CASE(lost_ones_are_shown_on_request), CASE(weak_detections), CASE(classes),
-    CASE(ocsort_recovers_from_the_last_box), CASE(strange_input), CASE(same_input_same_output), CASE(a_hundred_objects_are_fast),
+    CASE(skipped_frames_are_predicted), CASE(lost_and_found), CASE(lost_ones_are_shown_on_request), CASE(weak_detections), CASE(limits_follow_the_detector), CASE(classes),
+    CASE(ocsort_recovers_from_the_last_box), CASE(strange_input), CASE(same_input_same_output), CASE(nothing_is_allocated_in_the_steady_state), CASE(a_hundred_objects_are_fast),
     CASE(sort_is_as_good_as_published), CASE(trackers_on_mot17), {0}}};
