@@ -139,7 +139,7 @@ bool fv_view_as_pixels(const fv_view *v, fv_pixel_view *p) {
     for (int d = v->n_dims - 1; d >= 0; d--) {
         if (d == 1 || v->dim[d] == 1)
             continue;
-        if (pitch && v->stride[d] != next)
+        if (v->stride[d] <= 0 || (pitch && v->stride[d] != next))
             return false;
         pitch = pitch ? pitch : v->stride[d];
         next = v->stride[d] * v->dim[d];

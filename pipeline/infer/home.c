@@ -1,0 +1,122 @@
+// Which tensors are pixels by nature, and who writes straight into whose memory.
+#include "pipeline/infer/plan.h"
+
+#include <string.h>
+
+#include "pipeline/graph/op_shape.h"
+#include "pipeline/graph/ops.h"
+#include "pipeline/infer/lower.h"
+
+static bool is(const fv_node *n, const char *op) {
+    return !strcmp(fv_node_op(n), op);
+}
+
+static bool keeps_channels(const fv_tensor *a, const fv_tensor *b) {
+    return a->n_dims >= 2 && b->n_dims >= 2 && a->dim[0] == b->dim[0] && a->dim[1] == b->dim[1];
+}
+
+// Forwards: convolutions and their kind make pixels, most others keep what comes in.
+static bool makes_pixels(const fv_plan *p, const fv_node *n) {
+    static const char *const makers[] = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalMaxPool",
+                                         "GlobalAveragePool", "GlobalLpPool"};
+    const fv_lowering *row = fv_lower_find(p, n);
+    const fv_tensor *out = fv_plan_tensor(p, n->out[0]);
+    if (!row || out->n_dims < 3)
+        return false;
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)
+        if (is(n, makers[i]))
+            return true;
+    if (n->op->view)
+        return p->place[n->in[0]].natural_pixels && keeps_channels(fv_plan_tensor(p, n->in[0]), out);
+    if (is(n, "Transpose") || is(n, "Gather") || is(n, "MatMul"))
+        return false;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] >= 0 && p->place[n->in[i]].natural_pixels)
+            return true;
+    return false;
+}
+
+// A tensor that may be asked to be born elsewhere: a node's float output without a home so far.
+static bool may_move(const fv_plan *p, int tensor) {
+    const fv_place *place = &p->place[tensor];
+    return place->natural_pixels && !place->has_home && !fv_plan_tensor(p, tensor)->data;
+}
+
+static void set_home(fv_plan *p, int tensor, const fv_view *view) {
+    fv_pixel_view pixels;
+    if (!may_move(p, tensor) || !fv_view_as_pixels(view, &pixels))
+        return;
+    p->place[tensor].has_home = true;
+    p->place[tensor].home = *view;
+}
+
+// The parts of a concatenation are asked to be born in their places.
+static void house_concat(fv_plan *p, const fv_node *n) {
+    int out = n->out[0], axis = ((const fv_axis_attr *)n->attr)->axis;
+    const fv_tensor *t = fv_plan_tensor(p, out);
+    fv_place *place = &p->place[out];
+    if (!place->natural_pixels || axis == 0)
+        return;
+    if (!place->has_home) {
+        place->home = fv_plan_scratch(p, t->n_dims, t->dim, true);
+        place->has_home = true;
+    }
+    int64_t start = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        int64_t length = fv_plan_tensor(p, n->in[i])->dim[axis];
+        fv_view part = fv_view_slice(&place->home, axis, start, 1, length);
+        set_home(p, n->in[i], &part);
+        start += length;
+    }
+}
+
+// All parts of a split that go, in order, to one place: the split tensor itself is born there.
+static void house_split(fv_plan *p, const fv_node *n) {
+    int axis = ((const fv_axis_attr *)n->attr)->axis;
+    const fv_tensor *t = fv_plan_tensor(p, n->in[0]);
+    const fv_view *first = &p->place[n->out[0]].home;
+    int64_t start = 0;
+    for (int i = 0; i < n->n_out; i++) {
+        const fv_place *part = &p->place[n->out[i]];
+        fv_view expected = fv_view_slice(first, axis, start, 1, fv_plan_tensor(p, n->out[i])->dim[axis]);
+        if (!part->has_home || !fv_view_same(&expected, &part->home))
+            return;
+        start += expected.dim[axis];
+    }
+    fv_view whole = *first;
+    whole.dim[axis] = t->dim[axis];
+    whole.padded = p->place[n->out[n->n_out - 1]].home.padded;
+    set_home(p, n->in[0], &whole);
+}
+
+static void house_view(fv_plan *p, const fv_node *n) {
+    const fv_tensor *t = fv_plan_tensor(p, n->in[0]);
+    fv_view view;
+    if (p->place[n->out[0]].has_home && fv_view_reshape(&p->place[n->out[0]].home, t->n_dims, t->dim, &view))
+        set_home(p, n->in[0], &view);
+}
+
+void fv_plan_assign_homes(fv_plan *p) {
+    for (int i = 0; i < p->graph->n_inputs; i++) { // pictures; place_inputs says so too
+        const fv_tensor *t = fv_plan_tensor(p, p->graph->input[i]);
+        p->place[p->graph->input[i]].natural_pixels = t->n_dims == 4 && t->dim[1] <= 4;
+    }
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        const fv_node *n = &p->graph->node[i];
+        bool pixels = n->n_out && n->out[0] >= 0 && makes_pixels(p, n);
+        for (int k = 0; k < n->n_out; k++)
+            if (n->out[k] >= 0)
+                p->place[n->out[k]].natural_pixels = pixels;
+    }
+    for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
+        const fv_node *n = &p->graph->node[i];
+        if (!fv_lower_find(p, n))
+            continue;
+        if (is(n, "Concat"))
+            house_concat(p, n);
+        else if (is(n, "Split"))
+            house_split(p, n);
+        else if (n->op->view)
+            house_view(p, n);
+    }
+}

@@ -1,0 +1,31 @@
+// Private to pipeline/infer: the table from ops to kernels. A row's `fits` looks at a node and says
+// whether its kernel can do it; `lower` adds the steps. Nodes without a fitting row run on the host.
+#pragma once
+
+#include "pipeline/infer/plan.h"
+
+typedef struct {
+    const char *op;
+    uint32_t kind; // which of its family: a number of shaders/eltwise.h, ...
+    bool (*fits)(const fv_plan *p, const fv_node *n, uint32_t kind);
+    void (*lower)(fv_plan *p, const fv_node *n, uint32_t kind);
+} fv_lowering;
+
+const fv_lowering *fv_lower_find(const fv_plan *p, const fv_node *n);
+
+// Whether every input and output that is there is float32 (constants of other types are parameters)
+// and none is empty.
+bool fv_lower_is_float(const fv_plan *p, const fv_node *n);
+
+// The families, each a table that ends with a NULL op.
+extern const fv_lowering fv_lower_conv_rows[], fv_lower_pool_rows[], fv_lower_resize_rows[],
+    fv_lower_eltwise_rows[], fv_lower_shape_rows[], fv_lower_concat_rows[], fv_lower_matmul_rows[],
+    fv_lower_reduce_rows[];
+
+// Unary function of a fused or single activation (shaders/eltwise.h), with its parameters.
+void fv_lower_unary(fv_plan *p, const fv_node *n, int in, int out, uint32_t unary, float alpha, float beta);
+
+// One convolution, for lower_conv.c and its tuner: `add` NULL without a residual. The output's
+// channels beyond the last are zeroed.
+bool fv_lower_conv_fits(const fv_plan *p, const fv_node *n, uint32_t kind);
+void fv_lower_conv(fv_plan *p, const fv_node *n, uint32_t kind);

@@ -1,0 +1,103 @@
+#include "pipeline/infer/lower.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "pipeline/graph/op_math.h"
+#include "shaders/push.h"
+
+enum { LOCAL = 64, SOFTMAX_DIMS = 4 };
+
+// ---- Softmax ---------------------------------------------------------------------------------------
+
+static bool fits_softmax(const fv_plan *p, const fv_node *n, uint32_t kind) {
+    (void)kind;
+    const fv_softmax_attr *a = n->attr;
+    const fv_tensor *x = fv_plan_tensor(p, n->in[0]);
+    return x->n_dims <= SOFTMAX_DIMS + 1 && x->n_dims > 0 && a->kind < 2 && (!a->flat || a->axis == x->n_dims - 1);
+}
+
+static void lower_softmax(fv_plan *p, const fv_node *n, uint32_t kind) {
+    (void)kind;
+    const fv_softmax_attr *a = n->attr;
+    const fv_view *any = fv_plan_any(p, n->in[0]);
+    if (!any)
+        return;
+    bool pixels = p->place[n->out[0]].natural_pixels && any->dim[1] % 4 == 0;
+    fv_view from = *any, to = pixels ? fv_plan_make_pixels(p, n->out[0]) : fv_plan_make_dense(p, n->out[0]);
+    fv_push_softmax push = {.in_at = (uint32_t)from.at, .out_at = (uint32_t)to.at, .n = (uint32_t)from.dim[a->axis],
+                            .count = (uint32_t)(fv_view_count(&from) / from.dim[a->axis]),
+                            .in_stride = (int32_t)from.stride[a->axis], .out_stride = (int32_t)to.stride[a->axis]};
+    for (int d = from.n_dims - 1, k = SOFTMAX_DIMS - 1; k >= 0; d--) {
+        if (d == a->axis)
+            continue;
+        push.dim[k] = d >= 0 ? (uint32_t)from.dim[d] : 1;
+        push.in_dim_stride[k] = d >= 0 ? (int32_t)from.stride[d] : 0;
+        push.out_dim_stride[k--] = d >= 0 ? (int32_t)to.stride[d] : 0;
+    }
+    fv_step *s = fv_plan_dispatch(p, n, "softmax", (uint32_t[]){from.space, a->kind == 1}, 2, &push, sizeof push,
+                                  push.count, LOCAL);
+    fv_step_reads(s, &from, offsetof(fv_push_softmax, in_at), 4);
+    fv_step_writes(s, &to, offsetof(fv_push_softmax, out_at), 4);
+}
+
+// ---- Reduce* ---------------------------------------------------------------------------------------
+
+static bool fits_reduce(const fv_plan *p, const fv_node *n, uint32_t kind) {
+    (void)kind;
+    return fv_plan_tensor(p, n->in[0])->n_dims <= FV_REDUCE_DIMS;
+}
+
+static void lower_reduce(fv_plan *p, const fv_node *n, uint32_t kind) {
+    (void)kind;
+    const fv_reduce_attr *a = n->attr;
+    const fv_view *any = fv_plan_any(p, n->in[0]);
+    if (!any)
+        return;
+    fv_view from = *any, to = fv_plan_make_dense(p, n->out[0]);
+    fv_push_reduce push = {.in_at = (uint32_t)from.at, .out_at = (uint32_t)to.at, .n_reduced_elements = 1};
+    int n_kept = 0, n_dims = 0;
+    for (int d = 0; d < from.n_dims; d++) {
+        if (a->axes >> d & 1)
+            continue;
+        push.dim[n_kept] = (uint32_t)from.dim[d];
+        push.in_stride[n_kept++] = (int32_t)from.stride[d];
+    }
+    int64_t stride = 1;
+    for (int k = n_kept - 1; k >= 0; k--) {
+        push.out_stride[k] = (int32_t)stride;
+        stride *= push.dim[k];
+    }
+    push.count = (uint32_t)stride;
+    n_dims = n_kept;
+    for (int d = 0; d < from.n_dims; d++) {
+        if (!(a->axes >> d & 1))
+            continue;
+        push.dim[n_dims] = (uint32_t)from.dim[d];
+        push.in_stride[n_dims++] = (int32_t)from.stride[d];
+        push.n_reduced_elements *= (uint32_t)from.dim[d];
+    }
+    for (; n_dims < FV_REDUCE_DIMS; n_dims++)
+        push.dim[n_dims] = 1;
+    push.scale = 1.0f / (float)push.n_reduced_elements;
+    fv_step *s = fv_plan_dispatch(p, n, "reduce", (uint32_t[]){a->kind, from.space, (uint32_t)n_kept}, 3, &push,
+                                  sizeof push, push.count, LOCAL);
+    fv_step_reads(s, &from, offsetof(fv_push_reduce, in_at), 4);
+    fv_step_writes(s, &to, offsetof(fv_push_reduce, out_at), 4);
+}
+
+const fv_lowering fv_lower_reduce_rows[] = {
+    {"Softmax", 0, fits_softmax, lower_softmax},
+    {"LogSoftmax", 0, fits_softmax, lower_softmax},
+    {"ReduceSum", 0, fits_reduce, lower_reduce},
+    {"ReduceMean", 0, fits_reduce, lower_reduce},
+    {"ReduceMax", 0, fits_reduce, lower_reduce},
+    {"ReduceMin", 0, fits_reduce, lower_reduce},
+    {"ReduceProd", 0, fits_reduce, lower_reduce},
+    {"ReduceL1", 0, fits_reduce, lower_reduce},
+    {"ReduceL2", 0, fits_reduce, lower_reduce},
+    {"ReduceLogSum", 0, fits_reduce, lower_reduce},
+    {"ReduceLogSumExp", 0, fits_reduce, lower_reduce},
+    {"ReduceSumSquare", 0, fits_reduce, lower_reduce},
+    {0},
+};

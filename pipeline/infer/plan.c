@@ -1,0 +1,224 @@
+#include "pipeline/infer/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/base/log.h"
+#include "pipeline/infer/lower.h"
+
+static size_t align16(size_t n) {
+    return (n + 15) / 16 * 16;
+}
+
+// ---- inputs and outputs ----------------------------------------------------------------------------
+
+// Pushed tensors lie in the upload block, row-major; float32 ones are read from there, the others go
+// to the slot's host memory.
+static void place_inputs(fv_plan *p) {
+    const fv_graph *g = p->graph;
+    p->upload_at = FV_ARENA_NEW(p->arena, size_t, g->n_inputs + 1);
+    for (int i = 0; i < g->n_inputs; i++) {
+        const fv_tensor *t = &g->tensor[g->input[i]];
+        p->upload_at[i] = p->upload_bytes;
+        p->upload_bytes += align16(fv_tensor_bytes(t));
+        if (t->dtype != FV_F32 || fv_tensor_count(t) == 0)
+            continue;
+        fv_view up = fv_view_dense(FV_SPACE_UPLOAD, 0, (int64_t)p->upload_at[i] / 4, t->n_dims, t->dim);
+        bool picture = t->n_dims == 4;
+        fv_view in = fv_plan_scratch(p, t->n_dims, t->dim, picture && t->dim[1] <= 4);
+        fv_plan_copy(p, NULL, &up, &in, "input");
+        fv_plan_add_view(p, g->input[i], &in);
+        if (i == 0 && picture) {
+            p->frame_root = in.root;
+            p->frame_view = in;
+        }
+    }
+    p->n_import = p->n_steps;
+}
+
+static void place_host_tensors(fv_plan *p) {
+    for (int i = 0; i < p->graph->n_tensors; i++) {
+        const fv_tensor *t = fv_plan_tensor(p, i);
+        p->place[i].host_at = SIZE_MAX;
+        if (t->data || t->dtype == FV_F32)
+            continue;
+        p->place[i].host_at = p->host_bytes;
+        p->host_bytes += align16(fv_tensor_bytes(t) + 16);
+    }
+}
+
+static void place_output(fv_plan *p, int tensor, fv_output *o) {
+    const fv_tensor *t = fv_plan_tensor(p, tensor);
+    if (t->data || fv_tensor_count(t) == 0) {
+        o->place = FV_OUTPUT_CONSTANT;
+        return;
+    }
+    if (t->dtype != FV_F32) {
+        o->place = FV_OUTPUT_HOST;
+        return;
+    }
+    const fv_place *place = &p->place[tensor];
+    for (int i = 0; i < place->n_views && fv_gpu_get_caps(p->gpu)->cpu; i++) {
+        if (place->view[i].space == FV_SPACE_ACTIVATIONS && fv_view_is_dense(&place->view[i])) {
+            *o = (fv_output){FV_OUTPUT_ACTIVATIONS, place->view[i]};
+            p->root[place->view[i].root].kept = true;
+            return;
+        }
+    }
+    *o = (fv_output){FV_OUTPUT_READBACK,
+                     fv_view_dense(FV_SPACE_READBACK, 0, (int64_t)p->readback_bytes / 4, t->n_dims, t->dim)};
+    p->readback_bytes += align16(fv_tensor_bytes(t));
+    const fv_view *from = fv_plan_any(p, tensor);
+    if (from)
+        fv_plan_copy(p, NULL, from, &o->view, "output");
+}
+
+// ---- nodes -----------------------------------------------------------------------------------------
+
+static void lower_on_host(fv_plan *p, const fv_node *n) {
+    fv_view views[FV_STEP_MAX_REFS];
+    int n_in = 0, n_views = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] < 0 || fv_plan_tensor(p, n->in[i])->dtype != FV_F32 || fv_plan_tensor(p, n->in[i])->data ||
+            fv_tensor_count(fv_plan_tensor(p, n->in[i])) == 0)
+            continue;
+        const fv_view *v = fv_plan_dense(p, n->in[i]);
+        if (!v || n_views == FV_STEP_MAX_REFS) {
+            fv_plan_fail(p, FV_UNSUPPORTED, "node '%s' (%s): more than %d inputs", n->name, fv_node_op(n), n_views);
+            return;
+        }
+        views[n_views++] = *v;
+    }
+    n_in = n_views;
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] >= 0 && fv_plan_tensor(p, n->out[i])->dtype == FV_F32 &&
+            fv_tensor_count(fv_plan_tensor(p, n->out[i])) > 0 && n_views < FV_STEP_MAX_REFS)
+            views[n_views++] = fv_plan_make_dense(p, n->out[i]);
+    fv_plan_host(p, n);
+    fv_step *s = &p->step[p->n_steps - 1];
+    for (int i = 0; i < n_views; i++)
+        (i < n_in ? fv_step_reads : fv_step_writes)(s, &views[i], 0, 4);
+}
+
+static void lower_nodes(fv_plan *p) {
+    for (int i = 0; i < p->graph->n_nodes && p->err.code == FV_OK; i++) {
+        const fv_node *n = &p->graph->node[i];
+        const fv_lowering *row = fv_lower_find(p, n);
+        if (row)
+            row->lower(p, n, row->kind);
+        else
+            lower_on_host(p, n);
+    }
+}
+
+// ---- resolving -------------------------------------------------------------------------------------
+
+static void resolve_offsets(fv_plan *p) {
+    for (int i = 0; i < p->n_steps; i++)
+        for (int r = 0; r < p->step[i].n_refs && p->step[i].kernel; r++) {
+            const fv_ref *ref = &p->step[i].ref[r];
+            p->step[i].push[ref->word] += (uint32_t)(p->root[ref->root].offset / ref->unit);
+        }
+}
+
+static bool make_pipelines(fv_plan *p, fv_err *err) {
+    for (int i = 0; i < p->n_steps; i++) {
+        fv_step *s = &p->step[i];
+        if (s->kernel && !(s->pipeline = fv_gpu_kernel_get(p->gpu, s->kernel, s->spec, s->n_spec, err)))
+            return false;
+    }
+    return true;
+}
+
+// Imports are a segment of their own beginning: a pushed frame leaves them out.
+static void make_segments(fv_plan *p) {
+    p->segment = FV_ARENA_NEW(p->arena, fv_segment, p->n_steps + 2);
+    int first = p->n_import;
+    for (int i = p->n_import; i <= p->n_steps; i++) {
+        if (i < p->n_steps && p->step[i].kernel)
+            continue;
+        if (i > first || !p->n_segments)
+            p->segment[p->n_segments++] = (fv_segment){first, i, false};
+        if (i < p->n_steps)
+            p->segment[p->n_segments++] = (fv_segment){i, i + 1, true};
+        first = i + 1;
+    }
+}
+
+static bool upload_weights(fv_plan *p, fv_err *err) {
+    p->weight_buffer = fv_gpu_buffer_create(p->gpu, p->n_weights * sizeof(float) + 256, FV_GPU_WEIGHTS, err);
+    bool ok = p->weight_buffer &&
+              fv_gpu_buffer_upload(p->weight_buffer, 0, p->weights, p->n_weights * sizeof(float), err);
+    free(p->weights);
+    p->weights = NULL;
+    return ok;
+}
+
+static bool build(fv_plan *p, fv_err *err) {
+    p->place = FV_ARENA_NEW(p->arena, fv_place, p->graph->n_tensors + 1);
+    p->output = FV_ARENA_NEW(p->arena, fv_output, p->graph->n_outputs + 1);
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        for (int k = 0; k < p->graph->node[i].n_in; k++)
+            if (p->graph->node[i].in[k] >= 0)
+                p->place[p->graph->node[i].in[k]].n_uses++;
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        p->place[p->graph->output[i]].n_uses++;
+    place_host_tensors(p);
+    fv_plan_assign_homes(p);
+    place_inputs(p);
+    lower_nodes(p);
+    for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
+        place_output(p, p->graph->output[i], &p->output[i]);
+    if (p->err.code != FV_OK) {
+        if (err)
+            *err = p->err;
+        return false;
+    }
+    if (!fv_plan_place_roots(p, err))
+        return false;
+    resolve_offsets(p);
+    make_segments(p);
+    return make_pipelines(p, err) && upload_weights(p, err);
+}
+
+fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err) {
+    fv_plan *p = calloc(1, sizeof *p);
+    if (!p) {
+        fv_fail(err, FV_MEMORY, "out of memory");
+        return NULL;
+    }
+    p->gpu = gpu;
+    p->graph = g;
+    p->frame_root = -1;
+    p->arena = fv_arena_create();
+    p->n_barriers = FV_ARENA_NEW(p->arena, int, 1);
+    if (params)
+        p->params = *params;
+    if (!build(p, err))
+        fv_plan_destroy(&p);
+    else
+        fv_log(FV_LOG_DEBUG, "plan: %d steps, %zu KiB activations, %zu KiB weights", p->n_steps,
+               p->activation_bytes >> 10, (p->n_weights * 4) >> 10);
+    return p;
+}
+
+fv_plan_stats fv_plan_get_stats(const fv_plan *p) {
+    fv_plan_stats s = {.weight_bytes = p->n_weights * sizeof(float), .activation_bytes = p->activation_bytes,
+                       .n_barriers = *p->n_barriers};
+    for (int i = 0; i < p->n_steps; i++)
+        *(p->step[i].kernel ? &s.n_dispatches : &s.n_host_steps) += 1;
+    return s;
+}
+
+void fv_plan_destroy(fv_plan **plan) {
+    fv_plan *p = *plan;
+    *plan = NULL;
+    if (!p)
+        return;
+    fv_gpu_buffer_destroy(&p->weight_buffer);
+    free(p->weights);
+    free(p->step);
+    free(p->root);
+    fv_arena_destroy(&p->arena);
+    free(p);
+}

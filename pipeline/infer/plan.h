@@ -1,0 +1,144 @@
+// Private to pipeline/infer: what a plan is made of, and the words that lowering rows use.
+//
+// A plan is data: steps over roots. A root is a run of bytes of the activation block whose place is
+// decided last (memory.c), so a step's push constants hold offsets from the start of a root until
+// fv_plan_resolve adds where the root came to lie.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/base/arena.h"
+#include "pipeline/gpu/gpu.h"
+#include "pipeline/graph/graph.h"
+#include "pipeline/infer/infer.h"
+#include "pipeline/infer/view.h"
+
+enum { FV_STEP_MAX_SPEC = 24, FV_STEP_MAX_WORDS = 32, FV_STEP_MAX_REFS = 12 };
+
+// A word of the push constants that counts from the start of a root; `unit` bytes per count.
+typedef struct {
+    int word, root;
+    uint32_t unit;
+} fv_ref;
+
+// Bytes that a step touches, from the start of a root (or of the readback block).
+typedef struct {
+    fv_space space;
+    int root;
+    int64_t lo, hi;
+    bool written;
+} fv_touch;
+
+// A dispatch, or (kernel NULL) a node that the host runs.
+typedef struct {
+    const char *kernel;
+    const fv_node *node;       // what it works for; NULL: bringing inputs in or outputs out
+    const char *note;          // the tuner's row, a layout change, ...; static or in the plan's arena
+    uint32_t n_spec, spec[FV_STEP_MAX_SPEC];
+    uint32_t n_words, push[FV_STEP_MAX_WORDS];
+    uint32_t groups[3];
+    int n_refs, n_touches;
+    fv_ref ref[FV_STEP_MAX_REFS];
+    fv_touch touch[FV_STEP_MAX_REFS];
+    fv_gpu_kernel *pipeline;
+    double macs;
+    float ms;                  // the lowest seen while profiling; 0: never
+} fv_step;
+
+// A run of activation memory; steps first..last (inclusive) use it.
+typedef struct {
+    size_t bytes, offset;
+    int first, last;
+    bool kept;                 // until the end: an output that the host reads in place
+} fv_root;
+
+// Where a tensor is. `view` are the layouts in which it exists so far; `home` is where its producer is
+// asked to put it (inside a concatenation). Tensors that are not float32 live on the host.
+typedef struct {
+    int n_views;
+    fv_view view[4];
+    bool has_home, natural_pixels;
+    fv_view home;
+    int n_uses;
+    size_t host_at;            // from the start of a slot's host memory; SIZE_MAX: not there
+} fv_place;
+
+// Steps first..end-1, either all dispatches or one host step.
+typedef struct {
+    int first, end;
+    bool host;
+} fv_segment;
+
+typedef enum { FV_OUTPUT_ACTIVATIONS, FV_OUTPUT_READBACK, FV_OUTPUT_HOST, FV_OUTPUT_CONSTANT } fv_output_place;
+typedef struct {
+    fv_output_place place;
+    fv_view view;              // dense, of the first two
+} fv_output;
+
+struct fv_plan {
+    fv_gpu *gpu;
+    const fv_graph *graph;
+    fv_plan_params params;
+    fv_arena *arena;
+    fv_place *place;           // of every tensor of the graph
+    int n_steps, steps_room, n_roots, roots_room, n_segments;
+    fv_step *step;
+    fv_root *root;
+    fv_segment *segment;
+    fv_output *output;
+    int n_import;              // the first steps, which bring pushed tensors in
+    int frame_root;            // input 0 as pixels, where a frame's preprocess writes it; -1: not needed
+    fv_view frame_view;
+    float *weights;            // while the plan is made
+    size_t n_weights, weights_room; // floats
+    fv_gpu_buffer *weight_buffer;
+    size_t *upload_at;         // bytes, of every graph input
+    size_t upload_bytes, readback_bytes, activation_bytes, host_bytes;
+    int *n_barriers;           // counted when a session records its first slot
+    fv_err err;                // the first fault while lowering
+};
+
+// ---- tensors (operand.c) ---------------------------------------------------------------------------
+
+const fv_tensor *fv_plan_tensor(const fv_plan *p, int tensor);
+// The tensor in a layout, by an added copy where need be. NULL after a fault.
+const fv_view *fv_plan_pixels(fv_plan *p, int tensor);
+const fv_view *fv_plan_dense(fv_plan *p, int tensor);
+const fv_view *fv_plan_any(fv_plan *p, int tensor); // whatever layout is there
+// The layout is there already, no step needed.
+bool fv_plan_has_pixels(const fv_plan *p, int tensor, fv_pixel_view *v);
+
+// Room for a node's output in a layout (in its home where that fits); from then on the tensor is there.
+fv_view fv_plan_make_pixels(fv_plan *p, int tensor);
+fv_view fv_plan_make_dense(fv_plan *p, int tensor);
+void fv_plan_add_view(fv_plan *p, int tensor, const fv_view *view);
+fv_view fv_plan_scratch(fv_plan *p, int n_dims, const int64_t *dim, bool pixels);
+int fv_plan_add_root(fv_plan *p, int64_t floats);
+
+// n floats of the weight block, zeroed, aligned to 16 bytes; write them before the next call. `at`: floats.
+float *fv_plan_weights(fv_plan *p, size_t n, int64_t *at);
+
+// ---- steps (step.c) --------------------------------------------------------------------------------
+
+// `node` NULL is allowed. Groups are chosen for `invocations` in workgroups of `local` (flat_id() in
+// shaders/lib/bind.glsl). The step is valid until the next one is added.
+fv_step *fv_plan_dispatch(fv_plan *p, const fv_node *node, const char *kernel, const uint32_t *spec, int n_spec,
+                          const void *push, size_t push_bytes, int64_t invocations, int local);
+void fv_groups(int64_t n_groups, uint32_t groups[3]);
+// Says that the step reads (writes) a view; word `offset / 4` of the push constants is an offset into
+// it and counts `unit` bytes (4: floats, 16: vec4). The word already holds the offset from the root.
+void fv_step_reads(fv_step *s, const fv_view *v, size_t offset, uint32_t unit);
+void fv_step_writes(fv_step *s, const fv_view *v, size_t offset, uint32_t unit);
+// Copies `from` to `to` (same shape). Zeros behind the last channel are written where `to` is padded.
+void fv_plan_copy(fv_plan *p, const fv_node *node, const fv_view *from, const fv_view *to, const char *note);
+void fv_plan_fill(fv_plan *p, const fv_node *node, const fv_view *to, float value);
+void fv_plan_host(fv_plan *p, const fv_node *node);
+// Keeps the first fault; returns false.
+bool fv_plan_fail(fv_plan *p, fv_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// ---- passes ----------------------------------------------------------------------------------------
+
+void fv_plan_assign_homes(fv_plan *p);             // home.c
+bool fv_plan_place_roots(fv_plan *p, fv_err *err); // memory.c
+size_t fv_roots_place(fv_root *roots, int n);      // memory.c: fills offsets, returns the block's bytes
