@@ -18,7 +18,7 @@ typedef struct {
     const char *card;       // path of a model card; NULL: <model without .onnx>.yaml if it is there
     const char *labels;     // path of a file with one class name a line; NULL: card, <model>.names, metadata, COCO for 80
     const char *device;     // as fv_gpu_params; "reference" runs the plain-C twin
-    float threshold;        // lowest score; <= 0: the card's or 0.25
+    float threshold;        // lowest score; <= 0: the card's, else the head family's (mostly 0.25)
     float iou_threshold;    // NMS; <= 0: the card's or 0.45
     int max_objects;        // per frame; 0: 300
     const char *classes;    // comma-separated names or numbers to keep; NULL: all

@@ -65,7 +65,7 @@ static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
         return fv_fail(err, FV_BAD_INPUT, "%d slots are too many, at most %d", d->slots, MAX_SLOTS);
     if (!fv_model_begin(&d->model, p->model, p->card, err) || !open_engine(d, p, err))
         return false;
-    d->threshold = first_positive(p->threshold, d->model.card.threshold, 0.25f);
+    d->threshold = first_positive(p->threshold, d->model.card.threshold, fv_head_threshold(&d->model.head));
     d->iou = first_positive(p->iou_threshold, d->model.card.iou_threshold, 0.45f);
     d->in_flight = FV_ARENA_NEW(d->model.arena, pushed, d->slots);
     int room = d->max_objects > N_CANDIDATES ? d->max_objects : N_CANDIDATES;

@@ -25,7 +25,7 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
     FV_OPTION_STRING(arguments, device, "device", NULL, "number or part of a name of `fovea devices`, or reference"),
     FV_OPTION_STRING(arguments, classes, "classes", NULL, "names or numbers to keep, with commas"),
-    FV_OPTION_FLOAT(arguments, threshold, "threshold", 0, 1, 0, "lowest score; 0: the card's, else 0.25"),
+    FV_OPTION_FLOAT(arguments, threshold, "threshold", 0, 1, 0, "lowest score; 0: the card's, else the family's"),
     FV_OPTION_FLOAT(arguments, iou, "iou-threshold", 0, 1, 0, "NMS overlap; 0: the card's, else 0.45"),
     FV_OPTION_INT(arguments, max_objects, "max-objects", 1, MAX_OBJECTS, 300, "at most so many a picture"),
     FV_OPTION_INT(arguments, size, "size", 0, 8192, 0, "input size for models that leave it open"),

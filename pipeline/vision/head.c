@@ -35,6 +35,11 @@ bool fv_head_is_final(const fv_head *head) {
     return row && row->final;
 }
 
+float fv_head_threshold(const fv_head *head) {
+    const fv_head_row *row = row_find(head->family);
+    return row && row->threshold > 0 ? row->threshold : 0.25f;
+}
+
 // ---- what was seen, in words ---------------------------------------------------------------------
 
 static void outputs_text(const fv_tensor *out, int n_out, char *text, size_t size) {

@@ -44,5 +44,8 @@ bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor 
 // True for families whose outputs are final: one box an object (YOLOv10, DETR, lists).
 bool fv_head_is_final(const fv_head *head);
 
+// The lowest score that is usually worth showing: scores of one family mean other things than another's.
+float fv_head_threshold(const fv_head *head);
+
 // Family `i` of all the tables and what its outputs look like; NULL after the last.
 const char *fv_head_family(int i, const char **sign);

@@ -149,10 +149,10 @@ static float score_yunet(float objectness, float best) {
 
 const fv_head_row fv_head_rows_face[] = {
     {"yunet", "class, objectness, box and five landmarks at three strides", find_yunet,
-     score_yunet, box_yunet, point_grid, false, {CORNER, FV_INPUT_BGR_RAW}},
+     score_yunet, box_yunet, point_grid, false, {CORNER, FV_INPUT_BGR_RAW}, 0.6f},
     {"scrfd", "score, distances and landmarks of two boxes a cell at three strides", find_scrfd,
-     fv_score_class, box_scrfd, point_grid, false, {CORNER, HALF}},
+     fv_score_class, box_scrfd, point_grid, false, {CORNER, HALF}, 0.5f},
     {"retinaface", "boxes [1, N, 4], scores [1, N, 2] and landmarks [1, N, 10] of two prior boxes a cell", find_retinaface,
-     fv_score_class, box_prior, point_prior, false, {CORNER, .bgr = true, .mean = {104, 117, 123}, .scale = {1, 1, 1}}},
+     fv_score_class, box_prior, point_prior, false, {CORNER, .bgr = true, .mean = {104, 117, 123}, .scale = {1, 1, 1}}, 0.5f},
     {0},
 };

@@ -178,14 +178,14 @@ static float score_fastestdet(float objectness, float best) {
 
 const fv_head_row fv_head_rows_point[] = {
     {"fovea", "three maps [1, 4 + classes, H, W]: distances before softplus, class logits (our own detector)", find_fovea,
-     fv_score_logit, box_fovea, NULL, false, {.fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT}},
+     fv_score_logit, box_fovea, NULL, false, {.fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT}, 0},
     {"nanodet-plus", "[1, cells of strides 8 to 64, classes + 4 x 8]: class scores and distances", find_nanodet_plus,
-     fv_score_class, box_nanodet_plus, NULL, false, {STRETCH_BGR}},
+     fv_score_class, box_nanodet_plus, NULL, false, {STRETCH_BGR}, 0.35f},
     {"nanodet", "three pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances", find_nanodet,
-     fv_score_class, fv_box_distances, NULL, false, {STRETCH_BGR}},
+     fv_score_class, fv_box_distances, NULL, false, {STRETCH_BGR}, 0.35f},
     {"picodet", "four pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances", find_picodet,
-     fv_score_class, fv_box_distances, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_IMAGENET}},
+     fv_score_class, fv_box_distances, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_IMAGENET}, 0},
     {"fastestdet", "one map [1, 5 + classes, H, W] at stride 16: objectness, box, class scores", find_fastestdet,
-     score_fastestdet, box_fastestdet, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_BGR_UNIT}},
+     score_fastestdet, box_fastestdet, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_BGR_UNIT}, 0.5f},
     {0},
 };

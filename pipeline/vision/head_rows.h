@@ -83,6 +83,7 @@ typedef struct {
     fv_point_rule point;       // NULL: no key points
     bool final;                // needs no NMS
     fv_input input;            // usual preprocess
+    float threshold;           // lowest score worth showing; 0: 0.25
 } fv_head_row;
 
 extern const fv_head_row fv_head_rows_face[], fv_head_rows_pair[], fv_head_rows_yolo[], fv_head_rows_anchor[],
