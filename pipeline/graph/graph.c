@@ -6,6 +6,13 @@
 #include "pipeline/graph/op_conv.h"
 #include "pipeline/graph/ops.h"
 
+const char *fv_graph_metadata(const fv_graph *g, const char *key) {
+    for (int i = 0; i < g->n_metadata; i++)
+        if (!strcmp(g->metadata[i][0], key))
+            return g->metadata[i][1];
+    return NULL;
+}
+
 const char *fv_node_op(const fv_node *n) {
     return n->op->name;
 }

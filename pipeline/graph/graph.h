@@ -27,6 +27,8 @@ typedef struct {
     fv_tensor *tensor;
     fv_node *node;
     int *input, *output; // indices into tensor; constants are no inputs
+    int n_metadata;
+    const char *(*metadata)[2]; // key and text, as the exporter wrote them
 } fv_graph;
 
 // A dynamic dimension's value by its name in the file ("batch", "height", ...). Names that are not
@@ -76,6 +78,9 @@ bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const
 // Runs one node: `in[k]` NULL where absent. Data pointers set by the caller, shapes as in the graph.
 bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[], fv_tensor *const out[],
                  fv_err *err);
+
+// The text under `key` in the file's metadata ("names", "stride", ...), or NULL.
+const char *fv_graph_metadata(const fv_graph *g, const char *key);
 
 const char *fv_node_op(const fv_node *n);      // the op's name
 int64_t fv_node_macs(const fv_graph *g, const fv_node *n); // 0 for ops without products

@@ -368,12 +368,24 @@ static bool import_graph(importer *im, const Fovea__Onnx__Graph *p) {
     return import_outputs(im, p);
 }
 
+static void import_metadata(fv_graph *g, const Fovea__Onnx__Model *m) {
+    g->metadata = fv_arena_alloc(g->arena, sizeof *g->metadata * (m->n_metadata_props + 1));
+    for (size_t i = 0; i < m->n_metadata_props; i++) {
+        const Fovea__Onnx__StringStringEntry *e = m->metadata_props[i];
+        if (!e->key || !e->value)
+            continue;
+        g->metadata[g->n_metadata][0] = fv_arena_strdup(g->arena, e->key);
+        g->metadata[g->n_metadata++][1] = fv_arena_strdup(g->arena, e->value);
+    }
+}
+
 static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params *params, fv_err *err) {
     fv_arena *arena = fv_arena_create();
     importer im = {.params = params, .max_tensor = params->max_bytes / 4, .left = params->max_bytes, .err = err,
                    .work_left = MAX_FOLD_WORK < 8.0 * (double)params->max_bytes ? MAX_FOLD_WORK : 8.0 * (double)params->max_bytes};
     im.g = FV_ARENA_NEW(arena, fv_graph, 1);
     *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m)};
+    import_metadata(im.g, m);
     bool ok = import_graph(&im, m->graph);
     fv_names_finish(&im.names);
     if (!ok)
