@@ -92,6 +92,21 @@ static fv_gpu_program *record(fv_session *s, fv_slot *slot, int segment, const f
     return program;
 }
 
+static bool record_all(fv_session *s, fv_slot *slot, fv_err *err) {
+    const fv_plan *p = s->plan;
+    *p->n_barriers = 0;
+    for (int i = 0; i < p->n_segments; i++) {
+        if (p->segment[i].host)
+            continue;
+        fv_gpu_program_destroy(&slot->program[i]);
+        slot->program[i] = record(s, slot, i, NULL, err);
+        if (!slot->program[i])
+            return false;
+        *p->n_barriers += (int)fv_gpu_program_barriers(slot->program[i]);
+    }
+    return true;
+}
+
 // ---- slots -----------------------------------------------------------------------------------------
 
 static void place_outputs(fv_session *s, fv_slot *slot) {
@@ -122,16 +137,7 @@ bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err) {
     if (!slot->readback || !fv_host_steps_prepare(s, slot, err))
         return false;
     place_outputs(s, slot);
-    *p->n_barriers = 0;
-    for (int i = 0; i < p->n_segments; i++) {
-        if (p->segment[i].host)
-            continue;
-        slot->program[i] = record(s, slot, i, NULL, err);
-        if (!slot->program[i])
-            return false;
-        *p->n_barriers += (int)fv_gpu_program_barriers(slot->program[i]);
-    }
-    return true;
+    return record_all(s, slot, err);
 }
 
 void fv_slot_finish(fv_slot *slot, int n_segments) {
@@ -152,9 +158,7 @@ static bool grow_upload(fv_session *s, fv_slot *slot, size_t bytes, fv_err *err)
     slot->upload = fv_gpu_buffer_create(s->plan->gpu, bytes, FV_GPU_UPLOAD, err);
     if (!slot->upload)
         return false;
-    fv_gpu_program_destroy(&slot->program[0]);
-    slot->program[0] = record(s, slot, 0, NULL, err);
-    return slot->program[0] != NULL;
+    return record_all(s, slot, err); // every program knows the old block
 }
 
 bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *f, float par, fv_err *err) {

@@ -7,6 +7,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } kinds[] = {
+    {"det", fv_cmd_eval_det},
     {"mot", fv_cmd_eval_mot},
 };
 

@@ -7,8 +7,11 @@
 #include "pipeline/base/option.h"
 
 const fv_command fv_commands[] = {
-    {"eval", "mot --gt DIR --result FILE... [--frames second-half] [--json]",
-     "scores of tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
+    {"detect", "[--model M.onnx] [--threshold T] [--json] [--draw DIR] IMAGE...", "objects in pictures", fv_cmd_detect},
+    {"infer", "M.onnx --in [NAME=]x.npy... --out-dir DIR [--device D]", "tensors through a model, in and out as .npy", fv_cmd_infer},
+    {"model", "[--nodes] [--steps] M.onnx", "inputs, outputs, head, ops, work and plan of a model; unsupported ops by node", fv_cmd_model},
+    {"eval", "det --model M.onnx --images DIR --labels DIR [--json], or mot --gt DIR --result FILE... [--frames second-half] [--json]",
+     "scores of detections (mAP) or tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
     {"track", "--det FILE [--method sort|bytetrack|ocsort] [-o FILE] [--frames A-B|second-half] [--fps N] [--OPTION VALUE...]",
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
     {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--stream NAME] [--size WxH] [--fps N]",

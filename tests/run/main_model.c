@@ -1,7 +1,7 @@
 #include "tests/test.h"
 
-extern const fv_suite image_suite;
+extern const fv_suite image_suite, model_commands_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&image_suite, NULL});
+    return fv_test_main(argc, argv, (const fv_suite *[]){&image_suite, &model_commands_suite, NULL});
 }
