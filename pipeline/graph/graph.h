@@ -53,6 +53,12 @@ typedef struct {
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err);
 fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params, fv_err *err);
 
+// Calls `each` for every node of the file, also of branches, without loading the model. `op` has the
+// domain in front where it is not the standard one. Returns how many nodes there are, or -1 when the
+// file cannot be read.
+typedef void (*fv_survey_fn)(void *user, const char *node, const char *op, bool supported);
+int fv_graph_survey(const char *path, fv_survey_fn each, void *user, fv_err *err);
+
 // Calls `each` for every node of the file whose op is not in the table. Returns how many there are,
 // or -1 when the file cannot be read. `op` has the domain in front where it is not the standard one.
 typedef void (*fv_unsupported_fn)(void *user, const char *node, const char *op);

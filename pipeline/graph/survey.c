@@ -4,9 +4,9 @@
 
 // What is counted, and how: nodes without a name are numbered as the importer numbers them.
 typedef struct {
-    fv_unsupported_fn each;
+    fv_survey_fn each;
     void *user;
-    int n_seen, n_unsupported;
+    int n_seen;
 } survey;
 
 enum { MAX_DEPTH = 8 };
@@ -38,11 +38,8 @@ static void survey_node(survey *s, const Fovea__Onnx__Node *n, int depth) {
     s->n_seen++;
     if (is_if)
         survey_branches(s, n, depth);
-    if (is_if || (standard && fv_op_find(type)))
-        return;
     snprintf(op, sizeof op, "%.100s%s%.100s", standard ? "" : domain, standard ? "" : ".", type);
-    s->n_unsupported++;
-    s->each(s->user, name, op);
+    s->each(s->user, name, op, is_if || (standard && fv_op_find(type)));
 }
 
 static void survey_graph(survey *s, const Fovea__Onnx__Graph *g, int depth) {
@@ -50,7 +47,7 @@ static void survey_graph(survey *s, const Fovea__Onnx__Graph *g, int depth) {
         survey_node(s, g->node[i], depth);
 }
 
-int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, fv_err *err) {
+int fv_graph_survey(const char *path, fv_survey_fn each, void *user, fv_err *err) {
     fv_mapping m;
     fv_budget b;
     if (!fv_mapping_open(&m, path, err))
@@ -64,5 +61,24 @@ int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, f
         fv_fail_in(err, "%s", path);
     }
     fv_mapping_close(&m);
-    return model ? s.n_unsupported : -1;
+    return model ? s.n_seen : -1;
+}
+
+typedef struct {
+    fv_unsupported_fn each;
+    void *user;
+    int n;
+} filter;
+
+static void filter_node(void *user, const char *node, const char *op, bool supported) {
+    filter *f = user;
+    if (supported)
+        return;
+    f->n++;
+    f->each(f->user, node, op);
+}
+
+int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, fv_err *err) {
+    filter f = {.each = each, .user = user};
+    return fv_graph_survey(path, filter_node, &f, err) < 0 ? -1 : f.n;
 }
