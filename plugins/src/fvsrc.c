@@ -1,7 +1,9 @@
 // The element of fvsrc.h.
 //
 //     gst-launch-1.0 fvsrc uri=in.mp4 ! fvdetect ! fvtrack ! fvoverlay ! autovideosink
-//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! fakesink  s.audio_0 ! queue ! fakesink
+//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! queue ! autovideosink  s.audio_0 ! queue ! decodebin ! autoaudiosink
+//
+// As with every demuxer, one thread feeds all pads: where sound is used, each branch begins with a queue.
 #include "plugins/src/fvsrc.h"
 
 #include "plugins/common/frame.h"

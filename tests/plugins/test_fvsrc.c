@@ -1,0 +1,424 @@
+// fvsrc on clips that libav itself makes (lavfi), on broken files, and on an RTSP server of its own.
+#include <gst/check/gstharness.h>
+#include <gst/rtsp-server/rtsp-server.h>
+#include <gst/video/video.h>
+#include <unistd.h>
+
+#include "plugins/common/meta.h"
+#include "tests/test.h"
+
+// What came out of a pipeline.
+typedef struct {
+    int frames, sounds, caps_changes, read_only;
+    GstClockTime first, last, last_end, sound_first;
+    bool is_monotonic, has_meta;
+    uint64_t frame_number;
+    char caps[512], error[1024], warning[1024], orientation[32];
+} outcome;
+
+static void on_frame(GstElement *sink, GstBuffer *b, GstPad *pad, gpointer user) {
+    (void)sink, (void)pad;
+    outcome *o = user;
+    const fv_frame_meta *m = fv_meta_get(b);
+    if (!o->frames)
+        o->first = GST_BUFFER_PTS(b);
+    o->is_monotonic = !o->frames ? true : o->is_monotonic && GST_BUFFER_PTS(b) > o->last;
+    o->frames++;
+    o->last = GST_BUFFER_PTS(b);
+    o->last_end = GST_BUFFER_PTS(b) + GST_BUFFER_DURATION(b);
+    o->has_meta = m != NULL;
+    o->frame_number = m ? m->frame : 0;
+    o->read_only += GST_MEMORY_IS_READONLY(gst_buffer_peek_memory(b, 0));
+}
+
+static void on_sound(GstElement *sink, GstBuffer *b, GstPad *pad, gpointer user) {
+    (void)sink, (void)pad;
+    outcome *o = user;
+    if (!o->sounds++)
+        o->sound_first = GST_BUFFER_PTS(b);
+}
+
+static GstPadProbeReturn on_event(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+    (void)pad;
+    outcome *o = user;
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    GstCaps *caps;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+        gst_event_parse_caps(event, &caps);
+        char *text = gst_caps_to_string(caps);
+        snprintf(o->caps, sizeof o->caps, "%s", text);
+        o->caps_changes++;
+        g_free(text);
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) {
+        GstTagList *tags;
+        char *text;
+        gst_event_parse_tag(event, &tags);
+        if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text)) {
+            snprintf(o->orientation, sizeof o->orientation, "%s", text);
+            g_free(text);
+        }
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+static void connect_sink(GstElement *pipeline, const char *name, GCallback frames, outcome *o) {
+    GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), name);
+    if (!sink)
+        return;
+    GstPad *pad = gst_element_get_static_pad(sink, "sink");
+    g_object_set(sink, "signal-handoffs", TRUE, NULL);
+    g_signal_connect(sink, "handoff", frames, o);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, o, NULL);
+    gst_object_unref(pad);
+    gst_object_unref(sink);
+}
+
+static GstElement *pipeline_of(outcome *o, const char *line) {
+    *o = (outcome){0};
+    GError *error = NULL;
+    GstElement *pipeline = gst_parse_launch(line, &error);
+    if (error)
+        fprintf(stderr, "%s: %s\n", line, error->message);
+    g_clear_error(&error);
+    connect_sink(pipeline, "v", G_CALLBACK(on_frame), o);
+    connect_sink(pipeline, "a", G_CALLBACK(on_sound), o);
+    return pipeline;
+}
+
+// Until EOS or an error; true for EOS.
+static bool wait_end(GstElement *pipeline, outcome *o, GstClockTime limit) {
+    GstBus *bus = gst_element_get_bus(pipeline);
+    bool end = false, over = false;
+    while (!over) {
+        GstMessage *m = gst_bus_timed_pop_filtered(bus, limit, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
+        GError *error = NULL;
+        over = !m || GST_MESSAGE_TYPE(m) != GST_MESSAGE_WARNING;
+        end = m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_EOS;
+        if (m && !end) {
+            bool warning = GST_MESSAGE_TYPE(m) == GST_MESSAGE_WARNING;
+            (warning ? gst_message_parse_warning : gst_message_parse_error)(m, &error, NULL);
+            snprintf(warning ? o->warning : o->error, sizeof o->error, "%s", error->message);
+            g_error_free(error);
+        }
+        if (m)
+            gst_message_unref(m);
+    }
+    gst_object_unref(bus);
+    return end;
+}
+
+static void close_pipeline(GstElement *pipeline) {
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(pipeline);
+}
+
+static bool run(outcome *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool run(outcome *o, const char *format, ...) {
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    GstElement *pipeline = pipeline_of(o, line);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    bool end = wait_end(pipeline, o, 20 * GST_SECOND);
+    close_pipeline(pipeline);
+    return end;
+}
+
+// A path in this suite's temporary folder; valid for ever.
+static const char *path_of(const char *name) {
+    char *text = g_strdup_printf("%s/%s", fv_test_tmp("fvsrc"), name);
+    const char *path = g_intern_string(text);
+    g_free(text);
+    return path;
+}
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *command = g_strdup_vprintf(format, args), said[2000];
+    va_end(args);
+    int code = fv_test_shell(command, said, sizeof said);
+    CHECK_EQUAL(code, 0);
+    if (code)
+        fprintf(stderr, "%s\n%s\n", command, said);
+    g_free(command);
+}
+
+// A clip with sound, B frames and a turn of 90 degrees, made once.
+static const char *clip(void) {
+    const char *path = path_of("clip.mp4"), *upright = path_of("upright.mp4");
+    if (!access(path, R_OK))
+        return path;
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=168x98:rate=25:duration=2 -f lavfi -i sine=duration=2 -c:v libx264 "
+          "-bf 2 -g 12 -pix_fmt yuv420p -c:a aac -shortest %s", upright);
+    shell("ffmpeg -v error -y -i %s -c copy -metadata:s:v rotate=90 %s", upright, path);
+    return path;
+}
+
+static void a_clip_comes_whole_with_its_times(void) {
+    outcome o;
+    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink name=v  s.audio_0 ! queue ! fakesink name=a", clip()));
+    CHECK_EQUAL(o.frames, 50);
+    CHECK_EQUAL(o.first, 0);
+    CHECK_EQUAL(o.last, 49 * 40 * GST_MSECOND);
+    CHECK_EQUAL(o.last_end, 2 * GST_SECOND);
+    CHECK(o.is_monotonic && o.has_meta);
+    CHECK_EQUAL(o.frame_number, 49);
+    CHECK_EQUAL(o.sound_first, 0);
+    CHECK(o.sounds >= 85);
+    CHECK_TEXT(o.orientation[0] ? "tag" : "", "tag");
+}
+
+static void caps_say_what_the_file_says(void) {
+    outcome o;
+    CHECK(run(&o, "fvsrc uri=file://%s ! fakesink name=v", clip()));
+    CHECK_CONTAINS(o.caps, "format=(string)I420, width=(int)168, height=(int)98");
+    CHECK_CONTAINS(o.caps, "framerate=(fraction)25/1");
+    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink  s.audio_0 ! queue ! fakesink name=a", clip()));
+    CHECK_CONTAINS(o.caps, "audio/mpeg, mpegversion=(int)4");
+    CHECK_CONTAINS(o.caps, "codec_data=(buffer)");
+}
+
+static void same_bytes(const char *a, const char *b) {
+    shell("cmp %s %s", a, b);
+}
+
+// Every byte as libav's own command decodes it: where strides are read (videobalance) and where they are not (filesink).
+static void pixels_are_the_decoders(void) {
+    outcome o;
+    const char *want = path_of("want.yuv"), *plain = path_of("plain.yuv"), *strided = path_of("strided.yuv");
+    shell("ffmpeg -v error -y -noautorotate -i %s -f rawvideo %s", clip(), want);
+    CHECK(run(&o, "fvsrc uri=%s ! filesink location=%s", clip(), plain));
+    CHECK(run(&o, "fvsrc uri=%s ! videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=I420 ! "
+              "filesink location=%s", clip(), strided));
+    same_bytes(want, plain);
+    same_bytes(want, strided);
+}
+
+// The decoder predicts from the pictures it gave out, and a tee shares them: who draws gets a copy.
+static void drawing_on_a_frame_leaves_the_next_ones_alone(void) {
+    outcome o;
+    const char *drawn = path_of("drawn.yuv"), *clean = path_of("clean.yuv");
+    CHECK(run(&o, "fvsrc uri=%s ! tee name=t ! queue ! videobalance contrast=0.0 ! fakesink  t. ! queue ! filesink location=%s",
+              clip(), drawn));
+    CHECK(run(&o, "fvsrc uri=%s ! filesink location=%s", clip(), clean));
+    same_bytes(drawn, clean);
+}
+
+static void every_pixel_format_finds_its_caps(void) {
+    static const struct {
+        const char *format, *caps;
+    } rows[] = {
+        {"yuv420p", "format=(string)I420"}, {"nv12", "format=(string)NV12"}, {"rgb24", "format=(string)RGB,"},
+        {"bgra", "format=(string)BGRA"}, {"rgb0", "format=(string)RGBx"}, {"gray", "format=(string)GRAY8"},
+        {"yuv422p10le", "format=(string)I420"}, {"yuvj444p", "colorimetry=(string)1:"}, {"gbrp", "format=(string)RGB,"},
+        {"pal8", "format=(string)RGB,"}, {"gray16le", "format=(string)GRAY8"}, {"rgba64le", "format=(string)RGBA"},
+    };
+    outcome o;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        CHECK(run(&o, "fvsrc uri=lavfi:testsrc=size=33x17:rate=10:duration=0.3,format=%s ! fakesink name=v", rows[i].format));
+        CHECK_EQUAL(o.frames, 3);
+        CHECK_CONTAINS(o.caps, rows[i].caps);
+    }
+}
+
+static void a_new_size_midway_is_new_caps(void) {
+    outcome o;
+    shell("cd %s && for s in 64x48 128x96; do ffmpeg -v error -y -f lavfi -i testsrc=size=$s:rate=10:duration=1 -c:v libx264 -pix_fmt yuv420p "
+             "$s.ts; done && cat 64x48.ts 128x96.ts > sizes.ts", fv_test_tmp("fvsrc"));
+    CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", path_of("sizes.ts")));
+    CHECK_EQUAL(o.caps_changes, 2);
+    CHECK_EQUAL(o.frames, 20);
+    CHECK(o.is_monotonic);
+    CHECK_CONTAINS(o.caps, "width=(int)128");
+}
+
+static void pictures_by_number_and_by_star(void) {
+    outcome o;
+    const char *folder = fv_test_tmp("pictures");
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=40x30:rate=25:duration=0.2 '%s/p_%%03d.png'", folder);
+    CHECK(run(&o, "fvsrc uri=%s/p_%%03d.png ! fakesink name=v", folder));
+    CHECK_EQUAL(o.frames, 5);
+    CHECK(run(&o, "fvsrc uri=%s/*.png ! fakesink name=v", folder));
+    CHECK_EQUAL(o.frames, 5);
+    CHECK(run(&o, "fvsrc uri=%s/p_003.png ! fakesink name=v", folder));
+    CHECK_EQUAL(o.frames, 1);
+}
+
+static void bad_input_is_one_line(void) {
+    const char *truncated = path_of("truncated.mp4"), *empty = path_of("empty.mp4"), *text = path_of("note.txt");
+    shell("head -c 3000 %s > %s; : > %s; echo hello > %s", clip(), truncated, empty, text);
+    const char *rows[][2] = {
+        {"/nonexistent.mp4", "/nonexistent.mp4: no such file"}, {truncated, "not a video that can be read"},
+        {empty, "not a video that can be read"}, {text, "not a video that can be read"}, {"/tmp", "/tmp: is a folder"},
+        {"http://127.0.0.1:1/x.mp4", "connection refused"}, {"rtsp://me:secret@127.0.0.1:1/x", "rtsp://***@127.0.0.1:1/x: connection refused"},
+        {"gopher://x", "unknown kind of URL"}, {"/dev/video99", "no such file or device"}, {"nothing_%03d.png", "no such file"},
+    };
+    outcome o;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        CHECK(!run(&o, "fvsrc uri=%s ! fakesink", rows[i][0]));
+        CHECK_CONTAINS(o.error, rows[i][1]);
+        CHECK(!strchr(o.error, '\n'));
+    }
+    CHECK(!run(&o, "fvsrc ! fakesink"));
+    CHECK_CONTAINS(o.error, "no uri");
+}
+
+static void a_video_without_frames_ends_with_a_warning(void) {
+    outcome o;
+    const char *path = path_of("none.avi");
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=64x48:duration=1 -frames:v 0 %s", path);
+    bool end = run(&o, "fvsrc uri=%s ! fakesink name=v", path);
+    CHECK_EQUAL(o.frames, 0);
+    CHECK_CONTAINS(end ? o.warning : o.error, path);
+}
+
+static void a_damaged_file_gives_what_is_good(void) {
+    outcome o;
+    const char *path = path_of("damaged.ts");
+    shell("ffmpeg -v error -y -i %s -an -c copy %s && printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=%s bs=1 seek=9000 conv=notrunc 2>&1",
+             clip(), path, path);
+    CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", path));
+    CHECK(o.frames > 20);
+    CHECK(o.is_monotonic);
+}
+
+static void seeking_is_exact(void) {
+    outcome o;
+    char line[2000];
+    snprintf(line, sizeof line, "fvsrc uri=%s ! fakesink name=v", clip());
+    GstElement *pipeline = pipeline_of(&o, line);
+    gst_element_set_state(pipeline, GST_STATE_PAUSED);
+    CHECK_EQUAL(gst_element_get_state(pipeline, NULL, NULL, 10 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+    gint64 duration = 0;
+    CHECK(gst_element_query_duration(pipeline, GST_FORMAT_TIME, &duration));
+    CHECK_NEAR((double)duration / 1e9, 2, 0.05);
+    CHECK(gst_element_seek_simple(pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, 1240 * GST_MSECOND));
+    o.frames = 0;
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK_EQUAL(o.last, 1960 * GST_MSECOND);
+    CHECK(o.frames == 19 || o.frames == 18); // from 1.24 to 1.96; the first may have come while paused
+    CHECK(gst_element_seek(pipeline, 1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET, 400 * GST_MSECOND));
+    o.frames = 0;
+    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK_EQUAL(o.frames, 10);
+    CHECK_EQUAL(o.first, 0);
+    close_pipeline(pipeline);
+}
+
+static void a_loop_goes_on_in_time(void) {
+    outcome o;
+    char line[2000];
+    snprintf(line, sizeof line, "fvsrc uri=%s loop=true ! identity eos-after=130 ! fakesink name=v", clip());
+    GstElement *pipeline = pipeline_of(&o, line);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK(o.frames >= 128);
+    CHECK(o.is_monotonic);
+    CHECK_EQUAL(o.last, (GstClockTime)(o.frames - 1) * 40 * GST_MSECOND);
+    close_pipeline(pipeline);
+}
+
+static void realtime_takes_its_time_and_eos_ends_it(void) {
+    outcome o;
+    GstElement *pipeline = pipeline_of(&o, "fvsrc realtime=true uri=lavfi:testsrc=size=32x24:rate=50 ! fakesink name=v sync=true");
+    CHECK_EQUAL(gst_element_set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_NO_PREROLL);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_usleep(600000);
+    gst_element_send_event(pipeline, gst_event_new_eos());
+    CHECK(wait_end(pipeline, &o, 5 * GST_SECOND));
+    CHECK(o.frames > 15 && o.frames < 45);
+    close_pipeline(pipeline);
+}
+
+// A server that accepts and then says nothing: neither stopping nor the timeout may hang.
+static void a_silent_server_times_out(void) {
+    GError *error = NULL;
+    GSocketService *service = g_socket_service_new();
+    guint16 port = g_socket_listener_add_any_inet_port(G_SOCKET_LISTENER(service), NULL, &error);
+    outcome o;
+    gint64 begin = g_get_monotonic_time();
+    CHECK(!run(&o, "fvsrc timeout=700000000 uri=http://127.0.0.1:%d/x.mp4 ! fakesink", port));
+    CHECK_CONTAINS(o.error, "no answer in time");
+    CHECK(g_get_monotonic_time() - begin < 4000000);
+    char line[200];
+    snprintf(line, sizeof line, "fvsrc uri=http://127.0.0.1:%d/x.mp4 ! fakesink", port);
+    GstElement *pipeline = pipeline_of(&o, line);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_usleep(200000);
+    begin = g_get_monotonic_time();
+    close_pipeline(pipeline);
+    CHECK(g_get_monotonic_time() - begin < 1000000);
+    g_object_unref(service);
+}
+
+static gpointer serve(gpointer loop) {
+    g_main_context_push_thread_default(g_main_loop_get_context(loop));
+    g_main_loop_run(loop);
+    return NULL;
+}
+
+static GstRTSPServer *start_server(GMainContext *context, const char *port) {
+    GstRTSPServer *server = gst_rtsp_server_new();
+    GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
+    gst_rtsp_server_set_service(server, port);
+    gst_rtsp_media_factory_set_launch(factory, "( videotestsrc is-live=true ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! jpegenc ! "
+                                               "rtpjpegpay name=pay0 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 )");
+    GstRTSPMountPoints *mounts = gst_rtsp_server_get_mount_points(server);
+    gst_rtsp_mount_points_add_factory(mounts, "/cam", factory);
+    g_object_unref(mounts);
+    gst_rtsp_server_attach(server, context);
+    return server;
+}
+
+static void a_camera_over_rtsp_with_sound(void) {
+    GMainContext *context = g_main_context_new();
+    GMainLoop *loop = g_main_loop_new(context, FALSE);
+    GstRTSPServer *server = start_server(context, "0");
+    GThread *thread = g_thread_new("rtsp", serve, loop);
+    outcome o;
+    char line[400];
+    snprintf(line, sizeof line, "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  s.audio_0 ! queue ! fakesink name=a",
+             gst_rtsp_server_get_bound_port(server));
+    GstElement *pipeline = pipeline_of(&o, line);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    for (int i = 0; i < 100 && (o.frames < 20 || o.sounds < 5); i++)
+        g_usleep(100000);
+    CHECK(o.frames >= 20);
+    CHECK(o.sounds >= 5);
+    CHECK(o.is_monotonic);
+    gst_element_send_event(pipeline, gst_event_new_eos());
+    CHECK(wait_end(pipeline, &o, 5 * GST_SECOND));
+    close_pipeline(pipeline);
+    g_main_loop_quit(loop);
+    g_thread_join(thread);
+    g_object_unref(server);
+    g_main_loop_unref(loop);
+    g_main_context_unref(context);
+}
+
+static void states_up_and_down(void) {
+    outcome o;
+    char line[2000];
+    snprintf(line, sizeof line, "fvsrc uri=%s ! fakesink name=v", clip());
+    GstElement *pipeline = pipeline_of(&o, line);
+    for (int i = 0; i < 5; i++) {
+        gst_element_set_state(pipeline, i % 2 ? GST_STATE_PLAYING : GST_STATE_PAUSED);
+        if (i > 2)
+            gst_element_get_state(pipeline, NULL, NULL, GST_SECOND);
+        CHECK_EQUAL(gst_element_set_state(pipeline, i % 2 ? GST_STATE_READY : GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+    }
+    close_pipeline(pipeline);
+}
+
+const fv_suite fvsrc_suite = {"fvsrc", (const fv_case[]){
+    CASE(a_clip_comes_whole_with_its_times), CASE(caps_say_what_the_file_says), CASE(pixels_are_the_decoders),
+    CASE(drawing_on_a_frame_leaves_the_next_ones_alone), CASE(every_pixel_format_finds_its_caps),
+    CASE(a_new_size_midway_is_new_caps), CASE(pictures_by_number_and_by_star), CASE(bad_input_is_one_line),
+    CASE(a_video_without_frames_ends_with_a_warning), CASE(a_damaged_file_gives_what_is_good), CASE(seeking_is_exact),
+    CASE(a_loop_goes_on_in_time), CASE(realtime_takes_its_time_and_eos_ends_it), CASE(a_silent_server_times_out),
+    CASE(a_camera_over_rtsp_with_sound), CASE(states_up_and_down), {0}}};
