@@ -12,7 +12,7 @@ bool fv_lower_is_float(const fv_plan *p, const fv_node *n) {
         if (n->in[i] < 0)
             continue;
         const fv_tensor *t = fv_plan_tensor(p, n->in[i]);
-        if ((t->dtype != FV_F32 && !t->data) || fv_tensor_count(t) == 0)
+        if (!t->data && (t->dtype != FV_F32 || fv_tensor_count(t) == 0))
             return false;
     }
     for (int i = 0; i < n->n_out; i++) {

@@ -1,0 +1,14 @@
+// A graph on the device against the same graph on the host.
+#pragma once
+
+#include "pipeline/gpu/gpu.h"
+#include "pipeline/graph/graph.h"
+
+// The device of this run, with validation and without a cache; made when first asked for, NULL (and the
+// case failed) when there is none. Lives until fv_compare_finish.
+fv_gpu *fv_compare_gpu(void);
+void fv_compare_finish(void);
+
+// Runs both on the same random inputs of -1..1 times `scale` plus `shift` and returns the largest
+// max|a-b| / max|ref| of the outputs, or a negative number (and a line on stderr) when one could not run.
+double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_steps);
