@@ -129,7 +129,8 @@ static void products_and_reductions(void) {
         {"LogSoftmax", "3x9", "axis:i=-1", 0, 0}, {"ReduceMean", "2x3x4x5", "axes:ints=2,3", 0, 0},
         {"ReduceMax", "2x3x4", "axes:ints=1 keepdims:i=0", 0, 0}, {"ReduceSum", "2x3x4 i[0,2]", "", 0, 0},
         {"ReduceL2", "3x8", "axes:ints=1", 0, 0}, {"ReduceLogSumExp", "3x8", "axes:ints=1", 0, 0},
-        {"ReduceMin", "3x8", "", 0, 0}, {"ReduceProd", "3x4", "axes:ints=0", 0, 0},
+        {"ReduceMin", "3x8", "", 0, 0}, {"BatchNormalization", "2x6x5x4 c6 c6 c6 f[1,2,3,4,5,6]", "", 0, 0},
+        {"ReduceProd", "3x4", "axes:ints=0", 0, 0},
     };
     COMPARE(rows);
 }
