@@ -11,6 +11,7 @@
 #include "pipeline/run/args.h"
 #include "pipeline/run/cmd.h"
 #include "pipeline/vision/grow.h"
+#include "pipeline/vision/heatmap.h"
 #include "pipeline/vision/mot.h"
 #include "pipeline/vision/rules.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     int explain;
     float fps;
     bool summary;
+    const char *report;
 } arguments;
 
 static const fv_option rows[] = {
@@ -31,6 +33,7 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, size, "size", NULL, "size of the picture, 1920x1080 (MOTChallenge only; needed for points in fractions)"),
     FV_OPTION_FLOAT(arguments, fps, "fps", 0.01, 1000, 30, "frames a second (MOTChallenge only)"),
     FV_OPTION_INT(arguments, explain, "explain", 0, 2147483647, 0, "instead of events: what every rule made of this object in every frame"),
+    FV_OPTION_STRING(arguments, report, "report", NULL, "folder for heat maps and counts per minute, as CSV and PNG (first stream)"),
     FV_OPTION_BOOL(arguments, summary, "summary", false, "totals of each rule at the end, on standard error"),
     {0},
 };
@@ -54,6 +57,7 @@ typedef struct {
     scene *scenes;
     int n_scenes, scenes_capacity;
     uint64_t said;
+    fv_heatmap *heatmap; // NULL: no report
 } replay;
 
 static void say(void *user, const char *text) {
@@ -93,7 +97,10 @@ static bool play(replay *r, const fv_record *record, fv_err *err) {
         return false;
     s->last = *record;
     s->last.objects = (fv_objects){0};
-    write_events(r, record, events, fv_watch_update(s->watch, record, events, BATCH));
+    int n = fv_watch_update(s->watch, record, events, BATCH);
+    write_events(r, record, events, n);
+    if (r->heatmap && s == r->scenes)
+        fv_heatmap_add(r->heatmap, record, events, n);
     return true;
 }
 
@@ -201,6 +208,8 @@ static bool run(replay *r, fv_err *err) {
         ok = fv_fail(err, FV_IO, "%s: writing failed: %s", r->a->out ? r->a->out : "standard output", strerror(errno));
     if (ok && r->a->explain && !r->said)
         ok = fv_fail(err, FV_BAD_INPUT, "%s: no confirmed object has the id %d", r->a->tracks, r->a->explain);
+    if (ok && r->heatmap)
+        ok = fv_heatmap_write(r->heatmap, r->a->report, err);
     if (ok && r->a->summary)
         print_summary(r);
     return ok;
@@ -216,12 +225,13 @@ int fv_cmd_events(int argc, char **argv) {
         return fv_cmd_usage("events", err.text);
     if (!a.tracks || !a.rules)
         return fv_cmd_usage("events", "give --tracks FILE and --rules FILE");
-    replay r = {.a = &a, .arena = fv_arena_create(), .out = stdout};
+    replay r = {.a = &a, .arena = fv_arena_create(), .out = stdout, .heatmap = a.report ? fv_heatmap_create() : NULL};
     if (!run(&r, &err))
         fprintf(stderr, "fovea events: %s\n", err.text);
     for (int i = 0; i < r.n_scenes; i++)
         fv_watch_destroy(&r.scenes[i].watch);
     free(r.scenes);
+    fv_heatmap_destroy(&r.heatmap);
     fv_arena_destroy(&r.arena);
     return fv_err_exit_code(&err);
 }

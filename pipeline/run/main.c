@@ -14,7 +14,7 @@ const fv_command fv_commands[] = {
      "scores of detections (mAP) or tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
     {"track", "--det FILE [--method sort|bytetrack|ocsort] [-o FILE] [--frames A-B|second-half] [--fps N] [--OPTION VALUE...]",
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
-    {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--stream NAME] [--size WxH] [--fps N]",
+    {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--report DIR] [--stream NAME] [--size WxH] [--fps N]",
      "stored tracks (JSON Lines or MOTChallenge) through rules, without video", fv_cmd_events},
     {"devices", "", "Vulkan devices and cameras, and what each can do", fv_cmd_devices},
     {"doctor", "", "what is missing here, and the package that brings it", fv_cmd_doctor},

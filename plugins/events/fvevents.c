@@ -17,17 +17,19 @@
 #include <math.h>
 
 #include "pipeline/desc/rules.h"
+#include "pipeline/vision/heatmap.h"
 #include "pipeline/vision/rules.h"
 #include "plugins/elements.h"
 
 enum { BATCH = 64 };
 
 typedef struct {
-    const char *rules;
+    const char *rules, *report;
 } params;
 
 static const fv_option options[] = {
     FV_OPTION_STRING(params, rules, "rules", NULL, "YAML file of lines, zones and conditions, or the YAML itself"),
+    FV_OPTION_STRING(params, report, "report", NULL, "folder for heat maps and counts per minute (CSV, PNG), written at the end; unset: none"),
     {0},
 };
 
@@ -40,6 +42,7 @@ typedef struct {
     uint64_t events;
     fv_record last;     // without objects
     fv_meta_labels *labels;
+    fv_heatmap *heatmap; // NULL: no report, or written
 } state;
 
 static void drop_rules(fv_arena **arena, fv_watch **watch) {
@@ -69,6 +72,21 @@ static bool load(fv_element *e, fv_err *err) {
     return true;
 }
 
+static bool start(fv_element *e, fv_err *err) {
+    const char *folder = ((const params *)e->params)->report;
+    if (folder && *folder)
+        ((state *)e->state)->heatmap = fv_heatmap_create();
+    return load(e, err);
+}
+
+static void write_report(fv_element *e) {
+    state *s = e->state;
+    fv_err err = {0};
+    if (s->heatmap && !fv_heatmap_write(s->heatmap, ((const params *)e->params)->report, &err))
+        fv_element_warning(GST_ELEMENT(e), &err);
+    fv_heatmap_destroy(&s->heatmap);
+}
+
 static bool changed(fv_element *e, fv_err *err) {
     (void)err;
     fv_err problem = {0};
@@ -80,6 +98,7 @@ static bool changed(fv_element *e, fv_err *err) {
 
 static void stop(fv_element *e) {
     state *s = e->state;
+    write_report(e);
     drop_rules(&s->arena, &s->watch);
     fv_meta_labels_unref(s->labels);
     s->labels = NULL;
@@ -168,6 +187,8 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     s->events += (uint64_t)n;
     g_mutex_unlock(&e->lock);
     hand_out(e, meta, record, events, n);
+    if (s->heatmap)
+        fv_heatmap_add(s->heatmap, record, events, n);
     return true;
 }
 
@@ -176,6 +197,7 @@ static void finish(fv_element *e) {
     state *s = e->state;
     fv_event events[BATCH];
     GstBuffer *carrier = NULL;
+    write_report(e);
     s->last.labels = s->labels ? &s->labels->labels : NULL;
     for (int n; s->watch && (n = fv_watch_finish(s->watch, events, BATCH)) > 0;) {
         fv_frame_meta *meta = carrier ? fv_meta_get(carrier) : NULL;
@@ -235,5 +257,5 @@ const fv_element_row fv_events_element = {
     .name = "fvevents", .type_name = "FvEvents", .long_name = "Fovea events", .klass = "Filter/Analyzer/Video",
     .description = "Lines, zones and conditions over tracked objects: events into the metadata and on the bus",
     .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state),
-    .start = load, .stop = stop, .changed = changed, .frame = frame, .flush = flush, .finish = finish, .stats = stats,
+    .start = start, .stop = stop, .changed = changed, .frame = frame, .flush = flush, .finish = finish, .stats = stats,
 };

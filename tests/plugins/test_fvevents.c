@@ -171,6 +171,26 @@ static void publisher_and_overlay_take_them(void) {
     g_free(text);
 }
 
+static void a_report_is_written_at_the_end(void) {
+    char folder[600], path[700];
+    snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("fvevents-report"));
+    GstElement *e = gst_element_factory_make("fvevents", NULL);
+    g_object_set(e, "rules", door, "report", folder, NULL);
+    GstHarness *h = gst_harness_new_with_element(e, "sink", "src");
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    stage s = {.h = h, .e = e};
+    walk(&s, 16);
+    gst_harness_push_event(h, gst_event_new_eos());
+    snprintf(path, sizeof path, "%s/events.csv", folder);
+    char *text = fv_test_read(path);
+    CHECK_CONTAINS(text, "0,door,cross,in,1\n0,yard,enter,,1\n0,yard,dwell,,1\n");
+    g_free(text);
+    snprintf(path, sizeof path, "%s/heatmap-person.png", folder);
+    CHECK(g_file_test(path, G_FILE_TEST_EXISTS));
+    gst_harness_teardown(h);
+    gst_object_unref(e);
+}
+
 static void rules_change_while_playing(void) {
     stage s = stage_of(door);
     walk(&s, 3);
@@ -219,4 +239,4 @@ static void without_rules_it_says_so(void) {
 
 const fv_suite fvevents_suite = {"fvevents", (const fv_case[]){
     CASE(events_are_on_the_bus_and_in_the_metadata), CASE(totals_are_stats), CASE(what_lasts_ends_before_the_stream),
-    CASE(publisher_and_overlay_take_them), CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};
+    CASE(publisher_and_overlay_take_them), CASE(a_report_is_written_at_the_end), CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};

@@ -48,6 +48,12 @@ static void detections_become_tracks_and_events(void) {
     CHECK_CONTAINS(output, "line door: 0 west, 1 east");
     CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 1", dir, dir), 0);
     CHECK_CONTAINS(output, "crossed east from");
+    CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --report %s/report", dir, dir, dir), 0);
+    char path[700];
+    snprintf(path, sizeof path, "%s/report/events.csv", dir);
+    char *report = fv_test_read(path);
+    CHECK_CONTAINS(report, "0,door,cross,east,1");
+    free(report);
     CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 77", dir, dir), 2);
     CHECK_CONTAINS(output, "no confirmed object has the id 77");
 }
