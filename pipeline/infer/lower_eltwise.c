@@ -173,10 +173,19 @@ static void lower_unary_row(fv_plan *p, const fv_node *n, uint32_t kind) {
     fv_lower_unary(p, n, n->in[0], n->out[0], kind, 1, 0);
 }
 
+// By NumPy's rules; PRelu also knows slopes per channel without trailing ones, which the host does.
+static bool broadcasts(const fv_tensor *from, const fv_tensor *to) {
+    for (int d = 1; d <= from->n_dims; d++)
+        if (d > to->n_dims || (from->dim[from->n_dims - d] != 1 && from->dim[from->n_dims - d] != to->dim[to->n_dims - d]))
+            return false;
+    return true;
+}
+
 static bool fits_binary(const fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] < 0 || fv_plan_tensor(p, n->in[i])->dtype != FV_F32)
+        if (n->in[i] < 0 || fv_plan_tensor(p, n->in[i])->dtype != FV_F32 ||
+            !broadcasts(fv_plan_tensor(p, n->in[i]), fv_plan_tensor(p, n->out[0])))
             return false;
     return n->n_in == 2 && fits_rank(p, n);
 }

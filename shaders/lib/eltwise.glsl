@@ -2,11 +2,13 @@
 #include "eltwise.h"
 #include "lib/act.glsl"
 
-// x^y for negative x as well, where y is whole; 0^0 is 1.
+// x^y for negative x as well, where y is whole (else not a number); 0^0 is 1.
 vec4 power(vec4 x, vec4 y) {
     vec4 p = pow(abs(x), y);
     bvec4 odd = equal(fract(abs(y) * 0.5), vec4(0.5));
     p = mix(p, -p, bvec4(uvec4(lessThan(x, vec4(0))) & uvec4(odd)));
+    bvec4 negative = lessThan(x, vec4(0)), broken = notEqual(fract(y), vec4(0));
+    p = mix(p, vec4(uintBitsToFloat(0x7fc00000u)), bvec4(uvec4(negative) & uvec4(broken)));
     p = mix(p, x * x, equal(y, vec4(2)));
     return mix(p, vec4(1), equal(y, vec4(0)));
 }
