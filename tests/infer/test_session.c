@@ -1,0 +1,239 @@
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdlib.h>
+
+#include "pipeline/infer/infer.h"
+#include "pipeline/infer/plan.h"
+#include "pipeline/infer/preprocess.h"
+#include "tests/infer/compare.h"
+#include "tests/infer/one_node.h"
+#include "tests/test.h"
+
+// ---- counting what libfovea allocates --------------------------------------------------------------
+
+#ifndef __SANITIZE_ADDRESS__
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+static uintptr_t code_begin, code_end;
+static int n_allocations;
+
+static void count(void *caller) {
+    n_allocations += (uintptr_t)caller >= code_begin && (uintptr_t)caller < code_end;
+}
+
+void *malloc(size_t n) { count(__builtin_return_address(0)); return __libc_malloc(n); }
+void *calloc(size_t n, size_t size) { count(__builtin_return_address(0)); return __libc_calloc(n, size); }
+void *realloc(void *p, size_t n) { count(__builtin_return_address(0)); return __libc_realloc(p, n); }
+
+static int find_code(struct dl_phdr_info *info, size_t size, void *user) {
+    (void)size, (void)user;
+    for (int i = 0; strstr(info->dlpi_name, "libfovea") && i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && (info->dlpi_phdr[i].p_flags & PF_X)) {
+            code_begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+            code_end = code_begin + info->dlpi_phdr[i].p_memsz;
+        }
+    return 0;
+}
+#endif
+
+// ---- a small network -------------------------------------------------------------------------------
+
+enum { WIDTH = 40, HEIGHT = 32 };
+
+typedef struct {
+    fv_graph *g;
+    fv_plan *plan;
+    fv_session *s;
+    fv_input input;
+    fv_err err;
+} bench;
+
+static bool set_up(bench *b, bool frames, int slots) {
+    const fv_one_node chain[] = {{"Conv", "1x3x32x40 c6x3x3x3 c6", "pads:ints=1,1,1,1 strides:ints=2,2", 0},
+                                 {"Relu", "@", "", 0}, {"MaxPool", "@", "kernel_shape:ints=2,2 strides:ints=2,2", 0}};
+    size_t size;
+    *b = (bench){.input = {.width = WIDTH, .height = HEIGHT, .fit = FV_FIT_LETTERBOX, .pad = 114,
+                           .scale = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}}};
+    if (!fv_compare_gpu())
+        return false;
+    void *model = fv_one_node_model(chain, 3, 13, &size);
+    b->g = fv_graph_load_memory(model, size, NULL, &b->err);
+    free(model);
+    b->plan = b->g && fv_graph_optimize(b->g, &b->err) ? fv_plan_create(fv_compare_gpu(), b->g, NULL, &b->err) : NULL;
+    b->s = b->plan ? fv_session_create(b->plan, frames ? &b->input : NULL, slots, &b->err) : NULL;
+    CHECK_OK(b->s != NULL, b->err);
+    return b->s != NULL;
+}
+
+static void tear_down(bench *b) {
+    fv_session_destroy(&b->s);
+    fv_plan_destroy(&b->plan);
+    fv_graph_destroy(&b->g);
+    CHECK_OK(fv_gpu_check(fv_compare_gpu(), &b->err), b->err);
+}
+
+static double worst(const fv_tensor *t, const float *reference) {
+    double d = 0;
+    for (int64_t i = 0; i < fv_tensor_count(t); i++)
+        d = fmax(d, fabs((double)((const float *)t->data)[i] - (double)reference[i]));
+    return d;
+}
+
+// ---- frames ----------------------------------------------------------------------------------------
+
+static uint8_t pixels[3][128 * 128 * 4];
+
+static fv_frame make_frame(fv_pixels format, int width, int height, unsigned seed) {
+    fv_frame f = {.format = format, .width = width, .height = height, .matrix = seed % 3, .full_range = seed & 1};
+    for (int i = 0; i < fv_pixels_rows[format].n_planes; i++) {
+        f.stride[i] = ((width + 1) >> fv_pixels_rows[format].plane[i].sub_x) * fv_pixels_rows[format].plane[i].pixel_bytes + 5;
+        f.plane[i] = pixels[i];
+        for (int k = 0; k < 128 * 128 * 4; k++)
+            pixels[i][k] = (uint8_t)(fv_random(&seed) * 127 + 128);
+    }
+    return f;
+}
+
+// Every raw format, odd and tiny sizes, one session: the preprocess kernel against its slow twin.
+static void frames_are_preprocessed(void) {
+    const struct { int width, height; float par; fv_fit_mode fit; bool bgr; } sizes[] = {
+        {40, 32, 1, FV_FIT_STRETCH, false}, {97, 61, 1, FV_FIT_LETTERBOX, true}, {1, 1, 1, FV_FIT_LETTERBOX, false},
+        {17, 120, 1.5f, FV_FIT_LETTERBOX_TOP_LEFT, false}};
+    for (int format = 0; format < FV_N_PIXELS; format++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            bench b;
+            fv_result r;
+            float in[3 * WIDTH * HEIGHT], out[6 * WIDTH * HEIGHT / 16];
+            if (!set_up(&b, true, 1))
+                return;
+            fv_session_destroy(&b.s);
+            b.input.fit = sizes[i].fit, b.input.bgr = sizes[i].bgr;
+            b.s = fv_session_create(b.plan, &b.input, 1, &b.err);
+            fv_frame f = make_frame((fv_pixels)format, sizes[i].width, sizes[i].height, (unsigned)(format * 7) + (unsigned)i);
+            fv_fit fit = fv_preprocess_reference(&f, sizes[i].par, &b.input, in);
+            CHECK_OK(fv_graph_run(b.g, (const void *[]){in}, (void *[]){out}, &b.err), b.err);
+            CHECK_OK(b.s && fv_session_push(b.s, &f, sizes[i].par, &b, &b.err) && fv_session_pull(b.s, &r, &b.err), b.err);
+            CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-3);
+            CHECK(!memcmp(&fit, &r.fit, sizeof fit) && r.user == &b);
+            tear_down(&b);
+        }
+    }
+}
+
+static void sizes_may_change_midway(void) {
+    bench b;
+    fv_result r;
+    float in[3 * WIDTH * HEIGHT], out[6 * WIDTH * HEIGHT / 16];
+    if (!set_up(&b, true, 2))
+        return;
+    for (int i = 0; i < 6; i++) {
+        fv_frame f = make_frame(i & 1 ? FV_NV12 : FV_BGRA, 30 + 15 * i, 100 - 13 * i, (unsigned)i);
+        fv_preprocess_reference(&f, 1, &b.input, in);
+        CHECK_OK(fv_graph_run(b.g, (const void *[]){in}, (void *[]){out}, &b.err), b.err);
+        CHECK_OK(fv_session_push(b.s, &f, 1, NULL, &b.err) && fv_session_pull(b.s, &r, &b.err), b.err);
+        CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-3);
+    }
+    tear_down(&b);
+}
+
+// ---- slots -----------------------------------------------------------------------------------------
+
+static void slots_keep_order_and_apart(void) {
+    enum { SLOTS = 3, ROUNDS = 8 };
+    static float in[ROUNDS][3 * WIDTH * HEIGHT], out[ROUNDS][6 * WIDTH * HEIGHT / 16];
+    bench b;
+    fv_result r;
+    unsigned seed = 3;
+    if (!set_up(&b, false, SLOTS))
+        return;
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < 3 * WIDTH * HEIGHT; k++)
+            in[i][k] = fv_random(&seed);
+        CHECK_OK(fv_graph_run(b.g, (const void *[]){in[i]}, (void *[]){out[i]}, &b.err), b.err);
+    }
+    for (int i = 0; i < ROUNDS + SLOTS; i++) {
+        if (i >= SLOTS) {
+            CHECK_OK(fv_session_pull(b.s, &r, &b.err), b.err);
+            CHECK(r.user == in[i - SLOTS]);
+            CHECK_NEAR(worst(&r.tensor[0], out[i - SLOTS]), 0, 1e-4);
+        }
+        if (i < ROUNDS)
+            CHECK_OK(fv_session_push_tensors(b.s, (const void *[]){in[i]}, in[i], &b.err), b.err);
+        if (i == SLOTS - 1) {
+            CHECK_EQUAL(fv_session_pending(b.s), SLOTS);
+            CHECK_FAILS(fv_session_push_tensors(b.s, (const void *[]){in[i]}, NULL, &b.err), b.err, "pull a result first");
+        }
+    }
+    CHECK_FAILS(fv_session_pull(b.s, &r, &b.err), b.err, "nothing was pushed");
+    tear_down(&b);
+}
+
+static void inputs_that_do_not_fit_are_refused(void) {
+    bench b;
+    if (!set_up(&b, false, 1))
+        return;
+    fv_frame f = make_frame(FV_RGB, 8, 8, 1);
+    CHECK_FAILS(fv_session_push(b.s, &f, 1, NULL, &b.err), b.err, "made for tensors");
+    b.input.width = 41;
+    CHECK_FAILS(fv_session_create(b.plan, &b.input, 1, &b.err), b.err, "3 channels of 41 x 32");
+    tear_down(&b);
+}
+
+static void frames_allocate_nothing(void) {
+#ifdef __SANITIZE_ADDRESS__
+    fv_test_skip("the sanitizer has its own malloc");
+#else
+    bench b;
+    fv_result r;
+    if (!set_up(&b, true, 2))
+        return;
+    dl_iterate_phdr(find_code, NULL);
+    CHECK(code_end > code_begin);
+    fv_frame f = make_frame(FV_I420, 64, 48, 5);
+    for (int i = 0; i < 10; i++) {
+        if (i == 4) // both slots are warm
+            n_allocations = 0;
+        CHECK(fv_session_push(b.s, &f, 1, NULL, &b.err));
+        CHECK(fv_session_pull(b.s, &r, &b.err));
+    }
+    CHECK_EQUAL(n_allocations, 0);
+    fv_err err;
+    fv_session *other = fv_session_create(b.plan, NULL, 1, &err);
+    CHECK(n_allocations > 0); // the counter counts
+    fv_session_destroy(&other);
+    tear_down(&b);
+#endif
+}
+
+// ---- memory ----------------------------------------------------------------------------------------
+
+static void roots_that_live_together_do_not_overlap(void) {
+    enum { N = 60 };
+    unsigned seed = 11;
+    for (int round = 0; round < 20; round++) {
+        fv_root roots[N];
+        size_t sum = 0;
+        for (int i = 0; i < N; i++) {
+            int first = (int)(fv_random(&seed) * 50 + 50);
+            roots[i] = (fv_root){.bytes = 64 * (size_t)(fv_random(&seed) * 20 + 21), .first = first,
+                                 .last = first + (int)(fv_random(&seed) * 10 + 10)};
+            sum += roots[i].bytes;
+        }
+        size_t total = fv_roots_place(roots, N);
+        CHECK(total < sum / 2);
+        for (int i = 0; i < N; i++) {
+            CHECK(roots[i].offset + roots[i].bytes <= total);
+            for (int k = 0; k < i; k++) {
+                bool together = roots[i].first <= roots[k].last && roots[k].first <= roots[i].last;
+                bool overlap = roots[i].offset < roots[k].offset + roots[k].bytes &&
+                               roots[k].offset < roots[i].offset + roots[i].bytes;
+                CHECK(!(together && overlap));
+            }
+        }
+    }
+}
+
+const fv_suite session_suite = {"session", (const fv_case[]){
+    CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(slots_keep_order_and_apart),
+    CASE(inputs_that_do_not_fit_are_refused), CASE(frames_allocate_nothing),
+    CASE(roots_that_live_together_do_not_overlap), {0}}};
