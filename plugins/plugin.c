@@ -10,6 +10,7 @@ static const struct {
     bool (*add)(GstPlugin *plugin);
 } elements[] = {
     {.row = &fv_events_element},
+    {.row = &fv_detect_element},
     {.add = fv_src_register},
     {.row = &fv_overlay_element},
     {.row = &fv_publish_element},
