@@ -45,6 +45,13 @@ void fv_trails_update(fv_drawer *d, const fv_record *record) {
     }
 }
 
+// 1 while the track is seen; it dies away when the track has gone.
+static float presence(const fv_drawer *d, const fv_trail *t) {
+    static const float DIES_IN_NS = 5e8f;
+    float left = 1 - (float)(d->now_ns - t->last_ns) / DIES_IN_NS;
+    return left < 0 ? 0 : left;
+}
+
 void fv_trails_draw(fv_drawer *d) {
     for (fv_trail *t = d->trails; t < d->trails + FV_MAX_TRAILS; t++) {
         if (!t->id)
@@ -58,7 +65,7 @@ void fv_trails_draw(fv_drawer *d) {
             continue;
         }
         bool by_id = d->style.colour_by == FV_COLOUR_BY_ID;
-        fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label), d->style.opacity);
+        fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label), d->style.opacity * presence(d, t));
         fv_canvas_polyline(&d->canvas, (const float(*)[2])t->point, t->n, false, fmaxf(1.5f, 2.6f * d->unit), 0, c);
     }
 }

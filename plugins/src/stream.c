@@ -183,7 +183,8 @@ static bool negotiate(fv_src *s, AVFrame *frame, fv_err *err) {
     if (!fv_picture_info(frame, rate, par, &info, err))
         return false;
     bool changed = !s->info.finfo || !gst_video_info_is_equal(&info, &s->info);
-    if (!changed && !gst_pad_check_reconfigure(s->video))
+    bool asked = gst_pad_check_reconfigure(s->video); // clears the mark, so it comes first
+    if (!changed && !asked)
         return true;
     GstCaps *caps = gst_video_info_to_caps(&info);
     if (changed) {
