@@ -4,8 +4,8 @@
 #include "plugins/common/element.h"
 
 bool fv_src_register(GstPlugin *plugin); // fvsrc
-extern const fv_element_row fv_overlay_element;
 extern const fv_element_row fv_detect_element;
-extern const fv_element_row fv_events_element;
 extern const fv_element_row fv_track_element;
+extern const fv_element_row fv_events_element;
+extern const fv_element_row fv_overlay_element;
 extern const fv_element_row fv_publish_element;

@@ -9,12 +9,12 @@ static const struct {
     const fv_element_row *row;
     bool (*add)(GstPlugin *plugin);
 } elements[] = {
-    {.row = &fv_events_element},
-    {.row = &fv_detect_element},
     {.add = fv_src_register},
+    {.row = &fv_detect_element},
+    {.row = &fv_track_element},
+    {.row = &fv_events_element},
     {.row = &fv_overlay_element},
     {.row = &fv_publish_element},
-    {.row = &fv_track_element},
     {0},
 };
 
