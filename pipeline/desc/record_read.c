@@ -59,7 +59,8 @@ static void *grow(void *block, size_t bytes) {
 }
 
 static bool wrong(const fv_record_reader *r, const char *key, const char *what, fv_err *err) {
-    return fv_fail(err, FV_BAD_INPUT, "%s:%d: \"%s\" must be %s (schema fovea/1)", r->path, r->line, key, what);
+    return fv_fail(err, FV_BAD_INPUT, "%s:%d: \"%s\" must be %s (schema fovea/1)", r->path, r->line,
+                   key, what);
 }
 
 static const char *stream_of(fv_record_reader *r, const char *name) {
@@ -104,7 +105,8 @@ static int index_of(const char *const *names, int n, const json_t *text) {
 }
 
 static bool read_object(fv_record_reader *r, const json_t *j, fv_object *o, fv_err *err) {
-    const json_t *id = json_object_get(j, "id"), *label = json_object_get(j, "label"), *label_id = json_object_get(j, "label_id");
+    const json_t *id = json_object_get(j, "id"), *label = json_object_get(j, "label"),
+                 *label_id = json_object_get(j, "label_id");
     int state = index_of(fv_state_names, FV_N_STATES, json_object_get(j, "state"));
     *o = (fv_object){.detection = -1};
     if (!json_is_null(id) && (!json_is_integer(id) || json_integer_value(id) < 1))
@@ -113,7 +115,8 @@ static bool read_object(fv_record_reader *r, const json_t *j, fv_object *o, fv_e
         return wrong(r, "label", "a text with a \"label_id\" beside it", err);
     if (state < 0)
         return wrong(r, "state", "detected, tentative, confirmed or lost", err);
-    if (!learn_label(r, json_integer_value(label_id), json_string_value(label), err) || !read_box(r, json_object_get(j, "box"), &o->box, err))
+    if (!learn_label(r, json_integer_value(label_id), json_string_value(label), err) ||
+        !read_box(r, json_object_get(j, "box"), &o->box, err))
         return false;
     o->id = (uint64_t)json_integer_value(id);
     o->label = (int)json_integer_value(label_id);
@@ -127,7 +130,8 @@ static bool read_object(fv_record_reader *r, const json_t *j, fv_object *o, fv_e
 static int64_t utc_of(const json_t *j) {
     struct tm t = {0};
     double seconds;
-    if (!json_is_string(j) || sscanf(json_string_value(j), "%d-%d-%dT%d:%d:%lf", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &seconds) != 6)
+    if (!json_is_string(j) || sscanf(json_string_value(j), "%d-%d-%dT%d:%d:%lf", &t.tm_year,
+                                     &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &seconds) != 6)
         return FV_TIME_NONE;
     t.tm_year -= 1900;
     t.tm_mon--;
@@ -135,7 +139,8 @@ static int64_t utc_of(const json_t *j) {
 }
 
 static bool read_frame(fv_record_reader *r, const json_t *j, fv_err *err) {
-    const json_t *stream = json_object_get(j, "stream"), *frame = json_object_get(j, "frame"), *pts = json_object_get(j, "pts_ns");
+    const json_t *stream = json_object_get(j, "stream"), *frame = json_object_get(j, "frame"),
+                 *pts = json_object_get(j, "pts_ns");
     const json_t *objects = json_object_get(j, "objects");
     int inference = index_of(fv_inference_names, FV_N_INFERENCES, json_object_get(j, "inference"));
     int source = index_of(fv_utc_source_names, FV_N_UTC_SOURCES, json_object_get(j, "utc_source"));
@@ -151,11 +156,16 @@ static bool read_frame(fv_record_reader *r, const json_t *j, fv_err *err) {
         list = (fv_objects){0, n, grow(list.v, sizeof *list.v * (size_t)n)};
     list.n = n;
     r->record = (fv_record){
-        .stream = stream_of(r, json_string_value(stream)), .frame = (uint64_t)json_integer_value(frame),
-        .pts_ns = json_is_integer(pts) ? json_integer_value(pts) : FV_TIME_NONE, .utc_ns = utc_of(json_object_get(j, "utc")),
-        .utc_source = source < 0 ? FV_UTC_NONE : (fv_utc_source)source, .width = (int)json_integer_value(json_object_get(j, "width")),
-        .height = (int)json_integer_value(json_object_get(j, "height")), .inference = inference < 0 ? FV_INFERRED : (fv_inference)inference,
-        .objects = list, .labels = &r->labels,
+        .stream = stream_of(r, json_string_value(stream)),
+        .frame = (uint64_t)json_integer_value(frame),
+        .pts_ns = json_is_integer(pts) ? json_integer_value(pts) : FV_TIME_NONE,
+        .utc_ns = utc_of(json_object_get(j, "utc")),
+        .utc_source = source < 0 ? FV_UTC_NONE : (fv_utc_source)source,
+        .width = (int)json_integer_value(json_object_get(j, "width")),
+        .height = (int)json_integer_value(json_object_get(j, "height")),
+        .inference = inference < 0 ? FV_INFERRED : (fv_inference)inference,
+        .objects = list,
+        .labels = &r->labels,
     };
     for (int i = 0; i < n; i++)
         if (!read_object(r, json_array_get(objects, (size_t)i), &list.v[i], err))
@@ -168,11 +178,15 @@ static int read_line(fv_record_reader *r, fv_err *err) {
     json_error_t fault;
     json_t *j = json_loads(r->text, JSON_REJECT_DUPLICATES, &fault);
     int result = -1;
-    const char *schema = json_string_value(json_object_get(j, "schema")), *type = json_string_value(json_object_get(j, "type"));
+    const char *schema = json_string_value(json_object_get(j, "schema")),
+               *type = json_string_value(json_object_get(j, "type"));
     if (!j)
-        fv_fail(err, FV_BAD_INPUT, "%s:%d:%d: not JSON: %s", r->path, r->line, fault.column, fault.text);
+        fv_fail(err, FV_BAD_INPUT, "%s:%d:%d: not JSON: %s", r->path, r->line, fault.column,
+                fault.text);
     else if (!schema || strcmp(schema, "fovea/1") || !type)
-        fv_fail(err, FV_BAD_INPUT, "%s:%d: not a record: \"schema\" must be \"fovea/1\", with a \"type\"", r->path, r->line);
+        fv_fail(err, FV_BAD_INPUT,
+                "%s:%d: not a record: \"schema\" must be \"fovea/1\", with a \"type\"", r->path,
+                r->line);
     else
         result = strcmp(type, "frame") ? 0 : read_frame(r, j, err) ? 1 : -1;
     json_decref(j);

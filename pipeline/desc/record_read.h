@@ -3,8 +3,8 @@
 //     fv_record_reader *r = fv_record_reader_open("out.jsonl", &err);
 //     for (const fv_record *record; (record = fv_record_reader_next(r, &err));) ...
 //
-// Event lines and empty lines are passed over. Numbers are as rounded by the writer. Unknown keys are no mistake.
-// A file is untrusted: every type is checked, errors name file and line.
+// Event lines and empty lines are passed over. Numbers are as rounded by the writer. Unknown keys
+// are no mistake. A file is untrusted: every type is checked, errors name file and line.
 // Thread-safety: a reader belongs to one thread at a time.
 #pragma once
 
@@ -14,7 +14,7 @@
 typedef struct fv_record_reader fv_record_reader;
 
 fv_record_reader *fv_record_reader_open(const char *path, fv_err *err);
-// NULL at the end, and with err->code set on a mistake. Valid until the next call; stream and labels until the reader is
-// destroyed. Labels grow as they are seen.
+// NULL at the end, and with err->code set on a mistake. Valid until the next call; stream and
+// labels until the reader is destroyed. Labels grow as they are seen.
 const fv_record *fv_record_reader_next(fv_record_reader *r, fv_err *err);
 void fv_record_reader_destroy(fv_record_reader **r);

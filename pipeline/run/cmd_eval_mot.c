@@ -17,7 +17,8 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--gt") && i + 1 < argc)
             a->truth = argv[++i];
-        else if (!strcmp(argv[i], "--frames") && i + 1 < argc && !strcmp(argv[i + 1], "second-half"))
+        else if (!strcmp(argv[i], "--frames") && i + 1 < argc &&
+                 !strcmp(argv[i + 1], "second-half"))
             a->second_half = true, i++;
         else if (!strcmp(argv[i], "--json"))
             a->json = true;
@@ -26,18 +27,23 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
             while (i + 1 < argc && strncmp(argv[i + 1], "--", 2))
                 a->n_results++, i++;
         } else
-            return fv_fail(err, FV_BAD_INPUT, "'%s' is not an option, or its value is missing", argv[i]);
+            return fv_fail(err, FV_BAD_INPUT, "'%s' is not an option, or its value is missing",
+                           argv[i]);
     }
-    return (a->truth && a->n_results) || fv_fail(err, FV_BAD_INPUT, "give --gt DIR and --result FILE...");
+    return (a->truth && a->n_results) ||
+           fv_fail(err, FV_BAD_INPUT, "give --gt DIR and --result FILE...");
 }
 
 // "out/MOT17-04-FRCNN.txt" -> "MOT17-04-FRCNN".
 static void name_of(const char *file, char *name, size_t size) {
-    const char *slash = strrchr(file, '/'), *start = slash ? slash + 1 : file, *dot = strrchr(start, '.');
-    snprintf(name, size, "%.*s", dot && dot > start ? (int)(dot - start) : (int)strlen(start), start);
+    const char *slash = strrchr(file, '/'), *start = slash ? slash + 1 : file,
+               *dot = strrchr(start, '.');
+    snprintf(name, size, "%.*s", dot && dot > start ? (int)(dot - start) : (int)strlen(start),
+             start);
 }
 
-// DIR is one sequence, or holds DIR/NAME; of a NAME like MOT17-04-FRCNN the detector may be missing there.
+// DIR is one sequence, or holds DIR/NAME; of a NAME like MOT17-04-FRCNN the detector may be missing
+// there.
 static bool find_sequence(const char *dir, const char *name, char *path, size_t size, fv_err *err) {
     char file[4200];
     const char *dash = strrchr(name, '-');
@@ -48,11 +54,14 @@ static bool find_sequence(const char *dir, const char *name, char *path, size_t 
         if (!access(file, R_OK))
             return true;
     }
-    return fv_fail(err, FV_BAD_INPUT, "no ground truth for %s: neither %s/gt/gt.txt nor %s/%s/gt/gt.txt is there; name the result after its sequence",
+    return fv_fail(err, FV_BAD_INPUT,
+                   "no ground truth for %s: neither %s/gt/gt.txt nor %s/%s/gt/gt.txt is there; "
+                   "name the result after its sequence",
                    name, dir, dir, name);
 }
 
-static bool score_file(const arguments *a, const char *result_path, const char *name, fv_mot_sums *sums, fv_err *err) {
+static bool score_file(const arguments *a, const char *result_path, const char *name,
+                       fv_mot_sums *sums, fv_err *err) {
     char dir[4096], path[4200];
     fv_mot_rows truth = {0}, result = {0};
     if (!find_sequence(a->truth, name, dir, sizeof dir, err))
@@ -77,26 +86,31 @@ static bool score_file(const arguments *a, const char *result_path, const char *
 
 static void print_head(const arguments *a) {
     if (!a->json)
-        printf("%-16s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %4s %4s %4s %4s %6s %6s %5s %5s\n", "sequence", "MOTA", "MOTP", "IDF1", "IDP",
-               "IDR", "HOTA", "DetA", "AssA", "Rcll", "Prcn", "GT", "MT", "PT", "ML", "FP", "FN", "IDSW", "FM");
+        printf("%-16s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %4s %4s %4s %4s %6s %6s %5s %5s\n",
+               "sequence", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "HOTA", "DetA", "AssA", "Rcll",
+               "Prcn", "GT", "MT", "PT", "ML", "FP", "FN", "IDSW", "FM");
 }
 
 static void print_row(const arguments *a, const char *name, const fv_mot_sums *s) {
     fv_mot_rates r = fv_mot_rate(s);
     if (a->json) {
-        printf("{\"sequence\":\"%s\",\"mota\":%.6f,\"motp\":%.6f,\"idf1\":%.6f,\"idp\":%.6f,\"idr\":%.6f,\"hota\":%.6f,\"deta\":%.6f,"
-               "\"assa\":%.6f,\"recall\":%.6f,\"precision\":%.6f,\"objects\":%d,\"mt\":%d,\"pt\":%d,\"ml\":%d,\"fp\":%lld,\"fn\":%lld,"
+        printf("{\"sequence\":\"%s\",\"mota\":%.6f,\"motp\":%.6f,\"idf1\":%.6f,\"idp\":%.6f,"
+               "\"idr\":%.6f,\"hota\":%.6f,\"deta\":%.6f,"
+               "\"assa\":%.6f,\"recall\":%.6f,\"precision\":%.6f,\"objects\":%d,\"mt\":%d,\"pt\":%"
+               "d,\"ml\":%d,\"fp\":%lld,\"fn\":%lld,"
                "\"idsw\":%lld,\"fm\":%lld,\"boxes\":%lld}\n",
-               name, r.mota, r.motp, r.idf1, r.idp, r.idr, r.hota, r.deta, r.assa, r.recall, r.precision, s->objects, s->mt, s->pt, s->ml,
-               (long long)s->fp, (long long)s->fn, (long long)s->idsw, (long long)s->fm, (long long)s->truths);
+               name, r.mota, r.motp, r.idf1, r.idp, r.idr, r.hota, r.deta, r.assa, r.recall,
+               r.precision, s->objects, s->mt, s->pt, s->ml, (long long)s->fp, (long long)s->fn,
+               (long long)s->idsw, (long long)s->fm, (long long)s->truths);
         return;
     }
-    const double rates[] = {r.mota, r.motp, r.idf1, r.idp, r.idr, r.hota, r.deta, r.assa, r.recall, r.precision};
+    const double rates[] = {r.mota, r.motp, r.idf1, r.idp,    r.idr,
+                            r.hota, r.deta, r.assa, r.recall, r.precision};
     printf("%-16s", name);
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
         printf(" %6.2f", 100 * rates[i]);
-    printf(" %4d %4d %4d %4d %6lld %6lld %5lld %5lld\n", s->objects, s->mt, s->pt, s->ml, (long long)s->fp, (long long)s->fn,
-           (long long)s->idsw, (long long)s->fm);
+    printf(" %4d %4d %4d %4d %6lld %6lld %5lld %5lld\n", s->objects, s->mt, s->pt, s->ml,
+           (long long)s->fp, (long long)s->fn, (long long)s->idsw, (long long)s->fm);
 }
 
 int fv_cmd_eval_mot(int argc, char **argv) {

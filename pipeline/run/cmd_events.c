@@ -26,21 +26,39 @@ typedef struct {
 } arguments;
 
 static const fv_option rows[] = {
-    FV_OPTION_STRING(arguments, tracks, "tracks", NULL, "what was tracked: JSON Lines (fvpublish) or a MOTChallenge result"),
+    FV_OPTION_STRING(arguments, tracks, "tracks", NULL,
+                     "what was tracked: JSON Lines (fvpublish) or a MOTChallenge result"),
     FV_OPTION_STRING(arguments, rules, "rules", NULL, "YAML file of lines, zones and conditions"),
-    FV_OPTION_STRING(arguments, out, "out", NULL, "where the events go; standard output without it"),
+    FV_OPTION_STRING(arguments, out, "out", NULL,
+                     "where the events go; standard output without it"),
     FV_OPTION_STRING(arguments, stream, "stream", NULL, "only this stream of the records"),
-    FV_OPTION_STRING(arguments, size, "size", NULL, "size of the picture, 1920x1080 (MOTChallenge only; needed for points in fractions)"),
+    FV_OPTION_STRING(
+        arguments, size, "size", NULL,
+        "size of the picture, 1920x1080 (MOTChallenge only; needed for points in fractions)"),
     FV_OPTION_FLOAT(arguments, fps, "fps", 0.01, 1000, 30, "frames a second (MOTChallenge only)"),
-    FV_OPTION_INT(arguments, explain, "explain", 0, 2147483647, 0, "instead of events: what every rule made of this object in every frame"),
-    FV_OPTION_STRING(arguments, report, "report", NULL, "folder for heat maps and counts per minute, as CSV and PNG (first stream)"),
-    FV_OPTION_BOOL(arguments, summary, "summary", false, "totals of each rule at the end, on standard error"),
+    FV_OPTION_INT(arguments, explain, "explain", 0, 2147483647, 0,
+                  "instead of events: what every rule made of this object in every frame"),
+    FV_OPTION_STRING(arguments, report, "report", NULL,
+                     "folder for heat maps and counts per minute, as CSV and PNG (first stream)"),
+    FV_OPTION_BOOL(arguments, summary, "summary", false,
+                   "totals of each rule at the end, on standard error"),
     {0},
 };
 
 // MOT16, table 3.
-static const char *const mot_names[] = {"none", "person", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
-                                        "distractor", "occluder", "occluder on ground", "occluder full", "reflection"};
+static const char *const mot_names[] = {"none",
+                                        "person",
+                                        "person on vehicle",
+                                        "car",
+                                        "bicycle",
+                                        "motorbike",
+                                        "vehicle",
+                                        "static person",
+                                        "distractor",
+                                        "occluder",
+                                        "occluder on ground",
+                                        "occluder full",
+                                        "reflection"};
 static const fv_labels mot_labels = {sizeof mot_names / sizeof mot_names[0], mot_names};
 
 // One stream and its own memory of what happened.
@@ -124,7 +142,8 @@ static bool play_mot(replay *r, fv_err *err) {
     fv_mot_rows tracks;
     fv_objects objects = {0};
     const char *slash = strrchr(r->a->tracks, '/');
-    fv_record record = {.stream = slash ? slash + 1 : r->a->tracks, .utc_ns = FV_TIME_NONE, .labels = &mot_labels};
+    fv_record record = {
+        .stream = slash ? slash + 1 : r->a->tracks, .utc_ns = FV_TIME_NONE, .labels = &mot_labels};
     char end;
     if (r->a->size && sscanf(r->a->size, "%dx%d%c", &record.width, &record.height, &end) != 2)
         return fv_fail(err, FV_BAD_INPUT, "--size %s: write WIDTHxHEIGHT", r->a->size);
@@ -138,9 +157,12 @@ static bool play_mot(replay *r, fv_err *err) {
         objects.n = 0;
         for (int i = from; i < to; i++) {
             const fv_mot_row *t = &tracks.v[i];
-            objects.v[objects.n++] = (fv_object){.box = {(float)t->x, (float)t->y, (float)t->w, (float)t->h}, .score = (float)t->score,
-                                                 .label = t->class_id < 0 ? FV_MOT_PEDESTRIAN : t->class_id, .id = t->id > 0 ? (uint64_t)t->id : 0,
-                                                 .state = FV_STATE_CONFIRMED};
+            objects.v[objects.n++] = (fv_object){
+                .box = {(float)t->x, (float)t->y, (float)t->w, (float)t->h},
+                .score = (float)t->score,
+                .label = t->class_id < 0 ? FV_MOT_PEDESTRIAN : t->class_id,
+                .id = t->id > 0 ? (uint64_t)t->id : 0,
+                .state = FV_STATE_CONFIRMED};
         }
         record.frame = (uint64_t)frame - 1;
         record.pts_ns = (int64_t)((frame - 1) * 1e9 / (double)r->a->fps);
@@ -173,7 +195,9 @@ static bool play_file(replay *r, fv_err *err) {
     if (c == '{')
         return play_records(r, err);
     if (!r->a->size && needs_size(r))
-        return fv_fail(err, FV_BAD_INPUT, "%s is in MOTChallenge form, which does not say how large the picture is, and the rules are in fractions of it: give --size WIDTHxHEIGHT",
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s is in MOTChallenge form, which does not say how large the picture is, "
+                       "and the rules are in fractions of it: give --size WIDTHxHEIGHT",
                        r->a->tracks);
     return play_mot(r, err);
 }
@@ -185,11 +209,13 @@ static void print_summary(const replay *r) {
             const fv_rule *rule = &r->rules.v[k];
             fprintf(stderr, "%s: ", r->scenes[i].last.stream);
             if (rule->kind == FV_RULE_LINE)
-                fprintf(stderr, "line %s: %llu %s, %llu %s\n", rule->name, (unsigned long long)c[k].crossed[0], rule->direction_names[0],
+                fprintf(stderr, "line %s: %llu %s, %llu %s\n", rule->name,
+                        (unsigned long long)c[k].crossed[0], rule->direction_names[0],
                         (unsigned long long)c[k].crossed[1], rule->direction_names[1]);
             else if (rule->kind == FV_RULE_ZONE)
-                fprintf(stderr, "zone %s: %llu entered, %llu left, %d inside\n", rule->name, (unsigned long long)c[k].entered,
-                        (unsigned long long)c[k].left, c[k].inside);
+                fprintf(stderr, "zone %s: %llu entered, %llu left, %d inside\n", rule->name,
+                        (unsigned long long)c[k].entered, (unsigned long long)c[k].left,
+                        c[k].inside);
             else
                 fprintf(stderr, "when %s\n", rule->name);
         }
@@ -205,9 +231,11 @@ static bool run(replay *r, fv_err *err) {
     if (r->out != stdout)
         bad |= fclose(r->out) != 0;
     if (ok && bad)
-        ok = fv_fail(err, FV_IO, "%s: writing failed: %s", r->a->out ? r->a->out : "standard output", strerror(errno));
+        ok = fv_fail(err, FV_IO, "%s: writing failed: %s",
+                     r->a->out ? r->a->out : "standard output", strerror(errno));
     if (ok && r->a->explain && !r->said)
-        ok = fv_fail(err, FV_BAD_INPUT, "%s: no confirmed object has the id %d", r->a->tracks, r->a->explain);
+        ok = fv_fail(err, FV_BAD_INPUT, "%s: no confirmed object has the id %d", r->a->tracks,
+                     r->a->explain);
     if (ok && r->heatmap)
         ok = fv_heatmap_write(r->heatmap, r->a->report, err);
     if (ok && r->a->summary)
@@ -225,7 +253,10 @@ int fv_cmd_events(int argc, char **argv) {
         return fv_cmd_usage("events", err.text);
     if (!a.tracks || !a.rules)
         return fv_cmd_usage("events", "give --tracks FILE and --rules FILE");
-    replay r = {.a = &a, .arena = fv_arena_create(), .out = stdout, .heatmap = a.report ? fv_heatmap_create() : NULL};
+    replay r = {.a = &a,
+                .arena = fv_arena_create(),
+                .out = stdout,
+                .heatmap = a.report ? fv_heatmap_create() : NULL};
     if (!run(&r, &err))
         fprintf(stderr, "fovea events: %s\n", err.text);
     for (int i = 0; i < r.n_scenes; i++)

@@ -7,15 +7,19 @@
 
 #include "pipeline/vision/grow.h"
 
-// One connected group at a time is copied into the dense part; `row`, `column` are its members' numbers outside.
+// One connected group at a time is copied into the dense part; `row`, `column` are its members'
+// numbers outside.
 struct fv_assign {
-    int *parent, *place, *group, *start;         // rows + columns: union-find, place in the group, group number; first pair of a group
+    int *parent, *place, *group; // rows + columns: union-find, place in the group, its number
+    int *start;                  // first pair of a group
     fv_pair *sorted;
     int parent_capacity, place_capacity, group_capacity, start_capacity, sorted_capacity;
-    int *row, *column, *row_at, *before;         // members; row that holds a column, column before it on the path
+    int *row, *column;    // members
+    int *row_at, *before; // row that holds a column, column before it on the path
     int row_capacity, column_capacity, row_at_capacity, before_capacity;
     double *gain, *price_row, *price_column, *distance, *reached;
-    int gain_capacity, price_row_capacity, price_column_capacity, distance_capacity, reached_capacity;
+    int gain_capacity, price_row_capacity, price_column_capacity, distance_capacity,
+        reached_capacity;
     bool *done;
     int done_capacity;
 };
@@ -29,8 +33,10 @@ fv_assign *fv_assign_create(void) {
 void fv_assign_destroy(fv_assign **a) {
     if (!*a)
         return;
-    void *blocks[] = {(*a)->parent, (*a)->place, (*a)->group, (*a)->start, (*a)->sorted, (*a)->row, (*a)->column, (*a)->row_at,
-                      (*a)->before, (*a)->gain, (*a)->price_row, (*a)->price_column, (*a)->distance, (*a)->reached, (*a)->done};
+    void *blocks[] = {(*a)->parent,   (*a)->place,   (*a)->group,     (*a)->start,
+                      (*a)->sorted,   (*a)->row,     (*a)->column,    (*a)->row_at,
+                      (*a)->before,   (*a)->gain,    (*a)->price_row, (*a)->price_column,
+                      (*a)->distance, (*a)->reached, (*a)->done};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(*a);
@@ -43,7 +49,8 @@ static int root(int *parent, int i) {
     return i;
 }
 
-// Numbers the groups and sorts the pairs by group, in the order in which the groups first show up. Returns how many.
+// Numbers the groups and sorts the pairs by group, in the order in which the groups first show up.
+// Returns how many.
 static int split(fv_assign *a, const fv_pair *pairs, int n, int rows, int columns) {
     ROOM(a, parent, rows + columns);
     ROOM(a, group, rows + columns);
@@ -71,7 +78,8 @@ static int split(fv_assign *a, const fv_pair *pairs, int n, int rows, int column
 }
 
 // Copies a group into the dense part; gain 0 stands where no pair was offered.
-static void gather(fv_assign *a, const fv_pair *pairs, int n, int rows, int *n_rows, int *n_columns) {
+static void gather(fv_assign *a, const fv_pair *pairs, int n, int rows, int *n_rows,
+                   int *n_columns) {
     int r = 0, c = 0;
     ROOM(a, row, n);
     ROOM(a, column, n);
@@ -96,8 +104,9 @@ static void augment(fv_assign *a, int last, int first) {
         a->row_at[c] = a->before[c] < 0 ? first : a->row_at[a->before[c]];
 }
 
-// Gives row `first` a column, or lets it or a row on its path stay alone, whichever costs least. Costs are -gain; staying alone
-// costs 0 and its price is never above 0, so a row that stays alone stays so.
+// Gives row `first` a column, or lets it or a row on its path stay alone, whichever costs least.
+// Costs are -gain; staying alone costs 0 and its price is never above 0, so a row that stays alone
+// stays so.
 static void place_row(fv_assign *a, int first, int columns) {
     double so_far = 0, alone = INFINITY;
     int row = first, column = -1, alone_column = -1;
@@ -164,7 +173,8 @@ static int drop_worthless(fv_pair *pairs, int n) {
     return kept;
 }
 
-int fv_assign_solve(fv_assign *a, fv_pair *pairs, int n, int rows, int columns, int *column_of_row, int *row_of_column) {
+int fv_assign_solve(fv_assign *a, fv_pair *pairs, int n, int rows, int columns, int *column_of_row,
+                    int *row_of_column) {
     for (int r = 0; r < rows; r++)
         column_of_row[r] = -1;
     for (int c = 0; row_of_column && c < columns; c++)

@@ -3,10 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-static const double anchor_height[FV_N_ANCHORS] = {[FV_ANCHOR_BOTTOM] = 1, [FV_ANCHOR_CENTER] = 0.5, [FV_ANCHOR_TOP] = 0};
+static const double anchor_height[FV_N_ANCHORS] = {
+    [FV_ANCHOR_BOTTOM] = 1, [FV_ANCHOR_CENTER] = 0.5, [FV_ANCHOR_TOP] = 0};
 
 fv_point fv_geometry_anchor(fv_box box, fv_anchor anchor) {
-    return (fv_point){(double)box.x + (double)box.w / 2 + 1.2345e-5, (double)box.y + (double)box.h * anchor_height[anchor] + 0.9871e-5};
+    return (fv_point){(double)box.x + (double)box.w / 2 + 1.2345e-5,
+                      (double)box.y + (double)box.h * anchor_height[anchor] + 0.9871e-5};
 }
 
 // > 0: p is right of the way from a to b.
@@ -17,8 +19,10 @@ static double side(fv_point a, fv_point b, fv_point p) {
 int fv_geometry_crossings(const fv_point *line, int n, fv_point from, fv_point to) {
     int net = 0;
     for (int i = 0; i + 1 < n; i++) {
-        bool from_left = side(line[i], line[i + 1], from) < 0, to_left = side(line[i], line[i + 1], to) < 0;
-        if (from_left != to_left && (side(from, to, line[i]) < 0) != (side(from, to, line[i + 1]) < 0))
+        bool from_left = side(line[i], line[i + 1], from) < 0,
+             to_left = side(line[i], line[i + 1], to) < 0;
+        if (from_left != to_left &&
+            (side(from, to, line[i]) < 0) != (side(from, to, line[i + 1]) < 0))
             net += from_left ? 1 : -1;
     }
     return net;
@@ -27,7 +31,8 @@ int fv_geometry_crossings(const fv_point *line, int n, fv_point from, fv_point t
 bool fv_geometry_inside(const fv_point *v, int n, fv_point p) {
     bool inside = false;
     for (int i = 0, j = n - 1; i < n; j = i++)
-        if ((v[i].y > p.y) != (v[j].y > p.y) && p.x < (v[j].x - v[i].x) * (p.y - v[i].y) / (v[j].y - v[i].y) + v[i].x)
+        if ((v[i].y > p.y) != (v[j].y > p.y) &&
+            p.x < (v[j].x - v[i].x) * (p.y - v[i].y) / (v[j].y - v[i].y) + v[i].x)
             inside = !inside;
     return inside;
 }

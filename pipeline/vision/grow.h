@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// Room for `n` elements of `size`; doubles, keeps the content, new bytes are undefined. Aborts when the system has no memory,
-// as base/arena.h does.
+// Room for `n` elements of `size`; doubles, keeps the content, new bytes are undefined. Aborts when
+// the system has no memory, as base/arena.h does.
 static inline void *fv_grow(void *block, int *capacity, int n, size_t size) {
     if (n <= *capacity)
         return block;

@@ -16,13 +16,13 @@ static const int64_t minute_ns = INT64_C(60000000000), longest_stay_ns = INT64_C
 typedef struct {
     const char *name;
     double seconds[ROWS][COLUMNS];
-    int now;                    // objects in the current frame
+    int now; // objects in the current frame
 } class_map;
 
 typedef struct {
     int64_t minute;
     const char *label;
-    int64_t frames, objects;    // frames of the minute, sum of objects over them
+    int64_t frames, objects; // frames of the minute, sum of objects over them
     int most, fresh;
 } occupancy;
 
@@ -33,14 +33,15 @@ typedef struct {
 } tally;
 
 struct fv_heatmap {
-    fv_arena *arena;            // texts
+    fv_arena *arena; // texts
     class_map **classes;
     occupancy *minutes;
     tally *tallies;
-    uint8_t *known;             // bit set of ids
-    int n_classes, classes_capacity, n_minutes, minutes_capacity, n_tallies, tallies_capacity, known_capacity;
-    int64_t minute, frames;     // the current minute and its frames so far
-    int first_of_minute;        // in `minutes`
+    uint8_t *known; // bit set of ids
+    int n_classes, classes_capacity, n_minutes, minutes_capacity, n_tallies, tallies_capacity,
+        known_capacity;
+    int64_t minute, frames; // the current minute and its frames so far
+    int first_of_minute;    // in `minutes`
     int64_t last_ns;
 };
 
@@ -107,7 +108,8 @@ static int cell(double fraction, int n) {
 
 static void add_object(fv_heatmap *h, const fv_record *r, const fv_object *o, double stay_s) {
     class_map *c = class_of(h, fv_label_get(r->labels, o->label));
-    double x = ((double)o->box.x + (double)o->box.w / 2) / r->width, y = ((double)o->box.y + (double)o->box.h) / r->height;
+    double x = ((double)o->box.x + (double)o->box.w / 2) / r->width,
+           y = ((double)o->box.y + (double)o->box.h) / r->height;
     c->seconds[cell(y, ROWS)][cell(x, COLUMNS)] += stay_s;
     c->now++;
     minute_of(h, c->name)->fresh += is_new(h, o->id);
@@ -115,7 +117,8 @@ static void add_object(fv_heatmap *h, const fv_record *r, const fv_object *o, do
 
 static const char *keep(fv_heatmap *h, const char *text) {
     for (int i = 0; text && i < h->n_tallies; i++) {
-        const char *const had[] = {h->tallies[i].rule, h->tallies[i].event, h->tallies[i].direction};
+        const char *const had[] = {h->tallies[i].rule, h->tallies[i].event,
+                                   h->tallies[i].direction};
         for (int k = 0; k < 3; k++)
             if (!strcmp(had[k], text))
                 return had[k];
@@ -129,7 +132,8 @@ static void add_event(fv_heatmap *h, const fv_event *e) {
         return;
     for (int i = h->n_tallies - 1; i >= 0 && h->tallies[i].minute == h->minute; i--) {
         tally *t = &h->tallies[i];
-        if (!strcmp(t->rule, e->rule) && !strcmp(t->event, e->event) && !strcmp(t->direction, direction)) {
+        if (!strcmp(t->rule, e->rule) && !strcmp(t->event, e->event) &&
+            !strcmp(t->direction, direction)) {
             t->count++;
             return;
         }
@@ -140,7 +144,8 @@ static void add_event(fv_heatmap *h, const fv_event *e) {
 }
 
 void fv_heatmap_add(fv_heatmap *h, const fv_record *r, const fv_event *events, int n_events) {
-    int64_t now = r->pts_ns == FV_TIME_NONE ? (int64_t)(r->frame * UINT64_C(1000000000) / 30) : r->pts_ns;
+    int64_t now = r->pts_ns == FV_TIME_NONE ? (int64_t)(r->frame * UINT64_C(1000000000) / 30)
+                                            : r->pts_ns;
     int64_t step = h->last_ns == FV_TIME_NONE || now <= h->last_ns ? 0 : now - h->last_ns;
     double stay_s = (double)(step < longest_stay_ns ? step : longest_stay_ns) * 1e-9;
     h->last_ns = now;
@@ -163,7 +168,7 @@ void fv_heatmap_add(fv_heatmap *h, const fv_record *r, const fv_event *events, i
         add_event(h, &events[i]);
 }
 
-// ---- files --------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 static FILE *open_in(const char *folder, const char *name, char *path, size_t size, fv_err *err) {
     snprintf(path, size, "%s/%s", folder, name);
@@ -208,7 +213,8 @@ static bool write_picture(const class_map *c, const char *folder, const char *na
             most = fmax(most, c->seconds[y][x]);
     for (int y = 0; y < ROWS * CELL; y++)
         for (int x = 0; x < COLUMNS * CELL; x++)
-            colour_of(most > 0 ? c->seconds[y / CELL][x / CELL] / most : 0, rgb + 3 * (y * COLUMNS * CELL + x));
+            colour_of(most > 0 ? c->seconds[y / CELL][x / CELL] / most : 0,
+                      rgb + 3 * (y * COLUMNS * CELL + x));
     snprintf(path, sizeof path, "%s/%s", folder, name);
     bool ok = fv_png_write(path, rgb, COLUMNS * CELL, ROWS * CELL, err);
     free(rgb);
@@ -251,7 +257,8 @@ static bool write_occupancy(const fv_heatmap *h, const char *folder, fv_err *err
         int64_t frames = i < h->first_of_minute ? o->frames : h->frames;
         fprintf(f, "%lld,", (long long)o->minute);
         put_field(f, o->label);
-        fprintf(f, ",%.3f,%d,%d\n", (double)o->objects / (double)(frames ? frames : 1), o->most, o->fresh);
+        fprintf(f, ",%.3f,%d,%d\n", (double)o->objects / (double)(frames ? frames : 1), o->most,
+                o->fresh);
     }
     return close_file(f, path, err);
 }

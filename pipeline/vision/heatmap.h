@@ -1,13 +1,15 @@
 // What a run adds up to: where objects were, how many there were, what happened; as CSV and PNG.
 //
-//     heatmap-LABEL.csv   FV_HEATMAP_ROWS lines of FV_HEATMAP_COLUMNS numbers: seconds that anchors (bottom centre) of the class spent in
-//                         each cell of the picture, rows from the top
+//     heatmap-LABEL.csv   FV_HEATMAP_ROWS lines of FV_HEATMAP_COLUMNS numbers: seconds that anchors
+//                         (bottom centre) of the class spent in each cell of the picture
 //     heatmap-LABEL.png   the same as colours, black (none) over red and yellow to white (most)
-//     occupancy.csv       minute,label,mean,max,new: objects in the picture at a time, and ids that were not seen before
+//     occupancy.csv       minute,label,mean,max,new: objects in the picture at a time, and ids that
+//                         were not seen before
 //     events.csv          minute,rule,event,direction,count: moments and starts
 //
-// Only objects with an id count, predicted positions included. An object is taken to be where it is until the next frame, for a
-// second at most. Minutes are stream time from 0. Of one stream; memory grows with minutes, classes and rules only.
+// Only objects with an id count, predicted positions included. An object is taken to be where it is
+// until the next frame, for a second at most. Minutes are stream time from 0. Of one stream; memory
+// grows with minutes, classes and rules only.
 // Thread-safety: belongs to one thread at a time.
 #pragma once
 
@@ -20,6 +22,7 @@ typedef struct fv_heatmap fv_heatmap;
 
 fv_heatmap *fv_heatmap_create(void);
 void fv_heatmap_add(fv_heatmap *h, const fv_record *record, const fv_event *events, int n_events);
-// Writes the files into `folder`, which is made when its parent is there. Labels in file names keep letters, digits, '-' and '_'.
+// Writes the files into `folder`, which is made when its parent is there. Labels in file names keep
+// letters, digits, '-' and '_'.
 bool fv_heatmap_write(const fv_heatmap *h, const char *folder, fv_err *err);
 void fv_heatmap_destroy(fv_heatmap **h);

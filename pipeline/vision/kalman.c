@@ -4,7 +4,8 @@
 
 // Standard deviations in units of L, L^2 and r; see the header.
 static const double measured_place = 0.05, measured_area = 0.1, measured_ratio = 0.1;
-static const double wander_place = 0.05 * 0.05 * 30, wander_area = 0.1 * 0.1 * 3, wander_ratio = 0.1 * 0.1 * 3;
+static const double wander_place = 0.05 * 0.05 * 30, wander_area = 0.1 * 0.1 * 3,
+                    wander_ratio = 0.1 * 0.1 * 3;
 static const double wander_speed = 0.2 * 0.2 * 30, wander_growth = 0.1 * 0.1 * 30;
 static const double born_speed = 2, born_growth = 1;
 

@@ -32,8 +32,14 @@ static bool parse_row(const char *line, fv_mot_row *row) {
             return false;
     if (n < 6 || v[0] < 1)
         return false;
-    *row = (fv_mot_row){.frame = (int)v[0], .id = (int64_t)v[1], .x = v[2], .y = v[3], .w = v[4], .h = v[5],
-                        .score = n > 6 ? v[6] : 1, .class_id = n == 9 ? (int)v[7] : FV_MOT_NO_CLASS};
+    *row = (fv_mot_row){.frame = (int)v[0],
+                        .id = (int64_t)v[1],
+                        .x = v[2],
+                        .y = v[3],
+                        .w = v[4],
+                        .h = v[5],
+                        .score = n > 6 ? v[6] : 1,
+                        .class_id = n == 9 ? (int)v[7] : FV_MOT_NO_CLASS};
     return true;
 }
 
@@ -71,7 +77,9 @@ bool fv_mot_read(const char *path, fv_mot_rows *rows, fv_err *err) {
         if (parse_row(line, &rows->v[rows->n]))
             rows->n++;
         else
-            ok = fv_fail(err, FV_BAD_INPUT, "%s:%d: not a MOTChallenge line: need frame,id,left,top,width,height[,score,...], frame from 1",
+            ok = fv_fail(err, FV_BAD_INPUT,
+                         "%s:%d: not a MOTChallenge line: need "
+                         "frame,id,left,top,width,height[,score,...], frame from 1",
                          path, number);
     }
     if (ok && ferror(f))
@@ -142,7 +150,8 @@ static bool is_ignored(const fv_mot_row *row) {
 }
 
 static bool counts(const fv_mot_row *row) {
-    return row->score != 0 && (row->class_id == FV_MOT_NO_CLASS || row->class_id == FV_MOT_PEDESTRIAN);
+    return row->score != 0 &&
+           (row->class_id == FV_MOT_NO_CLASS || row->class_id == FV_MOT_PEDESTRIAN);
 }
 
 typedef struct {
@@ -153,7 +162,8 @@ typedef struct {
 } matcher;
 
 // The results of one frame that stay are moved to result->v[*kept...].
-static void prepare_frame(matcher *m, const fv_mot_row *truth, int n_truth, const fv_mot_row *result, int n_result, fv_mot_row *out, int *kept) {
+static void prepare_frame(matcher *m, const fv_mot_row *truth, int n_truth,
+                          const fv_mot_row *result, int n_result, fv_mot_row *out, int *kept) {
     int n = 0;
     for (int i = 0; i < n_result; i++)
         for (int j = 0; j < n_truth; j++) {
@@ -176,7 +186,8 @@ void fv_mot_prepare(fv_mot_rows *truth, fv_mot_rows *result) {
     for (int from = 0, to = 0; from < result->n; from = to) {
         fv_mot_frame(result, result->v[from].frame, &from, &to);
         fv_mot_frame(truth, result->v[from].frame, &truth_from, &truth_to);
-        prepare_frame(&m, truth->v + truth_from, truth_to - truth_from, result->v + from, to - from, result->v, &kept);
+        prepare_frame(&m, truth->v + truth_from, truth_to - truth_from, result->v + from, to - from,
+                      result->v, &kept);
     }
     result->n = kept;
     kept = 0;
@@ -190,6 +201,7 @@ void fv_mot_prepare(fv_mot_rows *truth, fv_mot_rows *result) {
 }
 
 void fv_mot_write(FILE *out, int frame, const fv_object *o) {
-    fprintf(out, "%d,%llu,%.2f,%.2f,%.2f,%.2f,%.4g,-1,-1,-1\n", frame, (unsigned long long)o->id, (double)o->box.x, (double)o->box.y,
-            (double)o->box.w, (double)o->box.h, (double)o->score);
+    fprintf(out, "%d,%llu,%.2f,%.2f,%.2f,%.2f,%.4g,-1,-1,-1\n", frame, (unsigned long long)o->id,
+            (double)o->box.x, (double)o->box.y, (double)o->box.w, (double)o->box.h,
+            (double)o->score);
 }

@@ -2,9 +2,10 @@
 //
 //     frame, id, left, top, width, height, score [, class, visibility [, ...]]
 //
-// The same form holds detections (id -1), results and ground truth. Frames count from 1; pixels of the picture. In ground
-// truth `score` is a flag: 0 means "ignore this box". Nine columns (MOT16 and later) have a class; ten (MOT15) do not.
-// Format: Milan et al. 2016, "MOT16: A Benchmark for Multi-Object Tracking", tables 2 and 3.
+// The same form holds detections (id -1), results and ground truth. Frames count from 1; pixels of
+// the picture. In ground truth `score` is a flag: 0 means "ignore this box". Nine columns (MOT16
+// and later) have a class; ten (MOT15) do not. Format: Milan et al. 2016, "MOT16: A Benchmark for
+// Multi-Object Tracking", tables 2 and 3.
 #pragma once
 
 #include <stdio.h>
@@ -39,12 +40,14 @@ bool fv_mot_read_sequence(const char *path, fv_mot_sequence *sequence, fv_err *e
 
 // Only frames first..last stay.
 void fv_mot_cut(fv_mot_rows *rows, int first, int last);
-// The first frame of the "second half" that is used for validation since CenterTrack (Zhou et al. 2020): length / 2 + 2.
+// The first frame of the "second half" that is used for validation since CenterTrack (Zhou et al.
+// 2020): length / 2 + 2.
 int fv_mot_second_half(const fv_mot_sequence *sequence);
 
-// MOTChallenge's preparation before scores are taken: results whose best partner (IoU >= 0.5, assigned over all ground truth of
-// the frame) is a person on a vehicle, a static person, a distractor or a reflection (classes 2, 7, 8, 12) are taken out: such
-// boxes are neither right nor wrong. Then `truth` loses everything but marked pedestrians. Files without classes lose only
+// MOTChallenge's preparation before scores are taken: results whose best partner (IoU >= 0.5,
+// assigned over all ground truth of the frame) is a person on a vehicle, a static person, a
+// distractor or a reflection (classes 2, 7, 8, 12) are taken out: such boxes are neither right nor
+// wrong. Then `truth` loses everything but marked pedestrians. Files without classes lose only
 // unmarked boxes.
 void fv_mot_prepare(fv_mot_rows *truth, fv_mot_rows *result);
 

@@ -44,7 +44,10 @@ static int compare_ids(const void *a, const void *b) {
 
 static bool side_init(side *s, const fv_mot_rows *rows, const char *what, fv_err *err) {
     size_t n = (size_t)rows->n + 1;
-    *s = (side){.rows = rows, .ids = malloc(n * sizeof *s->ids), .who = malloc(n * sizeof *s->who), .boxes = calloc(n, sizeof *s->boxes)};
+    *s = (side){.rows = rows,
+                .ids = malloc(n * sizeof *s->ids),
+                .who = malloc(n * sizeof *s->who),
+                .boxes = calloc(n, sizeof *s->boxes)};
     int *last = malloc(n * sizeof *last);
     for (int i = 0; i < rows->n; i++)
         s->ids[i] = rows->v[i].id, last[i] = 0;
@@ -55,9 +58,13 @@ static bool side_init(side *s, const fv_mot_rows *rows, const char *what, fv_err
     bool ok = true;
     for (int i = 0; ok && i < rows->n; i++) {
         const fv_mot_row *r = &rows->v[i];
-        int who = (int)((int64_t *)bsearch(&r->id, s->ids, (size_t)s->n_ids, sizeof s->ids[0], compare_ids) - s->ids);
+        int who = (int)((int64_t *)bsearch(&r->id, s->ids, (size_t)s->n_ids, sizeof s->ids[0],
+                                           compare_ids) -
+                        s->ids);
         if (last[who] == r->frame)
-            ok = fv_fail(err, FV_BAD_INPUT, "the %s has id %lld twice in frame %d; an id names one object", what, (long long)r->id, r->frame);
+            ok = fv_fail(err, FV_BAD_INPUT,
+                         "the %s has id %lld twice in frame %d; an id names one object", what,
+                         (long long)r->id, r->frame);
         last[who] = r->frame;
         s->who[i] = who;
         s->boxes[who]++;
@@ -77,7 +84,9 @@ static bool next_slice(const scorer *s, slice *f) {
     int a = f->from + f->n, b = f->result_from + f->n_result;
     if (a >= t->n && b >= r->n)
         return false;
-    int frame = a >= t->n ? r->v[b].frame : b >= r->n || t->v[a].frame < r->v[b].frame ? t->v[a].frame : r->v[b].frame;
+    int frame = a >= t->n                                    ? r->v[b].frame
+                : b >= r->n || t->v[a].frame < r->v[b].frame ? t->v[a].frame
+                                                             : r->v[b].frame;
     *f = (slice){a, 0, b, 0};
     while (a + f->n < t->n && t->v[a + f->n].frame == frame)
         f->n++;
@@ -87,7 +96,8 @@ static bool next_slice(const scorer *s, slice *f) {
 }
 
 static double overlap(const scorer *s, const slice *f, int truth, int result) {
-    return fv_mot_iou(&s->truth.rows->v[f->from + truth], &s->result.rows->v[f->result_from + result]);
+    return fv_mot_iou(&s->truth.rows->v[f->from + truth],
+                      &s->result.rows->v[f->result_from + result]);
 }
 
 static void offer(scorer *s, int *n, int row, int column, double gain) {
@@ -99,7 +109,8 @@ static void keep_past_pairs(scorer *s, const slice *f, const memory *past) {
     for (int i = 0; i < f->n; i++) {
         int wanted = past[s->truth.who[f->from + i]].partner;
         for (int j = 0; wanted >= 0 && j < f->n_result; j++)
-            if (s->result.who[f->result_from + j] == wanted && !s->taken[j] && overlap(s, f, i, j) >= 0.5)
+            if (s->result.who[f->result_from + j] == wanted && !s->taken[j] &&
+                overlap(s, f, i, j) >= 0.5)
                 s->partner[i] = j, s->taken[j] = true;
     }
 }
@@ -153,7 +164,8 @@ static void score_clear(scorer *s, fv_mot_sums *sums) {
     sums->fn = sums->truths - sums->tp;
     sums->objects = s->truth.n_ids;
     for (int i = 0; i < s->truth.n_ids; i++) {
-        bool mostly = past[i].matched >= 0.8 * s->truth.boxes[i], hardly = past[i].matched < 0.2 * s->truth.boxes[i];
+        bool mostly = past[i].matched >= 0.8 * s->truth.boxes[i],
+             hardly = past[i].matched < 0.2 * s->truth.boxes[i];
         sums->mt += mostly;
         sums->ml += hardly;
         sums->pt += !mostly && !hardly;
@@ -168,7 +180,8 @@ static void score_identities(scorer *s, fv_mot_sums *sums) {
         for (int i = 0; i < f.n; i++)
             for (int j = 0; j < f.n_result; j++)
                 if (overlap(s, &f, i, j) >= 0.5)
-                    together[s->truth.who[f.from + i] * columns + s->result.who[f.result_from + j]]++;
+                    together[s->truth.who[f.from + i] * columns +
+                             s->result.who[f.result_from + j]]++;
     for (int i = 0; i < s->truth.n_ids; i++)
         for (int j = 0; j < columns; j++)
             if (together[i * columns + j])
@@ -181,10 +194,12 @@ static void score_identities(scorer *s, fv_mot_sums *sums) {
     free(together);
 }
 
-// How well two identities go together over the whole sequence: the soft Jaccard index that HOTA's assignment is weighted with.
+// How well two identities go together over the whole sequence: the soft Jaccard index that HOTA's
+// assignment is weighted with.
 static double *align(scorer *s) {
     int columns = s->result.n_ids, capacity = 0;
-    double *aligned = calloc((size_t)s->truth.n_ids * (size_t)columns + 1, sizeof *aligned), *sum = NULL;
+    double *aligned = calloc((size_t)s->truth.n_ids * (size_t)columns + 1, sizeof *aligned),
+           *sum = NULL;
     for (slice f = {0}; next_slice(s, &f);) {
         FV_GROW(sum, capacity, f.n + f.n_result);
         for (int i = 0; i < f.n + f.n_result; i++)
@@ -199,12 +214,15 @@ static double *align(scorer *s) {
             for (int j = 0; j < f.n_result; j++) {
                 double iou = overlap(s, &f, i, j);
                 if (iou > 0)
-                    aligned[s->truth.who[f.from + i] * columns + s->result.who[f.result_from + j]] += iou / (sum[i] + sum[f.n + j] - iou);
+                    aligned[s->truth.who[f.from + i] * columns +
+                            s->result.who[f.result_from + j]] += iou /
+                                                                 (sum[i] + sum[f.n + j] - iou);
             }
     }
     for (int i = 0; i < s->truth.n_ids; i++)
         for (int j = 0; j < columns; j++)
-            aligned[i * columns + j] /= s->truth.boxes[i] + s->result.boxes[j] - aligned[i * columns + j];
+            aligned[i * columns + j] /= s->truth.boxes[i] + s->result.boxes[j] -
+                                        aligned[i * columns + j];
     free(sum);
     return aligned;
 }
@@ -215,7 +233,9 @@ static void hota_frame(scorer *s, const slice *f, const double *aligned, int *ma
         for (int j = 0; j < f->n_result; j++) {
             double iou = overlap(s, f, i, j);
             if (iou > 0)
-                offer(s, &n, i, j, iou * aligned[s->truth.who[f->from + i] * columns + s->result.who[f->result_from + j]]);
+                offer(s, &n, i, j,
+                      iou * aligned[s->truth.who[f->from + i] * columns +
+                                    s->result.who[f->result_from + j]]);
         }
     FV_GROW(s->partner, s->partner_capacity, f->n);
     fv_assign_solve(s->assign, s->pairs, n, f->n, f->n_result, s->partner, NULL);
@@ -223,7 +243,8 @@ static void hota_frame(scorer *s, const slice *f, const double *aligned, int *ma
         if (s->partner[i] < 0)
             continue;
         double iou = overlap(s, f, i, s->partner[i]);
-        int *m = matches + FV_HOTA_LIMITS * (s->truth.who[f->from + i] * columns + s->result.who[f->result_from + s->partner[i]]);
+        int *m = matches + FV_HOTA_LIMITS * (s->truth.who[f->from + i] * columns +
+                                             s->result.who[f->result_from + s->partner[i]]);
         for (int k = 0; k < FV_HOTA_LIMITS && iou >= 0.05 * (k + 1) - 1e-12; k++)
             m[k]++;
     }
@@ -232,7 +253,8 @@ static void hota_frame(scorer *s, const slice *f, const double *aligned, int *ma
 static void score_hota(scorer *s, fv_mot_sums *sums) {
     int columns = s->result.n_ids;
     double *aligned = align(s);
-    int *matches = calloc((size_t)s->truth.n_ids * (size_t)columns * FV_HOTA_LIMITS + 1, sizeof *matches);
+    int *matches = calloc((size_t)s->truth.n_ids * (size_t)columns * FV_HOTA_LIMITS + 1,
+                          sizeof *matches);
     for (slice f = {0}; next_slice(s, &f);)
         hota_frame(s, &f, aligned, matches);
     for (int i = 0; i < s->truth.n_ids; i++)
@@ -246,10 +268,12 @@ static void score_hota(scorer *s, fv_mot_sums *sums) {
     free(matches);
 }
 
-bool fv_mot_score(const fv_mot_rows *truth, const fv_mot_rows *result, fv_mot_sums *sums, fv_err *err) {
+bool fv_mot_score(const fv_mot_rows *truth, const fv_mot_rows *result, fv_mot_sums *sums,
+                  fv_err *err) {
     *sums = (fv_mot_sums){.truths = truth->n, .results = result->n};
     scorer s = {0};
-    bool ok = side_init(&s.truth, truth, "ground truth", err) && side_init(&s.result, result, "result", err);
+    bool ok = side_init(&s.truth, truth, "ground truth", err) &&
+              side_init(&s.result, result, "result", err);
     if (ok) {
         s.assign = fv_assign_create();
         score_clear(&s, sums);
@@ -266,7 +290,8 @@ bool fv_mot_score(const fv_mot_rows *truth, const fv_mot_rows *result, fv_mot_su
 }
 
 void fv_mot_add(fv_mot_sums *total, const fv_mot_sums *m) {
-    int64_t *const sums[] = {&total->truths, &total->results, &total->tp, &total->fp, &total->fn, &total->idsw, &total->fm, &total->idtp};
+    int64_t *const sums[] = {&total->truths, &total->results, &total->tp, &total->fp,
+                             &total->fn,     &total->idsw,    &total->fm, &total->idtp};
     const int64_t more[] = {m->truths, m->results, m->tp, m->fp, m->fn, m->idsw, m->fm, m->idtp};
     for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
         *sums[i] += more[i];
@@ -286,7 +311,8 @@ static double ratio(double a, double b) {
 }
 
 fv_mot_rates fv_mot_rate(const fv_mot_sums *s) {
-    double truths = (double)s->truths, results = (double)s->results, tp = (double)s->tp, idtp = (double)s->idtp;
+    double truths = (double)s->truths, results = (double)s->results, tp = (double)s->tp,
+           idtp = (double)s->idtp;
     fv_mot_rates r = {
         .mota = s->truths ? 1 - (double)(s->fn + s->fp + s->idsw) / truths : 0,
         .motp = ratio(s->overlap, tp),
@@ -297,7 +323,8 @@ fv_mot_rates fv_mot_rate(const fv_mot_sums *s) {
         .idr = ratio(idtp, truths),
     };
     for (int k = 0; k < FV_HOTA_LIMITS; k++) {
-        double det = ratio(s->hota_tp[k], truths + results - s->hota_tp[k]), ass = ratio(s->hota_association[k], s->hota_tp[k]);
+        double det = ratio(s->hota_tp[k], truths + results - s->hota_tp[k]),
+               ass = ratio(s->hota_association[k], s->hota_tp[k]);
         r.deta += det / FV_HOTA_LIMITS;
         r.assa += ass / FV_HOTA_LIMITS;
         r.hota += sqrt(det * ass) / FV_HOTA_LIMITS;

@@ -42,7 +42,8 @@ static void put_pixels(writer *w, const uint8_t *bytes, size_t n) {
     put(w, bytes, n);
 }
 
-// A row is a stored block of its own (RFC 1951, 3.2.4): length, its complement, filter type 0, pixels.
+// A row is a stored block of its own (RFC 1951, 3.2.4): length, its complement, filter type 0,
+// pixels.
 static void put_row(writer *w, const uint8_t *row, unsigned bytes, bool last) {
     unsigned n = bytes + 1;
     put(w, (uint8_t[]){last, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8)}, 5);
@@ -53,7 +54,8 @@ static void put_row(writer *w, const uint8_t *row, unsigned bytes, bool last) {
 bool fv_png_write(const char *path, const uint8_t *rgb, int width, int height, fv_err *err) {
     static const uint8_t signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
-        return fv_fail(err, FV_BAD_INPUT, "%s: %d x %d pixels cannot be written", path, width, height);
+        return fv_fail(err, FV_BAD_INPUT, "%s: %d x %d pixels cannot be written", path, width,
+                       height);
     writer w = {.file = fopen(path, "wb"), .a = 1};
     if (!w.file)
         return fv_fail(err, FV_IO, "%s: cannot be written: %s", path, strerror(errno));

@@ -1,4 +1,5 @@
-// Pictures as PNG (W3C PNG, third edition), without compression: for small pictures that are written once.
+// Pictures as PNG (W3C PNG, third edition), without compression: for small pictures that are
+// written once.
 #pragma once
 
 #include <stdbool.h>

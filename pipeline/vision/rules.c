@@ -9,7 +9,7 @@
 
 static const int64_t history_step_ns = 40000000;
 
-// ---- set-up ------------------------------------------------------------------------------------------
+// ---- set-up -------------------------------------------------------------------------------------
 
 static unsigned default_events(fv_rule_kind kind) {
     unsigned bits = 0;
@@ -24,16 +24,19 @@ static bool check_events(const fv_rule *r, fv_err *err) {
         fv_event_kind kind;
         bool given;
         const char *setting;
-    } needs[] = {{FV_EVENT_DWELL, r->dwell_ns > 0, "dwell"}, {FV_EVENT_OVERCROWDING, r->overcrowding > 0, "overcrowding"},
-                 {FV_EVENT_STOPPED, r->stopped_ns > 0, "stopped"}, {FV_EVENT_WRONG_WAY, r->has_heading, "heading"},
+    } needs[] = {{FV_EVENT_DWELL, r->dwell_ns > 0, "dwell"},
+                 {FV_EVENT_OVERCROWDING, r->overcrowding > 0, "overcrowding"},
+                 {FV_EVENT_STOPPED, r->stopped_ns > 0, "stopped"},
+                 {FV_EVENT_WRONG_WAY, r->has_heading, "heading"},
                  {FV_EVENT_SPEED, r->speed_limit > 0, "speed"}};
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
         if (r->events & FV_EVENT_BIT(needs[i].kind) && !needs[i].given)
-            return fv_fail(err, FV_BAD_INPUT, "rule %s: the event '%s' needs the setting '%s'", r->name, fv_event_rows[needs[i].kind].name,
-                           needs[i].setting);
+            return fv_fail(err, FV_BAD_INPUT, "rule %s: the event '%s' needs the setting '%s'",
+                           r->name, fv_event_rows[needs[i].kind].name, needs[i].setting);
     for (int i = 0; i < FV_N_EVENTS; i++)
         if (r->events & FV_EVENT_BIT(i) && !(fv_event_rows[i].kinds >> r->kind & 1))
-            return fv_fail(err, FV_BAD_INPUT, "rule %s: a %s has no event '%s'", r->name, fv_rule_kind_names[r->kind], fv_event_rows[i].name);
+            return fv_fail(err, FV_BAD_INPUT, "rule %s: a %s has no event '%s'", r->name,
+                           fv_rule_kind_names[r->kind], fv_event_rows[i].name);
     return true;
 }
 
@@ -43,7 +46,8 @@ static bool check_classes(const fv_rule *r, const fv_labels *labels, fv_err *err
         for (int k = 0; k < labels->n && !found; k++)
             found = !strcmp(labels->v[k], r->classes[i]);
         if (!found)
-            return fv_fail(err, FV_BAD_INPUT, "rule %s: the model has no class '%s'", r->name, r->classes[i]);
+            return fv_fail(err, FV_BAD_INPUT, "rule %s: the model has no class '%s'", r->name,
+                           r->classes[i]);
     }
     return true;
 }
@@ -51,31 +55,46 @@ static bool check_classes(const fv_rule *r, const fv_labels *labels, fv_err *err
 static bool check_rule(const fv_watch *w, const fv_rule *r, fv_err *err) {
     int least = r->kind == FV_RULE_LINE ? 2 : r->kind == FV_RULE_ZONE && r->n_points ? 3 : 0;
     if (r->n_points < least)
-        return fv_fail(err, FV_BAD_INPUT, "rule %s: a %s needs at least %d points", r->name, fv_rule_kind_names[r->kind], least);
+        return fv_fail(err, FV_BAD_INPUT, "rule %s: a %s needs at least %d points", r->name,
+                       fv_rule_kind_names[r->kind], least);
     if (r->speed_limit > 0 && !w->rules->calibration)
-        return fv_fail(err, FV_BAD_INPUT, "rule %s: 'speed' needs a calibration: four points of the picture and where they lie on the ground", r->name);
+        return fv_fail(err, FV_BAD_INPUT,
+                       "rule %s: 'speed' needs a calibration: four points of the picture and where "
+                       "they lie on the ground",
+                       r->name);
     return check_events(r, err) && check_classes(r, w->labels, err);
 }
 
 static void shape_init(fv_watch *w, int i) {
     const fv_rule *r = &w->rules->v[i];
     w->shapes[i] = (fv_shape){
-        .rule = r, .count = &w->counts[i], .index = i, .events = r->events ? r->events : default_events(r->kind),
-        .fraction = FV_ARENA_NEW(w->arena, fv_point, r->n_points + 1), .point = FV_ARENA_NEW(w->arena, fv_point, r->n_points + 1),
-        .crowded_since = FV_TIME_NONE, .empty_since = FV_TIME_NONE, .held_since = FV_TIME_NONE, .hold_ns = r->hold_ns,
+        .rule = r,
+        .count = &w->counts[i],
+        .index = i,
+        .events = r->events ? r->events : default_events(r->kind),
+        .point = FV_ARENA_NEW(w->arena, fv_point, r->n_points + 1),
+        .crowded_since = FV_TIME_NONE,
+        .empty_since = FV_TIME_NONE,
+        .held_since = FV_TIME_NONE,
+        .hold_ns = r->hold_ns,
     };
 }
 
 fv_watch *fv_watch_create(const fv_rules *rules, const fv_labels *labels, fv_err *err) {
     fv_arena *arena = fv_arena_create();
     fv_watch *w = FV_ARENA_NEW(arena, fv_watch, 1);
-    *w = (fv_watch){.arena = arena, .rules = rules, .labels = labels, .forget_ns = rules->forget_ns > 0 ? rules->forget_ns : FV_RULE_FORGET_NS,
-                    .shapes = FV_ARENA_NEW(arena, fv_shape, rules->n + 1), .counts = FV_ARENA_NEW(arena, fv_rule_count, rules->n + 1)};
+    *w = (fv_watch){.arena = arena,
+                    .rules = rules,
+                    .labels = labels,
+                    .forget_ns = rules->forget_ns > 0 ? rules->forget_ns : FV_RULE_FORGET_NS,
+                    .shapes = FV_ARENA_NEW(arena, fv_shape, rules->n + 1),
+                    .counts = FV_ARENA_NEW(arena, fv_rule_count, rules->n + 1)};
     bool ok = true;
     for (int i = 0; i < rules->n; i++)
         shape_init(w, i);
     for (int i = 0; ok && i < rules->n; i++)
-        ok = check_rule(w, &rules->v[i], err) && (rules->v[i].kind != FV_RULE_WHEN || fv_rules_when_compile(w, &w->shapes[i], err));
+        ok = check_rule(w, &rules->v[i], err) &&
+             (rules->v[i].kind != FV_RULE_WHEN || fv_rules_when_compile(w, &w->shapes[i], err));
     if (!ok)
         fv_watch_destroy(&w);
     return w;
@@ -96,13 +115,14 @@ const fv_rule_count *fv_watch_counts(const fv_watch *w) {
     return w->counts;
 }
 
-void fv_watch_explain(fv_watch *w, uint64_t id, void (*say)(void *user, const char *text), void *user) {
+void fv_watch_explain(fv_watch *w, uint64_t id, void (*say)(void *user, const char *text),
+                      void *user) {
     w->explained = id;
     w->say = say;
     w->user = user;
 }
 
-// ---- for the rules -------------------------------------------------------------------------------------
+// ---- for the rules ------------------------------------------------------------------------------
 
 bool fv_rules_wants(const fv_watch *w, const fv_shape *s, fv_event_kind kind) {
     (void)w;
@@ -120,12 +140,14 @@ double fv_rules_clearance(const fv_shape *s, const fv_guest *g) {
     return (double)s->rule->hysteresis * (double)g->object.box.h;
 }
 
-void fv_rules_say(const fv_watch *w, const fv_guest *g, const fv_shape *s, const char *format, ...) {
+void fv_rules_say(const fv_watch *w, const fv_guest *g, const fv_shape *s, const char *format,
+                  ...) {
     if (!w->say || g->id != w->explained)
         return;
     char text[512];
-    int n = snprintf(text, sizeof text, "frame %llu, %.3f s, %s %s: ", (unsigned long long)w->now.frame, (double)w->now_ns * 1e-9,
-                     fv_rule_kind_names[s->rule->kind], s->rule->name);
+    int n = snprintf(text, sizeof text,
+                     "frame %llu, %.3f s, %s %s: ", (unsigned long long)w->now.frame,
+                     (double)w->now_ns * 1e-9, fv_rule_kind_names[s->rule->kind], s->rule->name);
     n = n < (int)sizeof text ? n : (int)sizeof text - 1;
     va_list args;
     va_start(args, format);
@@ -134,18 +156,28 @@ void fv_rules_say(const fv_watch *w, const fv_guest *g, const fv_shape *s, const
     w->say(w->user, text);
 }
 
-fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_phase phase, uint64_t id, const fv_guest *g) {
+fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_phase phase,
+                          uint64_t id, const fv_guest *g) {
     FV_GROW(w->pending, w->pending_capacity, w->n_pending + 1);
     fv_event *e = &w->pending[w->n_pending++];
-    *e = (fv_event){.id = id ? id : ++w->last_event, .event = fv_event_rows[kind].name, .rule = s->rule->name, .phase = phase,
-                    .has_object = g, .before = {NAN, NAN}, .after = {NAN, NAN}, .count = -1, .value = (double)NAN,
-                    .frame = w->now.frame, .pts_ns = w->now.pts_ns, .utc_ns = w->now.utc_ns};
+    *e = (fv_event){.id = id ? id : ++w->last_event,
+                    .event = fv_event_rows[kind].name,
+                    .rule = s->rule->name,
+                    .phase = phase,
+                    .has_object = g,
+                    .before = {NAN, NAN},
+                    .after = {NAN, NAN},
+                    .count = -1,
+                    .value = (double)NAN,
+                    .frame = w->now.frame,
+                    .pts_ns = w->now.pts_ns,
+                    .utc_ns = w->now.utc_ns};
     if (g)
         e->object = g->object;
     return e;
 }
 
-// ---- the picture's size ----------------------------------------------------------------------------------
+// ---- the picture's size -------------------------------------------------------------------------
 
 static void scale_point(fv_point *p, double x, double y) {
     p->x *= x;
@@ -153,7 +185,8 @@ static void scale_point(fv_point *p, double x, double y) {
 }
 
 static void scale_box(fv_box *b, double x, double y) {
-    *b = (fv_box){(float)((double)b->x * x), (float)((double)b->y * y), (float)((double)b->w * x), (float)((double)b->h * y)};
+    *b = (fv_box){(float)((double)b->x * x), (float)((double)b->y * y), (float)((double)b->w * x),
+                  (float)((double)b->h * y)};
 }
 
 static void scale_guest(const fv_watch *w, fv_guest *g, double x, double y) {
@@ -174,15 +207,17 @@ static void place_shapes(fv_watch *w) {
         fv_shape *s = &w->shapes[i];
         const fv_rule *r = s->rule;
         for (int k = 0; k < r->n_points; k++)
-            s->point[k] = (fv_point){(double)r->point[k][0] * (r->relative ? now[0] : now[0] / first[0]),
-                                     (double)r->point[k][1] * (r->relative ? now[1] : now[1] / first[1])};
+            s->point[k] = (fv_point){
+                (double)r->point[k][0] * (r->relative ? now[0] : now[0] / first[0]),
+                (double)r->point[k][1] * (r->relative ? now[1] : now[1] / first[1])};
         s->breadth = r->n_points ? fv_geometry_breadth(s->point, r->n_points) : INFINITY;
     }
     const fv_calibration *c = w->rules->calibration;
     fv_point picture[4], ground[4];
     for (int i = 0; c && i < 4; i++) {
-        picture[i] = (fv_point){(double)c->picture[i][0] * (c->relative ? now[0] : now[0] / first[0]),
-                                (double)c->picture[i][1] * (c->relative ? now[1] : now[1] / first[1])};
+        picture[i] = (fv_point){
+            (double)c->picture[i][0] * (c->relative ? now[0] : now[0] / first[0]),
+            (double)c->picture[i][1] * (c->relative ? now[1] : now[1] / first[1])};
         ground[i] = (fv_point){(double)c->ground[i][0], (double)c->ground[i][1]};
     }
     w->has_ground = c && fv_geometry_ground(picture, ground, w->ground);
@@ -202,7 +237,7 @@ static void take_size(fv_watch *w, int width, int height) {
     place_shapes(w);
 }
 
-// ---- objects ------------------------------------------------------------------------------------------
+// ---- objects ------------------------------------------------------------------------------------
 
 // Records keep their objects in order, so the next one is mostly the one after the last.
 static fv_guest *find_guest(fv_watch *w, uint64_t id) {
@@ -235,7 +270,8 @@ static void visit_rules(fv_watch *w, fv_guest *g) {
     for (int i = 0; i < w->rules->n; i++) {
         const fv_rule *r = &w->rules->v[i];
         if (r->kind != FV_RULE_WHEN && !fv_rules_matches(w, r, g->object.label))
-            fv_rules_say(w, g, &w->shapes[i], "its class %s is not asked for", fv_label_get(w->labels_now, g->object.label));
+            fv_rules_say(w, g, &w->shapes[i], "its class %s is not asked for",
+                         fv_label_get(w->labels_now, g->object.label));
         else if (r->kind == FV_RULE_LINE)
             fv_rules_line(w, &w->shapes[i], g);
         else if (r->kind == FV_RULE_ZONE)
@@ -252,7 +288,8 @@ static void take_object(fv_watch *w, const fv_object *o) {
     g->seen_ns = w->now_ns;
     if (o->predicted) {
         for (int i = 0; i < w->rules->n; i++)
-            fv_rules_say(w, g, &w->shapes[i], "its position is predicted: rules wait for the next detection");
+            fv_rules_say(w, g, &w->shapes[i],
+                         "its position is predicted: rules wait for the next detection");
         return;
     }
     g->object = *o;
@@ -282,7 +319,7 @@ static void forget(fv_watch *w) {
     w->n_guests = n;
 }
 
-// ---- frames -------------------------------------------------------------------------------------------
+// ---- frames -------------------------------------------------------------------------------------
 
 static int hand_out(fv_watch *w, fv_event *events, int max) {
     int n = w->n_pending - w->handed < max ? w->n_pending - w->handed : max;
@@ -295,7 +332,9 @@ static int hand_out(fv_watch *w, fv_event *events, int max) {
 }
 
 int fv_watch_update(fv_watch *w, const fv_record *record, fv_event *events, int max) {
-    int64_t now = record->pts_ns == FV_TIME_NONE ? (int64_t)(record->frame * UINT64_C(1000000000) / 30) : record->pts_ns;
+    int64_t now = record->pts_ns == FV_TIME_NONE
+                      ? (int64_t)(record->frame * UINT64_C(1000000000) / 30)
+                      : record->pts_ns;
     w->now = *record;
     w->now.objects = (fv_objects){0};
     w->now_ns = now > w->now_ns ? now : w->now_ns;

@@ -10,7 +10,7 @@ typedef struct {
     const char *class_name; // NULL: everything inside
     int compare;            // row of comparisons
     long number;
-    bool begins_or;         // joined to what is before by `or`
+    bool begins_or; // joined to what is before by `or`
 } term;
 
 struct fv_condition {
@@ -36,8 +36,8 @@ typedef struct {
 } parser;
 
 static bool complain(parser *p, const char *what) {
-    return fv_fail(p->err, FV_BAD_INPUT, "rule %s: condition \"%s\", at column %d: %s", p->rule->name, p->rule->when,
-                   (int)(p->at - p->rule->when) + 1, what);
+    return fv_fail(p->err, FV_BAD_INPUT, "rule %s: condition \"%s\", at column %d: %s",
+                   p->rule->name, p->rule->when, (int)(p->at - p->rule->when) + 1, what);
 }
 
 static void skip(parser *p) {
@@ -112,7 +112,7 @@ bool fv_rules_when_compile(fv_watch *w, fv_shape *s, fv_err *err) {
     size_t most = strlen(p.at) / 8 + 1; // count(a)
     s->condition = FV_ARENA_NEW(w->arena, struct fv_condition, 1);
     s->condition->terms = FV_ARENA_NEW(w->arena, term, most);
-    for (bool is_or = false;; ) {
+    for (bool is_or = false;;) {
         term *t = &s->condition->terms[s->condition->n++];
         if (!take_term(&p, t))
             return false;
@@ -134,7 +134,8 @@ static long count_inside(const fv_watch *w, const term *t) {
     long n = 0;
     for (int i = 0; i < w->n_guests; i++) {
         const fv_guest *g = w->guests[i];
-        n += g->visit[t->zone->index].inside && !strcmp(fv_label_get(w->labels_now, g->object.label), t->class_name);
+        n += g->visit[t->zone->index].inside &&
+             !strcmp(fv_label_get(w->labels_now, g->object.label), t->class_name);
     }
     return n;
 }
@@ -156,7 +157,8 @@ static bool holds(const fv_watch *w, const struct fv_condition *c) {
 void fv_rules_when(fv_watch *w, fv_shape *s) {
     if (!holds(w, s->condition)) {
         if (s->when_id)
-            fv_rules_report(w, s, FV_EVENT_WHEN, FV_PHASE_END, s->when_id, NULL)->value = (double)(w->now_ns - s->held_since) * 1e-9;
+            fv_rules_report(w, s, FV_EVENT_WHEN, FV_PHASE_END, s->when_id, NULL)
+                ->value = (double)(w->now_ns - s->held_since) * 1e-9;
         s->when_id = FV_NO_EVENT;
         s->held_since = FV_TIME_NONE;
         return;

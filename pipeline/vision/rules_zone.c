@@ -16,9 +16,10 @@ static void put_points(fv_event *e, fv_point before, fv_point after) {
 
 static const fv_point nowhere = {NAN, NAN};
 
-// ---- what lasts for one object ------------------------------------------------------------------------
+// ---- what lasts for one object ------------------------------------------------------------------
 
-static void begin(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id, double value) {
+static void begin(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id,
+                  double value) {
     fv_rules_say(w, g, s, "%s: start", fv_event_rows[kind].name);
     if (!fv_rules_wants(w, s, kind))
         return;
@@ -28,7 +29,8 @@ static void begin(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uin
     put_points(e, nowhere, g->visit[s->index].last);
 }
 
-static void end(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id, double value) {
+static void end(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id,
+                double value) {
     if (!*id)
         return;
     fv_rules_say(w, g, s, "%s: end", fv_event_rows[kind].name);
@@ -39,7 +41,8 @@ static void end(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint6
 }
 
 static void dwell(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
-    int64_t inside = w->now_ns - v->since_ns, passed = s->rule->dwell_ns > 0 ? inside / s->rule->dwell_ns : 0;
+    int64_t inside = w->now_ns - v->since_ns,
+            passed = s->rule->dwell_ns > 0 ? inside / s->rule->dwell_ns : 0;
     if (passed <= v->dwelled)
         return;
     if (!v->dwelled)
@@ -53,11 +56,13 @@ static void dwell(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
 }
 
 static void stopped(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
-    if (hypot(v->last.x - v->rest.x, v->last.y - v->rest.y) > rest_radius * (double)g->object.box.h) {
+    if (hypot(v->last.x - v->rest.x, v->last.y - v->rest.y) >
+        rest_radius * (double)g->object.box.h) {
         end(w, s, g, FV_EVENT_STOPPED, &v->stopped_id, seconds(w->now_ns - v->rest_ns));
         v->rest = v->last;
         v->rest_ns = w->now_ns;
-    } else if (s->rule->stopped_ns > 0 && !v->stopped_id && w->now_ns - v->rest_ns >= s->rule->stopped_ns)
+    } else if (s->rule->stopped_ns > 0 && !v->stopped_id &&
+               w->now_ns - v->rest_ns >= s->rule->stopped_ns)
         begin(w, s, g, FV_EVENT_STOPPED, &v->stopped_id, seconds(w->now_ns - v->rest_ns));
 }
 
@@ -92,7 +97,8 @@ static void speed(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_box bef
     if (s->rule->speed_limit <= 0 || !w->has_ground)
         return;
     fv_point a = fv_geometry_project(w->ground, fv_geometry_anchor(before, FV_ANCHOR_BOTTOM));
-    fv_point b = fv_geometry_project(w->ground, fv_geometry_anchor(g->object.box, FV_ANCHOR_BOTTOM));
+    fv_point b = fv_geometry_project(w->ground,
+                                     fv_geometry_anchor(g->object.box, FV_ANCHOR_BOTTOM));
     double now = hypot(b.x - a.x, b.y - a.y) / dt_s, limit = (double)s->rule->speed_limit;
     fv_rules_say(w, g, s, "speed %.2f m/s, limit %.2f", now, limit);
     if (v->speed_id)
@@ -123,7 +129,7 @@ void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns)
     end(w, s, g, FV_EVENT_SPEED, &v->speed_id, v->top_speed);
 }
 
-// ---- in and out -------------------------------------------------------------------------------------------
+// ---- in and out ---------------------------------------------------------------------------------
 
 static void come(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_point before) {
     fv_visit *v = &g->visit[s->index];
@@ -133,7 +139,8 @@ static void come(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_p
     v->dwelled = 0;
     s->count->inside++;
     s->count->entered += kind == FV_EVENT_ENTER;
-    fv_rules_say(w, g, s, "%s at %.1f,%.1f; inside now: %d", fv_event_rows[kind].name, v->last.x, v->last.y, s->count->inside);
+    fv_rules_say(w, g, s, "%s at %.1f,%.1f; inside now: %d", fv_event_rows[kind].name, v->last.x,
+                 v->last.y, s->count->inside);
     if (!fv_rules_wants(w, s, kind))
         return;
     fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_MOMENT, FV_NO_EVENT, g);
@@ -141,13 +148,15 @@ static void come(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_p
     e->count = s->count->inside;
 }
 
-static void go(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_point before, fv_point after, int64_t until_ns) {
+static void go(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_point before,
+               fv_point after, int64_t until_ns) {
     fv_visit *v = &g->visit[s->index];
     fv_rules_end_visit(w, s, g, until_ns);
     v->inside = false;
     s->count->inside--;
     s->count->left += kind == FV_EVENT_LEAVE;
-    fv_rules_say(w, g, s, "%s after %.2f s inside; inside now: %d", fv_event_rows[kind].name, seconds(until_ns - v->since_ns), s->count->inside);
+    fv_rules_say(w, g, s, "%s after %.2f s inside; inside now: %d", fv_event_rows[kind].name,
+                 seconds(until_ns - v->since_ns), s->count->inside);
     if (!fv_rules_wants(w, s, kind))
         return;
     fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_MOMENT, FV_NO_EVENT, g);
@@ -173,8 +182,11 @@ void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
         else
             go(w, s, g, FV_EVENT_LEAVE, v->before, at, w->now_ns);
     } else
-        fv_rules_say(w, g, s, "anchor %.1f,%.1f is %s, %.1f pixels from the border (%.1f needed to change sides): stays %s", at.x, at.y,
-                     in ? "inside" : "outside", distance, needed, v->inside ? "inside" : "outside");
+        fv_rules_say(w, g, s,
+                     "anchor %.1f,%.1f is %s, %.1f pixels from the border (%.1f needed to change "
+                     "sides): stays %s",
+                     at.x, at.y, in ? "inside" : "outside", distance, needed,
+                     v->inside ? "inside" : "outside");
     if (in == v->inside)
         v->before = at;
     if (v->inside)
@@ -186,10 +198,12 @@ void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g) {
         go(w, s, g, FV_EVENT_DISAPPEAR, g->visit[s->index].last, nowhere, g->seen_ns);
 }
 
-// ---- the zone as a whole -----------------------------------------------------------------------------------
+// ---- the zone as a whole ------------------------------------------------------------------------
 
-// A state of the zone that has to hold for a while before it is an event. Returns true when it is one now and was one before.
-static bool hold(fv_watch *w, fv_shape *s, fv_event_kind kind, bool is_so, int64_t *since, uint64_t *id) {
+// A state of the zone that has to hold for a while before it is an event. Returns true when it is
+// one now and was one before.
+static bool hold(fv_watch *w, fv_shape *s, fv_event_kind kind, bool is_so, int64_t *since,
+                 uint64_t *id) {
     if (!is_so) {
         if (*id)
             fv_rules_report(w, s, kind, FV_PHASE_END, *id, NULL)->count = s->count->inside;
@@ -215,8 +229,10 @@ void fv_rules_zone_settle(fv_watch *w, fv_shape *s) {
         fv_rules_report(w, s, FV_EVENT_COUNT, FV_PHASE_MOMENT, FV_NO_EVENT, NULL)->count = inside;
     s->reported_inside = inside;
     bool crowded = s->rule->overcrowding > 0 && inside >= s->rule->overcrowding;
-    if (hold(w, s, FV_EVENT_OVERCROWDING, crowded, &s->crowded_since, &s->crowded_id) && inside != s->crowded_count)
-        fv_rules_report(w, s, FV_EVENT_OVERCROWDING, FV_PHASE_UPDATE, s->crowded_id, NULL)->count = inside;
+    if (hold(w, s, FV_EVENT_OVERCROWDING, crowded, &s->crowded_since, &s->crowded_id) &&
+        inside != s->crowded_count)
+        fv_rules_report(w, s, FV_EVENT_OVERCROWDING, FV_PHASE_UPDATE, s->crowded_id, NULL)
+            ->count = inside;
     s->crowded_count = inside;
     hold(w, s, FV_EVENT_EMPTY, inside == 0, &s->empty_since, &s->empty_id);
 }

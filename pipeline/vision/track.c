@@ -10,29 +10,41 @@
 
 enum { N_VOTES = 4, N_PAST = 4, MOMENTUM_FRAMES = 3 };
 static const float momentum_weight = 0.2f, other_class_weight = 0.5f, vote_memory = 0.95f;
-static const float high_score_most = 0.6f, high_score_least = 0.15f, high_score_share = 0.7f, score_memory = 0.99f;
+static const float high_score_most = 0.6f, high_score_least = 0.15f, high_score_share = 0.7f,
+                   score_memory = 0.99f;
 static const int64_t default_step_ns = 1000000000 / 30;
 
 const char *const fv_track_method_names[] = {"sort", "bytetrack", "ocsort", NULL};
 
 const fv_option fv_track_options[] = {
-    FV_OPTION_ENUM(fv_track_params, method, "method", fv_track_method_names, FV_TRACK_BYTETRACK, "how detections become tracks"),
-    FV_OPTION_FLOAT(fv_track_params, high_score, "high-score", 0, 1, 0, "detections from here up are matched first; 0: 0.6, or less for a detector with low scores"),
-    FV_OPTION_FLOAT(fv_track_params, low_score, "low-score", 0, 1, 0.1, "detections from here up may continue a track (bytetrack)"),
-    FV_OPTION_FLOAT(fv_track_params, new_score, "new-score", 0, 1, 0, "detections from here up may begin a track; 0: 7/6 of high-score"),
-    FV_OPTION_FLOAT(fv_track_params, match_iou, "match-iou", 0, 1, 0.2, "lowest overlap (IoU) of a match"),
-    FV_OPTION_FLOAT(fv_track_params, match_iou_low, "match-iou-low", 0, 1, 0.5, "the same for detections with a low score (bytetrack)"),
-    FV_OPTION_INT(fv_track_params, confirm_hits, "confirm-hits", 1, 100, 2, "detections in a row before an object gets its id"),
-    FV_OPTION_TIME(fv_track_params, lost_ns, "lost", 0, 3600e9, 1e9, "an object may be unseen this long and keep its id"),
-    FV_OPTION_TIME(fv_track_params, show_lost_ns, "show-lost", 0, 3600e9, 0, "an unseen object is still reported this long, at its predicted position"),
-    FV_OPTION_BOOL(fv_track_params, class_aware, "class-aware", 0, "never match an object with a detection of another class"),
+    FV_OPTION_ENUM(fv_track_params, method, "method", fv_track_method_names, FV_TRACK_BYTETRACK,
+                   "how detections become tracks"),
+    FV_OPTION_FLOAT(fv_track_params, high_score, "high-score", 0, 1, 0,
+                    "detections from here up are matched first; 0: 0.6, or less for a detector "
+                    "with low scores"),
+    FV_OPTION_FLOAT(fv_track_params, low_score, "low-score", 0, 1, 0.1,
+                    "detections from here up may continue a track (bytetrack)"),
+    FV_OPTION_FLOAT(fv_track_params, new_score, "new-score", 0, 1, 0,
+                    "detections from here up may begin a track; 0: 7/6 of high-score"),
+    FV_OPTION_FLOAT(fv_track_params, match_iou, "match-iou", 0, 1, 0.2,
+                    "lowest overlap (IoU) of a match"),
+    FV_OPTION_FLOAT(fv_track_params, match_iou_low, "match-iou-low", 0, 1, 0.5,
+                    "the same for detections with a low score (bytetrack)"),
+    FV_OPTION_INT(fv_track_params, confirm_hits, "confirm-hits", 1, 100, 2,
+                  "detections in a row before an object gets its id"),
+    FV_OPTION_TIME(fv_track_params, lost_ns, "lost", 0, 3600e9, 1e9,
+                   "an object may be unseen this long and keep its id"),
+    FV_OPTION_TIME(fv_track_params, show_lost_ns, "show-lost", 0, 3600e9, 0,
+                   "an unseen object is still reported this long, at its predicted position"),
+    FV_OPTION_BOOL(fv_track_params, class_aware, "class-aware", 0,
+                   "never match an object with a detection of another class"),
     {0},
 };
 
 enum { SEEN = 1 << FV_STATE_CONFIRMED, LOST = 1 << FV_STATE_LOST, YOUNG = 1 << FV_STATE_TENTATIVE };
 
 typedef struct {
-    unsigned states;                             // of the tracks that take part; 0 ends the list
+    unsigned states; // of the tracks that take part; 0 ends the list
     bool low, by_score, momentum, from_last_box;
 } stage;
 
@@ -57,13 +69,13 @@ typedef struct {
 typedef struct {
     uint64_t id;
     fv_state state;
-    bool fresh;             // matched in this update
-    int age, hits, misses;  // frames since birth; detections in all; updates since the last detection
+    bool fresh; // matched in this update
+    int age, hits, misses; // frames since birth; detections; updates since the last detection
     int64_t seen_ns;
-    fv_object seen;         // the last detection
+    fv_object seen;          // the last detection
     fv_motion motion, saved; // now, and just after the last detection
-    sight past[N_PAST];     // ring of the last detections
-    float direction[2];     // unit vector of recent motion, 0 0 when unknown
+    sight past[N_PAST];      // ring of the last detections
+    float direction[2];      // unit vector of recent motion, 0 0 when unknown
     struct {
         int label;
         float weight;
@@ -75,29 +87,35 @@ struct fv_tracker {
     track *tracks;
     int n;
     uint64_t last_id;
-    int tick;                    // updates with detections
-    int64_t now_ns, pts_ns;      // own clock, last time given
-    float high_score, new_score; // in force now
+    int tick;                          // updates with detections
+    int64_t now_ns, pts_ns;            // own clock, last time given
+    float high_score, new_score;       // in force now
     float score_sum, score_square_sum; // of recent detections
     fv_assign *assign;
     fv_pair *pairs;
-    int *order;                  // detections from left to right
+    int *order; // detections from left to right
     float widest;
     bool *taken;
-    uint64_t *ids;               // per detection
-    int *row, *row_match;        // tracks of a stage
+    uint64_t *ids;        // per detection
+    int *row, *row_match; // tracks of a stage
     fv_box *row_box;
-    int tracks_capacity, pairs_capacity, order_capacity, taken_capacity, ids_capacity, row_capacity, row_match_capacity, row_box_capacity;
+    int tracks_capacity, pairs_capacity, order_capacity, taken_capacity, ids_capacity, row_capacity,
+        row_match_capacity, row_box_capacity;
 };
 
 fv_tracker *fv_tracker_create(const fv_track_params *params, fv_err *err) {
     for (const fv_option *row = fv_track_options; row->name; row++) {
         const char *field = (const char *)params + row->offset;
-        double v = row->type == FV_OPT_FLOAT ? (double)*(const float *)field : row->type == FV_OPT_TIME ? (double)*(const int64_t *)field
-                 : row->type == FV_OPT_BOOL ? 0 : *(const int *)field;
-        double max = row->type == FV_OPT_ENUM ? FV_N_TRACK_METHODS - 1 : row->type == FV_OPT_BOOL ? 1 : row->max;
+        double v = row->type == FV_OPT_FLOAT  ? (double)*(const float *)field
+                   : row->type == FV_OPT_TIME ? (double)*(const int64_t *)field
+                   : row->type == FV_OPT_BOOL ? 0
+                                              : *(const int *)field;
+        double max = row->type == FV_OPT_ENUM   ? FV_N_TRACK_METHODS - 1
+                     : row->type == FV_OPT_BOOL ? 1
+                                                : row->max;
         if (!(v >= row->min && v <= max)) {
-            fv_fail(err, FV_BAD_INPUT, "tracker: %s is %g; allowed are %g to %g", row->name, v, row->min, max);
+            fv_fail(err, FV_BAD_INPUT, "tracker: %s is %g; allowed are %g to %g", row->name, v,
+                    row->min, max);
             return NULL;
         }
     }
@@ -122,7 +140,8 @@ void fv_tracker_destroy(fv_tracker **t) {
     if (!*t)
         return;
     fv_assign_destroy(&(*t)->assign);
-    void *blocks[] = {(*t)->tracks, (*t)->pairs, (*t)->order, (*t)->taken, (*t)->ids, (*t)->row, (*t)->row_match, (*t)->row_box};
+    void *blocks[] = {(*t)->tracks, (*t)->pairs, (*t)->order,     (*t)->taken,
+                      (*t)->ids,    (*t)->row,   (*t)->row_match, (*t)->row_box};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         free(blocks[i]);
     free(*t);
@@ -137,7 +156,7 @@ int fv_tracker_count(const fv_tracker *t) {
     return t->n;
 }
 
-// ---- time ----------------------------------------------------------------------------------------
+// ---- time ---------------------------------------------------------------------------------------
 
 static void advance(fv_tracker *t, int64_t pts_ns) {
     bool known = pts_ns != FV_TIME_NONE && t->pts_ns != FV_TIME_NONE && pts_ns > t->pts_ns;
@@ -165,7 +184,7 @@ static void choose_scores(fv_tracker *t, const fv_objects *d) {
     t->new_score = t->params.new_score > 0 ? t->params.new_score : t->high_score * 7 / 6;
 }
 
-// ---- one track -----------------------------------------------------------------------------------
+// ---- one track ----------------------------------------------------------------------------------
 
 static void vote(track *k, int label, float score) {
     int weakest = 0, own = -1;
@@ -189,7 +208,8 @@ static int label_of(const track *k) {
     return k->vote[best].label;
 }
 
-// The detection that momentum is measured from: the oldest of the last three frames, else the last one there is.
+// The detection that momentum is measured from: the oldest of the last three frames, else the last
+// one there is.
 static const fv_box *origin(const track *k, int tick) {
     const sight *found = NULL;
     for (int i = 0; i < N_PAST; i++) {
@@ -201,13 +221,14 @@ static const fv_box *origin(const track *k, int tick) {
 }
 
 static void direction(const fv_box *from, const fv_box *to, float out[2]) {
-    float x = to->x + to->w / 2 - from->x - from->w / 2, y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y);
+    float x = to->x + to->w / 2 - from->x - from->w / 2,
+          y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y);
     out[0] = length > 0 ? x / length : 0;
     out[1] = length > 0 ? y / length : 0;
 }
 
-// Observation-centric re-update: from the state at the last detection along a straight line to the new one, in as many
-// equal steps as there were updates.
+// Observation-centric re-update: from the state at the last detection along a straight line to the
+// new one, in as many equal steps as there were updates.
 static void reupdate(fv_tracker *t, track *k, fv_box to) {
     int steps = k->misses + 1;
     double dt = (double)(t->now_ns - k->seen_ns) * 1e-9 / steps;
@@ -216,8 +237,9 @@ static void reupdate(fv_tracker *t, track *k, fv_box to) {
     for (int i = 1; i < steps; i++) {
         float a = (float)i / (float)steps;
         fv_motion_predict(&k->motion, dt);
-        fv_motion_update(&k->motion, (fv_box){from.x + a * (to.x - from.x), from.y + a * (to.y - from.y), from.w + a * (to.w - from.w),
-                                              from.h + a * (to.h - from.h)});
+        fv_motion_update(&k->motion,
+                         (fv_box){from.x + a * (to.x - from.x), from.y + a * (to.y - from.y),
+                                  from.w + a * (to.w - from.w), from.h + a * (to.h - from.h)});
     }
     fv_motion_predict(&k->motion, dt);
 }
@@ -240,17 +262,17 @@ static void see(fv_tracker *t, track *k, const fv_object *detection, int index) 
     vote(k, detection->label, detection->score);
 }
 
-// ---- stages --------------------------------------------------------------------------------------
+// ---- stages -------------------------------------------------------------------------------------
 
 static void sink(const fv_objects *d, int *heap, int from, int n) {
     for (int child; (child = 2 * from + 1) < n; from = child) {
         const fv_object *v = d->v;
-        #define AFTER(a, b) (v[a].box.x > v[b].box.x || (v[a].box.x == v[b].box.x && (a) > (b)))
+#define AFTER(a, b) (v[a].box.x > v[b].box.x || (v[a].box.x == v[b].box.x && (a) > (b)))
         if (child + 1 < n && AFTER(heap[child + 1], heap[child]))
             child++;
         if (!AFTER(heap[child], heap[from]))
             return;
-        #undef AFTER
+#undef AFTER
         int swap = heap[from];
         heap[from] = heap[child];
         heap[child] = swap;
@@ -288,7 +310,8 @@ static int first_right_of(const fv_tracker *t, const fv_objects *d, float x) {
 }
 
 static bool takes_part(const fv_tracker *t, const stage *s, const fv_object *d) {
-    return s->low ? d->score >= t->params.low_score && d->score < t->high_score : d->score >= t->high_score;
+    return s->low ? d->score >= t->params.low_score && d->score < t->high_score
+                  : d->score >= t->high_score;
 }
 
 static float momentum(const fv_tracker *t, const track *k, const fv_object *d) {
@@ -298,8 +321,10 @@ static float momentum(const fv_tracker *t, const track *k, const fv_object *d) {
     return (float)(M_PI_2 - (double)acosf(cosine)) / (float)M_PI * d->score;
 }
 
-static float gain_of(const fv_tracker *t, const stage *s, const track *k, fv_box box, const fv_object *d) {
-    float iou = fv_box_iou(box, d->box), limit = s->low ? t->params.match_iou_low : t->params.match_iou;
+static float gain_of(const fv_tracker *t, const stage *s, const track *k, fv_box box,
+                     const fv_object *d) {
+    float iou = fv_box_iou(box, d->box),
+          limit = s->low ? t->params.match_iou_low : t->params.match_iou;
     bool other_class = label_of(k) != d->label;
     if (iou <= 0 || iou < limit || (other_class && t->params.class_aware))
         return 0;
@@ -313,7 +338,8 @@ static int offer_pairs(fv_tracker *t, const stage *s, const fv_objects *d, int r
     int n = 0;
     for (int r = 0; r < rows; r++) {
         fv_box box = t->row_box[r];
-        for (int i = first_right_of(t, d, box.x - t->widest); i < d->n && d->v[t->order[i]].box.x < box.x + box.w; i++) {
+        for (int i = first_right_of(t, d, box.x - t->widest);
+             i < d->n && d->v[t->order[i]].box.x < box.x + box.w; i++) {
             int j = t->order[i];
             if (t->taken[j] || !takes_part(t, s, &d->v[j]))
                 continue;
@@ -332,7 +358,8 @@ static void run_stage(fv_tracker *t, const stage *s, const fv_objects *d) {
     for (int i = 0; i < t->n; i++) {
         if (t->tracks[i].fresh || !(s->states >> t->tracks[i].state & 1))
             continue;
-        t->row_box[rows] = s->from_last_box ? t->tracks[i].seen.box : fv_motion_box(&t->tracks[i].motion);
+        t->row_box[rows] = s->from_last_box ? t->tracks[i].seen.box
+                                            : fv_motion_box(&t->tracks[i].motion);
         t->row[rows++] = i;
     }
     int n = offer_pairs(t, s, d, rows);
@@ -346,7 +373,7 @@ static void run_stage(fv_tracker *t, const stage *s, const fv_objects *d) {
     }
 }
 
-// ---- births and deaths ------------------------------------------------------------------------------
+// ---- births and deaths --------------------------------------------------------------------------
 
 static void settle(fv_tracker *t, track *k) {
     if (!k->fresh) {
@@ -355,14 +382,16 @@ static void settle(fv_tracker *t, track *k) {
             k->state = FV_STATE_LOST;
     } else if (k->state == FV_STATE_LOST) {
         k->state = FV_STATE_CONFIRMED;
-    } else if (k->state == FV_STATE_TENTATIVE && (k->hits >= t->params.confirm_hits || t->tick == 1)) {
+    } else if (k->state == FV_STATE_TENTATIVE &&
+               (k->hits >= t->params.confirm_hits || t->tick == 1)) {
         k->state = FV_STATE_CONFIRMED;
         k->id = ++t->last_id;
     }
 }
 
 static bool is_over(const fv_tracker *t, const track *k) {
-    return !k->fresh && (k->state == FV_STATE_TENTATIVE || t->now_ns - k->seen_ns > t->params.lost_ns);
+    return !k->fresh &&
+           (k->state == FV_STATE_TENTATIVE || t->now_ns - k->seen_ns > t->params.lost_ns);
 }
 
 // Before anything is matched: a long gap in the stream must not bring back what was lost before it.
@@ -401,10 +430,11 @@ static void begin_tracks(fv_tracker *t, const fv_objects *d) {
     }
 }
 
-// ---- output ---------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 static bool is_shown(const fv_tracker *t, const track *k) {
-    return k->fresh || k->state != FV_STATE_LOST || t->now_ns - k->seen_ns <= t->params.show_lost_ns;
+    return k->fresh || k->state != FV_STATE_LOST ||
+           t->now_ns - k->seen_ns <= t->params.show_lost_ns;
 }
 
 static void put(fv_objects *tracks, const fv_object *o) {
@@ -417,7 +447,8 @@ static void put(fv_objects *tracks, const fv_object *o) {
         if (tracks->v[i].score < tracks->v[worst].score)
             worst = i;
     if (tracks->n && tracks->v[worst].score < o->score) {
-        memmove(tracks->v + worst, tracks->v + worst + 1, sizeof *o * (size_t)(tracks->n - worst - 1));
+        memmove(tracks->v + worst, tracks->v + worst + 1,
+                sizeof *o * (size_t)(tracks->n - worst - 1));
         tracks->v[tracks->n - 1] = *o;
     }
 }

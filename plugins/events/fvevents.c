@@ -2,18 +2,27 @@
 //
 //     gst-launch-1.0 -m ... ! fvdetect ! fvtrack ! fvevents rules=gate.yaml ! fvoverlay ! ...
 //
-// `rules` is a file, or the YAML itself (what fv_rules_load takes); set to something else while playing, the new rules hold from the next
-// frame on, or, when they have a mistake, a warning says so and the old ones stay.
+// `rules` is a file, or the YAML itself (what fv_rules_load takes). Set while playing, the new
+// rules hold from the next frame on or, when they have a mistake, a warning says so and the old
+// ones stay.
 //
-// Each event goes into the frame's metadata (fv_frame_meta.events) and on the bus, as an element message:
+// Each event goes into the frame's metadata (fv_frame_meta.events) and on the bus, as an element
+// message `fovea-event`:
 //
-//     fovea-event, stream=(string), frame=(uint64), pts=(guint64, GST_CLOCK_TIME_NONE: unknown), utc=(gint64 ns since 1970, absent: unknown),
-//         id=(uint64), event=(string)cross|enter|..., phase=(string)moment|start|update|end, rule=(string), direction=(string, lines only),
-//         object-id=(uint64), label=(string), score=(double), x, y, width, height=(double, pixels)   [events of an object]
-//         before-x, before-y, after-x, after-y=(double, where known), count=(gint64, where it means something), value=(double, likewise)
+//     stream, rule                strings
+//     event, phase                cross, enter, ...; moment, start, update, end
+//     frame, id                   uint64; id: the same from start to end
+//     pts                         uint64, GST_CLOCK_TIME_NONE when unknown
+//     utc                         int64, ns since 1970; absent when unknown
+//     direction                   string, lines only
+//     object-id, label, score     uint64, string, double; events of an object
+//     x, y, width, height         double, pixels; events of an object
+//     before-x, before-y, after-x, after-y   double; where known
+//     count, value                int64, double; where they mean something
 //
-// Downstream go: once, and after each change, the sticky event `fovea-rules, rules=(string)`, so that fvoverlay draws the same lines; before EOS,
-// with the ends of what lasted, `fovea-events, meta=(GstBuffer)`: an empty buffer whose fv_frame_meta has the events.
+// Downstream go the sticky event `fovea-rules, rules=(string)`, once and after each change, so that
+// fvoverlay draws the same lines; and before EOS, with the ends of what lasted, `fovea-events,
+// meta=(GstBuffer)`: an empty buffer whose fv_frame_meta has the events.
 #include <math.h>
 
 #include "pipeline/desc/rules.h"
@@ -28,8 +37,11 @@ typedef struct {
 } params;
 
 static const fv_option options[] = {
-    FV_OPTION_STRING(params, rules, "rules", NULL, "YAML file of lines, zones and conditions, or the YAML itself"),
-    FV_OPTION_STRING(params, report, "report", NULL, "folder for heat maps and counts per minute (CSV, PNG), written at the end; unset: none"),
+    FV_OPTION_STRING(params, rules, "rules", NULL,
+                     "YAML file of lines, zones and conditions, or the YAML itself"),
+    FV_OPTION_STRING(
+        params, report, "report", NULL,
+        "folder for heat maps and counts per minute (CSV, PNG), written at the end; unset: none"),
     {0},
 };
 
@@ -40,7 +52,7 @@ typedef struct {
     const char *source; // what is loaded; interned
     bool announced;
     uint64_t events;
-    fv_record last;     // without objects
+    fv_record last; // without objects
     fv_meta_labels *labels;
     fv_heatmap *heatmap; // NULL: no report, or written
 } state;
@@ -55,10 +67,13 @@ static bool load(fv_element *e, fv_err *err) {
     state *s = e->state;
     const char *source = ((const params *)e->params)->rules;
     if (!source || !*source)
-        return fv_fail(err, FV_BAD_INPUT, "fvevents: `rules` is not set; give a YAML file with lines and zones, or the YAML itself");
+        return fv_fail(err, FV_BAD_INPUT,
+                       "fvevents: `rules` is not set; give a YAML file with lines and zones, or "
+                       "the YAML itself");
     fv_arena *arena = fv_arena_create();
     fv_rules *rules = FV_ARENA_NEW(arena, fv_rules, 1);
-    fv_watch *watch = fv_rules_load(rules, arena, source, err) ? fv_watch_create(rules, NULL, err) : NULL;
+    fv_watch *watch = fv_rules_load(rules, arena, source, err) ? fv_watch_create(rules, NULL, err)
+                                                               : NULL;
     if (!watch) {
         drop_rules(&arena, &watch);
         return false;
@@ -104,7 +119,7 @@ static void stop(fv_element *e) {
     s->labels = NULL;
 }
 
-// ---- out --------------------------------------------------------------------------------------------
+// ---- out ----------------------------------------------------------------------------------------
 
 static void set_number(GstStructure *s, const char *name, double value) {
     if (!isnan(value))
@@ -112,16 +127,19 @@ static void set_number(GstStructure *s, const char *name, double value) {
 }
 
 static void set_object(GstStructure *s, const fv_object *o, const fv_labels *labels) {
-    gst_structure_set(s, "object-id", G_TYPE_UINT64, o->id, "label", G_TYPE_STRING, fv_label_get(labels, o->label), "score", G_TYPE_DOUBLE,
-                      (double)o->score, "x", G_TYPE_DOUBLE, (double)o->box.x, "y", G_TYPE_DOUBLE, (double)o->box.y, "width", G_TYPE_DOUBLE,
-                      (double)o->box.w, "height", G_TYPE_DOUBLE, (double)o->box.h, NULL);
+    gst_structure_set(s, "object-id", G_TYPE_UINT64, o->id, "label", G_TYPE_STRING,
+                      fv_label_get(labels, o->label), "score", G_TYPE_DOUBLE, (double)o->score, "x",
+                      G_TYPE_DOUBLE, (double)o->box.x, "y", G_TYPE_DOUBLE, (double)o->box.y,
+                      "width", G_TYPE_DOUBLE, (double)o->box.w, "height", G_TYPE_DOUBLE,
+                      (double)o->box.h, NULL);
 }
 
 static GstStructure *structure_of(const fv_record *r, const fv_event *v) {
-    GstStructure *s = gst_structure_new("fovea-event", "stream", G_TYPE_STRING, r->stream, "frame", G_TYPE_UINT64, v->frame, "pts", G_TYPE_UINT64,
-                                        v->pts_ns == FV_TIME_NONE ? GST_CLOCK_TIME_NONE : (guint64)v->pts_ns, "id", G_TYPE_UINT64, v->id,
-                                        "event", G_TYPE_STRING, v->event, "phase", G_TYPE_STRING, fv_phase_names[v->phase], "rule",
-                                        G_TYPE_STRING, v->rule, NULL);
+    GstStructure *s = gst_structure_new(
+        "fovea-event", "stream", G_TYPE_STRING, r->stream, "frame", G_TYPE_UINT64, v->frame, "pts",
+        G_TYPE_UINT64, v->pts_ns == FV_TIME_NONE ? GST_CLOCK_TIME_NONE : (guint64)v->pts_ns, "id",
+        G_TYPE_UINT64, v->id, "event", G_TYPE_STRING, v->event, "phase", G_TYPE_STRING,
+        fv_phase_names[v->phase], "rule", G_TYPE_STRING, v->rule, NULL);
     if (v->utc_ns != FV_TIME_NONE)
         gst_structure_set(s, "utc", G_TYPE_INT64, v->utc_ns, NULL);
     if (v->direction)
@@ -138,10 +156,13 @@ static GstStructure *structure_of(const fv_record *r, const fv_event *v) {
     return s;
 }
 
-static void hand_out(fv_element *e, fv_frame_meta *meta, const fv_record *record, const fv_event *events, int n) {
+static void hand_out(fv_element *e, fv_frame_meta *meta, const fv_record *record,
+                     const fv_event *events, int n) {
     for (int i = 0; i < n; i++) {
         fv_meta_add_event(meta, &events[i]);
-        gst_element_post_message(GST_ELEMENT(e), gst_message_new_element(GST_OBJECT(e), structure_of(record, &events[i])));
+        gst_element_post_message(
+            GST_ELEMENT(e),
+            gst_message_new_element(GST_OBJECT(e), structure_of(record, &events[i])));
     }
 }
 
@@ -150,7 +171,8 @@ static void announce(fv_element *e) {
     if (s->announced)
         return;
     GstStructure *rules = gst_structure_new("fovea-rules", "rules", G_TYPE_STRING, s->source, NULL);
-    gst_pad_push_event(e->base.srcpad, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, rules));
+    gst_pad_push_event(e->base.srcpad,
+                       gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, rules));
     s->announced = true;
 }
 
@@ -203,7 +225,8 @@ static void finish(fv_element *e) {
         fv_frame_meta *meta = carrier ? fv_meta_get(carrier) : NULL;
         if (!carrier) {
             carrier = gst_buffer_new();
-            meta = fv_meta_add(carrier, s->last.stream, s->last.frame, s->last.width, s->last.height);
+            meta = fv_meta_add(carrier, s->last.stream, s->last.frame, s->last.width,
+                               s->last.height);
             meta->utc_ns = s->last.utc_ns;
             meta->utc_source = s->last.utc_source;
             fv_meta_set_labels(meta, s->labels);
@@ -238,7 +261,8 @@ static void set_count(GstStructure *out, const char *rule, const char *what, uin
 // events=(uint64), and per line NAME.DIRECTION, per zone NAME.inside, NAME.entered, NAME.left.
 static GstStructure *stats(fv_element *e) {
     const state *s = e->state;
-    GstStructure *out = gst_structure_new("fvevents-stats", "events", G_TYPE_UINT64, s->events, NULL);
+    GstStructure *out = gst_structure_new("fvevents-stats", "events", G_TYPE_UINT64, s->events,
+                                          NULL);
     const fv_rule_count *c = s->watch ? fv_watch_counts(s->watch) : NULL;
     for (int i = 0; c && i < s->rules.n; i++) {
         const fv_rule *r = &s->rules.v[i];
@@ -254,8 +278,20 @@ static GstStructure *stats(fv_element *e) {
 }
 
 const fv_element_row fv_events_element = {
-    .name = "fvevents", .type_name = "FvEvents", .long_name = "Fovea events", .klass = "Filter/Analyzer/Video",
-    .description = "Lines, zones and conditions over tracked objects: events into the metadata and on the bus",
-    .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state),
-    .start = start, .stop = stop, .changed = changed, .frame = frame, .flush = flush, .finish = finish, .stats = stats,
+    .name = "fvevents",
+    .type_name = "FvEvents",
+    .long_name = "Fovea events",
+    .klass = "Filter/Analyzer/Video",
+    .description =
+        "Lines, zones and conditions over tracked objects: events into the metadata and on the bus",
+    .options = {{options, 0}},
+    .params_size = sizeof(params),
+    .state_size = sizeof(state),
+    .start = start,
+    .stop = stop,
+    .changed = changed,
+    .frame = frame,
+    .flush = flush,
+    .finish = finish,
+    .stats = stats,
 };

@@ -1,5 +1,6 @@
-// fvtrack: ids on detections, by pipeline/vision/track.h. Replaces the objects of a frame by its tracks; on frames that the
-// detector skipped it puts predicted ones, and says so in the frame's metadata.
+// fvtrack: ids on detections, by pipeline/vision/track.h. Replaces the objects of a frame by its
+// tracks; on frames that the detector skipped it puts predicted ones, and says so in the frame's
+// metadata.
 #include "pipeline/vision/track.h"
 #include "plugins/elements.h"
 
@@ -53,13 +54,24 @@ static void flush(fv_element *e) {
 
 static GstStructure *stats(fv_element *e) {
     const state *s = e->state;
-    return gst_structure_new("fvtrack-stats", "tracks", G_TYPE_UINT64, s->last_id, "inferred", G_TYPE_UINT64, s->inferred, "predicted",
-                             G_TYPE_UINT64, s->predicted, NULL);
+    return gst_structure_new("fvtrack-stats", "tracks", G_TYPE_UINT64, s->last_id, "inferred",
+                             G_TYPE_UINT64, s->inferred, "predicted", G_TYPE_UINT64, s->predicted,
+                             NULL);
 }
 
 const fv_element_row fv_track_element = {
-    .name = "fvtrack", .type_name = "FvTrack", .long_name = "Fovea tracker", .klass = "Analyzer/Video",
-    .description = "Gives detected objects ids that stay with them (SORT, ByteTrack, OC-SORT); predicts them on skipped frames",
-    .options = {{fv_track_options, 0}}, .params_size = sizeof(fv_track_params), .state_size = sizeof(state),
-    .start = start, .stop = stop, .frame = frame, .flush = flush, .stats = stats,
+    .name = "fvtrack",
+    .type_name = "FvTrack",
+    .long_name = "Fovea tracker",
+    .klass = "Analyzer/Video",
+    .description = "Gives detected objects ids that stay with them (SORT, ByteTrack, OC-SORT); "
+                   "predicts them on skipped frames",
+    .options = {{fv_track_options, 0}},
+    .params_size = sizeof(fv_track_params),
+    .state_size = sizeof(state),
+    .start = start,
+    .stop = stop,
+    .frame = frame,
+    .flush = flush,
+    .stats = stats,
 };

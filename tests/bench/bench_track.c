@@ -1,4 +1,5 @@
-// Cost of the trackers and of a full assignment against the number of objects; one core. Run by ./dev bench.
+// Cost of the trackers and of a full assignment against the number of objects; one core. Run by
+// ./dev bench.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-// A crowd on a plane as large as it needs: neighbours overlap, one detection in ten is missing, one in seven weak.
+// A crowd on a plane as large as it needs: neighbours overlap, one detection in ten is missing, one
+// in seven weak.
 static void crowd(fv_objects *in, int n, int frame) {
     int columns = (int)ceil(sqrt(n));
     in->n = 0;
@@ -30,9 +32,12 @@ static void crowd(fv_objects *in, int n, int frame) {
         float phase = (float)(frame + 17 * i) * 0.05f;
         if (random01() < 0.1f)
             continue;
-        in->v[in->n++] = (fv_object){.box = {45 * (float)(i % columns) + 30 * sinf(phase) + 3 * random01(), 70 * (float)(i / columns) + 20 * cosf(phase),
-                                             40 + 2 * random01(), 80 + 2 * random01()},
-                                     .score = random01() < 0.14f ? 0.4f : 0.9f, .detection = -1};
+        in->v[in->n++] = (fv_object){
+            .box = {45 * (float)(i % columns) + 30 * sinf(phase) + 3 * random01(),
+                    70 * (float)(i / columns) + 20 * cosf(phase), 40 + 2 * random01(),
+                    80 + 2 * random01()},
+            .score = random01() < 0.14f ? 0.4f : 0.9f,
+            .detection = -1};
     }
 }
 
@@ -51,7 +56,8 @@ static void bench_tracker(int method, int n) {
         fv_tracker_update(t, &in, (int64_t)frame * 40000000, &out);
         spent += seconds() - start;
     }
-    printf("%-10s %5d objects  %9.1f us a frame  %9.0f frames/s  %5d alive\n", fv_track_method_names[method], n, spent / frames * 1e6, frames / spent,
+    printf("%-10s %5d objects  %9.1f us a frame  %9.0f frames/s  %5d alive\n",
+           fv_track_method_names[method], n, spent / frames * 1e6, frames / spent,
            fv_tracker_count(t));
     fv_tracker_destroy(&t);
 }

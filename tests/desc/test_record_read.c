@@ -18,10 +18,24 @@ static void put(const char *text, const char *mode) {
 }
 
 static void what_was_written_comes_back(void) {
-    fv_object o[] = {{.box = {1.25f, 2.5f, 30, 40}, .score = 0.75f, .label = 1, .id = 9, .state = FV_STATE_LOST, .predicted = true, .age = 12},
+    fv_object o[] = {{.box = {1.25f, 2.5f, 30, 40},
+                      .score = 0.75f,
+                      .label = 1,
+                      .id = 9,
+                      .state = FV_STATE_LOST,
+                      .predicted = true,
+                      .age = 12},
                      {.box = {-5, 0, 3, 4}, .score = 0.5f, .state = FV_STATE_TENTATIVE}};
-    fv_record r = {.stream = "gate \"1\"", .frame = 41, .pts_ns = 1640000000, .utc_ns = 1784035484592000000, .utc_source = FV_UTC_NTP, .width = 640,
-                   .height = 480, .inference = FV_PREDICTED, .objects = {2, 2, o}, .labels = &labels};
+    fv_record r = {.stream = "gate \"1\"",
+                   .frame = 41,
+                   .pts_ns = 1640000000,
+                   .utc_ns = 1784035484592000000,
+                   .utc_source = FV_UTC_NTP,
+                   .width = 640,
+                   .height = 480,
+                   .inference = FV_PREDICTED,
+                   .objects = {2, 2, o},
+                   .labels = &labels};
     char *line = fv_record_frame_json(&r);
     put(line, "w");
     put("\n\n", "a");
@@ -36,9 +50,11 @@ static void what_was_written_comes_back(void) {
     const fv_record *b = fv_record_reader_next(reader, &err);
     CHECK_OK(b != NULL, err);
     CHECK_TEXT(b->stream, r.stream);
-    CHECK(b->frame == 41 && b->pts_ns == r.pts_ns && b->utc_ns == r.utc_ns && b->utc_source == FV_UTC_NTP && b->width == 640 && b->height == 480);
+    CHECK(b->frame == 41 && b->pts_ns == r.pts_ns && b->utc_ns == r.utc_ns &&
+          b->utc_source == FV_UTC_NTP && b->width == 640 && b->height == 480);
     CHECK(b->inference == FV_PREDICTED && b->objects.n == 2);
-    CHECK(b->objects.v[0].id == 9 && b->objects.v[0].predicted && b->objects.v[0].state == FV_STATE_LOST && b->objects.v[0].age == 12);
+    CHECK(b->objects.v[0].id == 9 && b->objects.v[0].predicted &&
+          b->objects.v[0].state == FV_STATE_LOST && b->objects.v[0].age == 12);
     CHECK_NEAR(b->objects.v[0].box.x, 1.25, 0);
     CHECK(b->objects.v[1].id == 0);
     CHECK_TEXT(fv_label_get(b->labels, 1), "person");
@@ -51,12 +67,21 @@ static void mistakes_have_a_line(void) {
         {"{\"schema\":\"fovea/1\"", "records.jsonl:2:"},
         {"[1,2]", "\"schema\" must be"},
         {"{\"schema\":\"fovea/2\",\"type\":\"frame\"}", "\"schema\" must be"},
-        {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":-1,\"objects\":[]}", "\"frame\" must be"},
-        {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":0}]}", "\"id\" must be"},
-        {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":1,\"label\":\"a\",\"label_id\":999999999,"
-         "\"state\":\"lost\"}]}", "\"label_id\" must be"},
-        {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":1,\"label\":\"a\",\"label_id\":1,"
-         "\"state\":\"lost\",\"box\":[1,2,3]}]}", "\"box\" must be"},
+        {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":-1,\"objects\":[]}",
+         "\"frame\" must be"},
+        {"{\"schema\":\"fovea/"
+         "1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":0}]}",
+         "\"id\" must be"},
+        {"{\"schema\":\"fovea/"
+         "1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":1,\"label\":"
+         "\"a\",\"label_id\":999999999,"
+         "\"state\":\"lost\"}]}",
+         "\"label_id\" must be"},
+        {"{\"schema\":\"fovea/"
+         "1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"objects\":[{\"id\":1,\"label\":"
+         "\"a\",\"label_id\":1,"
+         "\"state\":\"lost\",\"box\":[1,2,3]}]}",
+         "\"box\" must be"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         fv_err err = {0};
@@ -71,4 +96,6 @@ static void mistakes_have_a_line(void) {
     CHECK_FAILS(fv_record_reader_open("/nonexistent.jsonl", &err), err, "/nonexistent.jsonl");
 }
 
-const fv_suite record_read_suite = {"record_read", (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line), {0}}};
+const fv_suite record_read_suite = {
+    "record_read",
+    (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line), {0}}};

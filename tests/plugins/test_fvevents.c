@@ -8,9 +8,10 @@ static const char *const names[] = {"car", "person"};
 static const fv_labels labels = {2, names};
 enum { WIDTH = 320, HEIGHT = 240 };
 
-static const char *const door = "rules:\n"
-                                "  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [person]}\n"
-                                "  - {zone: yard, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], dwell: 0.2s}\n";
+static const char
+    *const door = "rules:\n"
+                  "  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [person]}\n"
+                  "  - {zone: yard, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], dwell: 0.2s}\n";
 
 typedef struct {
     GstHarness *h;
@@ -23,7 +24,8 @@ static stage stage_of(const char *rules) {
     g_object_set(s.e, "rules", rules, "stream", "gate", NULL);
     gst_element_set_bus(s.e, s.bus);
     s.h = gst_harness_new_with_element(s.e, "sink", "src");
-    gst_harness_set_src_caps_str(s.h, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    gst_harness_set_src_caps_str(s.h,
+                                 "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
     return s;
 }
 
@@ -42,7 +44,12 @@ static GstBuffer *walker(int frame, float x) {
     fv_meta_set_labels(m, l);
     fv_meta_labels_unref(l);
     m->inference = FV_INFERRED;
-    fv_object o = {.box = {x, 100, 30, 60}, .score = 0.9f, .label = 1, .id = 7, .state = FV_STATE_CONFIRMED, .detection = 0};
+    fv_object o = {.box = {x, 100, 30, 60},
+                   .score = 0.9f,
+                   .label = 1,
+                   .id = 7,
+                   .state = FV_STATE_CONFIRMED,
+                   .detection = 0};
     fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
     return b;
 }
@@ -80,8 +87,9 @@ static void events_are_on_the_bus_and_in_the_metadata(void) {
     guint64 id = 0, frame = 0;
     gint64 count = 0;
     gdouble before = 0, after = 0, value = 0;
-    CHECK(gst_structure_get(cross, "object-id", G_TYPE_UINT64, &id, "frame", G_TYPE_UINT64, &frame, "count", G_TYPE_INT64, &count, "before-x",
-                            G_TYPE_DOUBLE, &before, "after-x", G_TYPE_DOUBLE, &after, NULL));
+    CHECK(gst_structure_get(cross, "object-id", G_TYPE_UINT64, &id, "frame", G_TYPE_UINT64, &frame,
+                            "count", G_TYPE_INT64, &count, "before-x", G_TYPE_DOUBLE, &before,
+                            "after-x", G_TYPE_DOUBLE, &after, NULL));
     CHECK(id == 7 && count == 1 && before < 160 && after > 160);
     CHECK_TEXT(gst_structure_get_string(enter, "event"), "enter");
     CHECK_TEXT(gst_structure_get_string(dwell, "event"), "dwell");
@@ -100,7 +108,8 @@ static void totals_are_stats(void) {
     GstStructure *stats = NULL;
     guint64 in = 0, inside = 0;
     g_object_get(s.e, "stats", &stats, NULL);
-    CHECK(gst_structure_get(stats, "door.in", G_TYPE_UINT64, &in, "yard.inside", G_TYPE_UINT64, &inside, NULL));
+    CHECK(gst_structure_get(stats, "door.in", G_TYPE_UINT64, &in, "yard.inside", G_TYPE_UINT64,
+                            &inside, NULL));
     CHECK(in == 1 && inside == 1);
     gst_structure_free(stats);
     stage_finish(&s);
@@ -142,11 +151,15 @@ static void what_lasts_ends_before_the_stream(void) {
 static void publisher_and_overlay_take_them(void) {
     char launch[1024], path[512];
     snprintf(path, sizeof path, "%s/events.jsonl", fv_test_tmp("fvevents"));
-    snprintf(launch, sizeof launch, "fvevents name=e ! fvoverlay boxes=false labels=false ! fvpublish what=events to=%s", path);
-    GstElement *chain = gst_parse_launch(launch, NULL), *e = gst_bin_get_by_name(GST_BIN(chain), "e");
+    snprintf(launch, sizeof launch,
+             "fvevents name=e ! fvoverlay boxes=false labels=false ! fvpublish what=events to=%s",
+             path);
+    GstElement *chain = gst_parse_launch(launch, NULL),
+               *e = gst_bin_get_by_name(GST_BIN(chain), "e");
     g_object_set(e, "rules", door, NULL);
     gst_object_unref(e);
-    GstPad *sink = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SINK), *src = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SRC);
+    GstPad *sink = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SINK),
+           *src = gst_bin_find_unlinked_pad(GST_BIN(chain), GST_PAD_SRC);
     gst_element_add_pad(chain, gst_ghost_pad_new("sink", sink));
     gst_element_add_pad(chain, gst_ghost_pad_new("src", src));
     gst_object_unref(sink);
@@ -196,7 +209,8 @@ static void rules_change_while_playing(void) {
     walk(&s, 3);
     g_object_set(s.e, "rules", "rules:\n  - {zone: all, events: [appear]}\n", NULL);
     CHECK_EQUAL(walk(&s, 3), 1);
-    g_object_set(s.e, "rules", "rules:\n  - {zoo: all}\n", NULL); // a mistake: a warning, and the old ones stay
+    g_object_set(s.e, "rules", "rules:\n  - {zoo: all}\n",
+                 NULL); // a mistake: a warning, and the old ones stay
     CHECK_EQUAL(walk(&s, 1), 0);
     GstMessage *m = gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING);
     CHECK(m != NULL);
@@ -206,7 +220,8 @@ static void rules_change_while_playing(void) {
 }
 
 static void unknown_classes_are_warned_of(void) {
-    stage s = stage_of("rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n");
+    stage s = stage_of(
+        "rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n");
     CHECK_EQUAL(walk(&s, 14), 0);
     GstMessage *m = gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING);
     GError *error = NULL;
@@ -237,6 +252,13 @@ static void without_rules_it_says_so(void) {
     gst_object_unref(e);
 }
 
-const fv_suite fvevents_suite = {"fvevents", (const fv_case[]){
-    CASE(events_are_on_the_bus_and_in_the_metadata), CASE(totals_are_stats), CASE(what_lasts_ends_before_the_stream),
-    CASE(publisher_and_overlay_take_them), CASE(a_report_is_written_at_the_end), CASE(rules_change_while_playing), CASE(unknown_classes_are_warned_of), CASE(without_rules_it_says_so), {0}}};
+const fv_suite fvevents_suite = {"fvevents",
+                                 (const fv_case[]){CASE(events_are_on_the_bus_and_in_the_metadata),
+                                                   CASE(totals_are_stats),
+                                                   CASE(what_lasts_ends_before_the_stream),
+                                                   CASE(publisher_and_overlay_take_them),
+                                                   CASE(a_report_is_written_at_the_end),
+                                                   CASE(rules_change_while_playing),
+                                                   CASE(unknown_classes_are_warned_of),
+                                                   CASE(without_rules_it_says_so),
+                                                   {0}}};

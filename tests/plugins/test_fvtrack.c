@@ -27,7 +27,8 @@ static GstBuffer *detected(int frame, bool skipped) {
     fv_meta_labels *l = fv_meta_labels_create(&labels);
     fv_meta_set_labels(m, l);
     fv_meta_labels_unref(l);
-    fv_object o = {.box = {20 + 4 * (float)frame, 100, 30, 60}, .score = 0.9f, .label = 1, .detection = -1};
+    fv_object o = {
+        .box = {20 + 4 * (float)frame, 100, 30, 60}, .score = 0.9f, .label = 1, .detection = -1};
     if (!skipped) {
         m->inference = FV_INFERRED;
         fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
@@ -50,7 +51,9 @@ static void detections_get_an_id_in_both_metas(void) {
         CHECK_EQUAL(objects_of(b, v), 1);
         CHECK(v[0].id == 1 && v[0].label == 1 && v[0].state == FV_STATE_CONFIRMED && v[0].age == i);
         GstVideoRegionOfInterestMeta *roi = gst_buffer_get_video_region_of_interest_meta(b);
-        CHECK(gst_structure_get_int(gst_video_region_of_interest_meta_get_param(roi, "object_id"), "id", &id) && id == 1);
+        CHECK(gst_structure_get_int(gst_video_region_of_interest_meta_get_param(roi, "object_id"),
+                                    "id", &id) &&
+              id == 1);
         CHECK_TEXT(g_quark_to_string(roi->roi_type), "person");
         gst_buffer_unref(b);
     }
@@ -86,8 +89,10 @@ static void other_detectors_are_tracked(void) {
     for (int i = 0; i < 12; i++) {
         GstBuffer *b = picture(i);
         if (i < 6) {
-            GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(b, "dog", 50 + 2 * (guint)i, 60, 40, 40);
-            gst_video_region_of_interest_meta_add_param(roi, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.8, NULL));
+            GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(
+                b, "dog", 50 + 2 * (guint)i, 60, 40, 40);
+            gst_video_region_of_interest_meta_add_param(
+                roi, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.8, NULL));
         }
         b = gst_harness_push_and_pull(h, b);
         fv_object v[8];
@@ -129,6 +134,10 @@ static void options_are_properties(void) {
     gst_object_unref(e);
 }
 
-const fv_suite fvtrack_suite = {"fvtrack", (const fv_case[]){
-    CASE(detections_get_an_id_in_both_metas), CASE(skipped_frames_are_predicted_and_marked), CASE(other_detectors_are_tracked),
-    CASE(a_flush_forgets_tracks_but_not_ids), CASE(options_are_properties), {0}}};
+const fv_suite fvtrack_suite = {"fvtrack",
+                                (const fv_case[]){CASE(detections_get_an_id_in_both_metas),
+                                                  CASE(skipped_frames_are_predicted_and_marked),
+                                                  CASE(other_detectors_are_tracked),
+                                                  CASE(a_flush_forgets_tracks_but_not_ids),
+                                                  CASE(options_are_properties),
+                                                  {0}}};

@@ -34,27 +34,45 @@ static void set_up(void) {
 static void put_walker(void) {
     char text[8192] = "";
     for (int i = 1; i <= 50; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%d,-1,%d,100,40,80,0.9,-1,-1,-1\n", i, 10 * i);
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "%d,-1,%d,100,40,80,0.9,-1,-1,-1\n", i, 10 * i);
     put("det.txt", text);
 }
 
 static void detections_become_tracks_and_events(void) {
     set_up();
     put_walker();
-    CHECK_EQUAL(fovea("track --det %s/det.txt --method ocsort --fps 25 -o %s/tracks.txt", dir, dir), 0);
-    put("rules.yaml", "rules:\n  - {line: door, points: [[0.5, 0], [0.5, 1]], directions: [west, east]}\n");
-    CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --fps 25 --summary", dir, dir), 0);
-    CHECK_CONTAINS(output, "\"event\":\"cross\",\"rule\":\"door\",\"phase\":\"moment\",\"direction\":\"east\",\"object\":{\"id\":1,\"label\":\"person\"");
+    CHECK_EQUAL(fovea("track --det %s/det.txt --method ocsort --fps 25 -o %s/tracks.txt", dir, dir),
+                0);
+    put("rules.yaml",
+        "rules:\n  - {line: door, points: [[0.5, 0], [0.5, 1]], directions: [west, east]}\n");
+    CHECK_EQUAL(
+        fovea(
+            "events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --fps 25 --summary",
+            dir, dir),
+        0);
+    CHECK_CONTAINS(output, "\"event\":\"cross\",\"rule\":\"door\",\"phase\":\"moment\","
+                           "\"direction\":\"east\",\"object\":{\"id\":1,\"label\":\"person\"");
     CHECK_CONTAINS(output, "line door: 0 west, 1 east");
-    CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 1", dir, dir), 0);
+    CHECK_EQUAL(
+        fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 1", dir,
+              dir),
+        0);
     CHECK_CONTAINS(output, "crossed east from");
-    CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --report %s/report", dir, dir, dir), 0);
+    CHECK_EQUAL(
+        fovea(
+            "events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --report %s/report",
+            dir, dir, dir),
+        0);
     char path[700];
     snprintf(path, sizeof path, "%s/report/events.csv", dir);
     char *report = fv_test_read(path);
     CHECK_CONTAINS(report, "0,door,cross,east,1");
     free(report);
-    CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 77", dir, dir), 2);
+    CHECK_EQUAL(
+        fovea("events --tracks %s/tracks.txt --rules %s/rules.yaml --size 640x480 --explain 77",
+              dir, dir),
+        2);
     CHECK_CONTAINS(output, "no confirmed object has the id 77");
 }
 
@@ -63,16 +81,21 @@ static void json_lines_are_replayed(void) {
     char text[16384] = "";
     for (int i = 0; i < 50; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text),
-                 "{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"gate\",\"frame\":%d,\"pts_ns\":%d,\"width\":640,\"height\":480,\"inference\":\"inferred\","
-                 "\"objects\":[{\"id\":5,\"label\":\"dog\",\"label_id\":3,\"score\":0.9,\"box\":[%d,100,40,80],\"state\":\"confirmed\",\"age\":1}]}\n",
+                 "{\"schema\":\"fovea/"
+                 "1\",\"type\":\"frame\",\"stream\":\"gate\",\"frame\":%d,\"pts_ns\":%d,\"width\":"
+                 "640,\"height\":480,\"inference\":\"inferred\","
+                 "\"objects\":[{\"id\":5,\"label\":\"dog\",\"label_id\":3,\"score\":0.9,\"box\":[%"
+                 "d,100,40,80],\"state\":\"confirmed\",\"age\":1}]}\n",
                  i, i * 40000000, 10 * i);
     put("out.jsonl", text);
-    put("rules.yaml", "rules:\n  - {zone: right, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], classes: [dog], dwell: 100ms}\n");
+    put("rules.yaml", "rules:\n  - {zone: right, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], "
+                      "classes: [dog], dwell: 100ms}\n");
     CHECK_EQUAL(fovea("events --tracks %s/out.jsonl --rules %s/rules.yaml", dir, dir), 0);
     CHECK_CONTAINS(output, "\"stream\":\"gate\"");
     CHECK_CONTAINS(output, "\"event\":\"enter\",\"rule\":\"right\"");
     CHECK_CONTAINS(output, "\"event\":\"dwell\",\"rule\":\"right\",\"phase\":\"end\"");
-    CHECK_EQUAL(fovea("events --tracks %s/out.jsonl --rules %s/rules.yaml --stream other", dir, dir), 0);
+    CHECK_EQUAL(
+        fovea("events --tracks %s/out.jsonl --rules %s/rules.yaml --stream other", dir, dir), 0);
     CHECK_TEXT(output, "");
 }
 
@@ -80,11 +103,14 @@ static void scores_of_a_perfect_result(void) {
     set_up();
     char command[3000];
     put_walker();
-    snprintf(command, sizeof command, "mkdir -p %s/walk/gt && sed s/-1,/1,/ %s/det.txt > %s/walk/gt/gt.txt && cp %s/walk/gt/gt.txt %s/walk.txt", dir, dir, dir,
-             dir, dir);
+    snprintf(command, sizeof command,
+             "mkdir -p %s/walk/gt && sed s/-1,/1,/ %s/det.txt > %s/walk/gt/gt.txt && cp "
+             "%s/walk/gt/gt.txt %s/walk.txt",
+             dir, dir, dir, dir, dir);
     CHECK_EQUAL(fv_test_shell(command, NULL, 0), 0);
     CHECK_EQUAL(fovea("eval mot --gt %s --result %s/walk.txt --json", dir, dir), 0);
-    CHECK_CONTAINS(output, "\"sequence\":\"walk\",\"mota\":1.000000,\"motp\":1.000000,\"idf1\":1.000000");
+    CHECK_CONTAINS(output,
+                   "\"sequence\":\"walk\",\"mota\":1.000000,\"motp\":1.000000,\"idf1\":1.000000");
     CHECK_EQUAL(fovea("eval mot --gt %s/walk --result %s/walk.txt", dir, dir), 0);
     CHECK_CONTAINS(output, "walk             100.00 100.00 100.00");
 }
@@ -112,7 +138,8 @@ static void bad_input_is_one_clear_line(void) {
         {"events --rules %1$s/rules.yaml --tracks %1$s/det.txt", "give --size"},
         {"events --rules %1$s/rules.yaml --tracks %1$s/det.txt --size big", "write WIDTHxHEIGHT"},
         {"events --rules %1$s/bad.yaml --tracks %1$s/det.txt", "did you mean 'line'"},
-        {"events --rules %1$s/when.yaml --tracks %1$s/det.txt", "at column 7: there is no zone of this name"},
+        {"events --rules %1$s/when.yaml --tracks %1$s/det.txt",
+         "at column 7: there is no zone of this name"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char arguments[2000];
@@ -125,8 +152,12 @@ static void bad_input_is_one_clear_line(void) {
     }
 }
 
-static const fv_suite mot_suite = {"mot-commands", (const fv_case[]){CASE(detections_become_tracks_and_events), CASE(json_lines_are_replayed),
-                                                                     CASE(scores_of_a_perfect_result), CASE(bad_input_is_one_clear_line), {0}}};
+static const fv_suite mot_suite = {"mot-commands",
+                                   (const fv_case[]){CASE(detections_become_tracks_and_events),
+                                                     CASE(json_lines_are_replayed),
+                                                     CASE(scores_of_a_perfect_result),
+                                                     CASE(bad_input_is_one_clear_line),
+                                                     {0}}};
 
 int main(int argc, char **argv) {
     return fv_test_main(argc, argv, (const fv_suite *[]){&mot_suite, NULL});

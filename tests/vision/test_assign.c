@@ -19,7 +19,8 @@ static double best_by_trying(double gain[7][7], int rows, int columns, int row, 
     double best = best_by_trying(gain, rows, columns, row + 1, used);
     for (int c = 0; c < columns; c++)
         if (!(used >> c & 1) && gain[row][c] > 0)
-            best = fmax(best, gain[row][c] + best_by_trying(gain, rows, columns, row + 1, used | 1u << c));
+            best = fmax(best, gain[row][c] +
+                                  best_by_trying(gain, rows, columns, row + 1, used | 1u << c));
     return best;
 }
 
@@ -30,7 +31,8 @@ static void one_random_problem(fv_assign *a) {
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)
             if (random01() < density) {
-                gain[r][c] = random01() < 0.2 ? 0.5 : random01() - 0.1; // ties and worthless pairs too
+                gain[r][c] = random01() < 0.2 ? 0.5
+                                              : random01() - 0.1; // ties and worthless pairs too
                 pairs[n++] = (fv_pair){r, c, gain[r][c]};
             }
     int column_of_row[7], row_of_column[7], used = 0;
@@ -64,7 +66,9 @@ static void better_than_greedy(void) {
     int column[2];
     CHECK_EQUAL(fv_assign_solve(a, pairs, 3, 2, 2, column, NULL), 2);
     CHECK(column[0] == 1 && column[1] == 0);
-    fv_pair low[] = {{0, 0, 0.9}, {0, 1, 0.3}, {1, 0, 0.4}}; // now one good match is worth more than two poor ones
+    fv_pair low[] = {{0, 0, 0.9},
+                     {0, 1, 0.3},
+                     {1, 0, 0.4}}; // now one good match is worth more than two poor ones
     CHECK_EQUAL(fv_assign_solve(a, low, 3, 2, 2, column, NULL), 1);
     CHECK(column[0] == 0 && column[1] == -1);
     fv_pair many[] = {{0, 0, 1000.9}, {0, 1, 1000.3}, {1, 0, 1000.4}}; // as many as possible
@@ -88,5 +92,7 @@ static void large_problems_stay_exact(void) { // a known best: the diagonal of a
     fv_assign_destroy(&a);
 }
 
-const fv_suite assign_suite = {"assign", (const fv_case[]){CASE(as_good_as_trying_everything), CASE(better_than_greedy),
-                                                           CASE(large_problems_stay_exact), {0}}};
+const fv_suite assign_suite = {"assign", (const fv_case[]){CASE(as_good_as_trying_everything),
+                                                           CASE(better_than_greedy),
+                                                           CASE(large_problems_stay_exact),
+                                                           {0}}};

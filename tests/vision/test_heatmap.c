@@ -8,16 +8,31 @@ static const char *const names[] = {"car", "fork, \"lift\""};
 static const fv_labels labels = {2, names};
 
 static fv_object standing(uint64_t id, int label, float x, float y) {
-    return (fv_object){.box = {x - 5, y - 20, 10, 20}, .label = label, .id = id, .score = 1, .state = FV_STATE_CONFIRMED};
+    return (fv_object){.box = {x - 5, y - 20, 10, 20},
+                       .label = label,
+                       .id = id,
+                       .score = 1,
+                       .state = FV_STATE_CONFIRMED};
 }
 
-// 70 s at 2 frames a second: a car stands at the middle of the picture's left edge, another comes in the second minute.
+// 70 s at 2 frames a second: a car stands at the middle of the picture's left edge, another comes
+// in the second minute.
 static void run(fv_heatmap *h) {
-    fv_event cross = {.event = "cross", .rule = "door", .direction = "in", .phase = FV_PHASE_MOMENT}, update = cross;
+    fv_event cross = {.event = "cross",
+                      .rule = "door",
+                      .direction = "in",
+                      .phase = FV_PHASE_MOMENT},
+             update = cross;
     update.phase = FV_PHASE_UPDATE;
     for (int frame = 0; frame < 140; frame++) {
-        fv_object o[] = {standing(7, 0, 0, 180), standing(0, 0, 300, 180), standing(9, 0, 640, 360), standing(3, 1, -50, 900)};
-        fv_record r = {.stream = "s", .frame = (uint64_t)frame, .pts_ns = (int64_t)frame * 500000000, .width = 640, .height = 360, .labels = &labels,
+        fv_object o[] = {standing(7, 0, 0, 180), standing(0, 0, 300, 180), standing(9, 0, 640, 360),
+                         standing(3, 1, -50, 900)};
+        fv_record r = {.stream = "s",
+                       .frame = (uint64_t)frame,
+                       .pts_ns = (int64_t)frame * 500000000,
+                       .width = 640,
+                       .height = 360,
+                       .labels = &labels,
                        .objects = {frame < 130 ? 2 : 4, 4, o}};
         fv_event e[] = {cross, update};
         fv_heatmap_add(h, &r, e, frame % 50 == 0 ? 2 : 0);
@@ -44,7 +59,8 @@ static void seconds_add_up(void) {
     snprintf(path, sizeof path, "%s/heatmap-car.csv", folder);
     char *csv = fv_test_read(path);
     CHECK_NEAR(number_at(csv, FV_HEATMAP_ROWS / 2, 0), 69.5, 1e-9);
-    CHECK_NEAR(number_at(csv, FV_HEATMAP_ROWS - 1, FV_HEATMAP_COLUMNS - 1), 5, 1e-9); // at the corner: the last cell
+    CHECK_NEAR(number_at(csv, FV_HEATMAP_ROWS - 1, FV_HEATMAP_COLUMNS - 1), 5,
+               1e-9); // at the corner: the last cell
     CHECK_NEAR(number_at(csv, 0, 0), 0, 0);
     free(csv);
     snprintf(path, sizeof path, "%s/occupancy.csv", folder);
@@ -69,10 +85,13 @@ static void pictures_are_png(void) {
     snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("heatmap-png"));
     CHECK_OK(fv_heatmap_write(h, folder, &err), err);
     snprintf(command, sizeof command,
-             "python3 -c \"import zlib,struct,sys; d=open('%s/heatmap-car.png','rb').read(); assert d[:8]==b'\\x89PNG\\r\\n\\x1a\\n'; p=8; z=b''\n"
-             "while p<len(d):\n n,t=struct.unpack('>I4s',d[p:p+8]); c=d[p+8:p+8+n]; assert struct.unpack('>I',d[p+8+n:p+12+n])[0]==zlib.crc32(t+c); p+=12+n\n"
+             "python3 -c \"import zlib,struct,sys; d=open('%s/heatmap-car.png','rb').read(); "
+             "assert d[:8]==b'\\x89PNG\\r\\n\\x1a\\n'; p=8; z=b''\n"
+             "while p<len(d):\n n,t=struct.unpack('>I4s',d[p:p+8]); c=d[p+8:p+8+n]; assert "
+             "struct.unpack('>I',d[p+8+n:p+12+n])[0]==zlib.crc32(t+c); p+=12+n\n"
              " if t==b'IHDR': w,h=struct.unpack('>II',c[:8])\n if t==b'IDAT': z+=c\n"
-             "r=zlib.decompress(z); assert len(r)==h*(3*w+1); print(w,h,r[(h//2+3)*(3*w+1)+1:][:3].hex(),r[1:4].hex())\"",
+             "r=zlib.decompress(z); assert len(r)==h*(3*w+1); "
+             "print(w,h,r[(h//2+3)*(3*w+1)+1:][:3].hex(),r[1:4].hex())\"",
              folder);
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
     CHECK_TEXT(output, "768 432 ffffff 000000\n");
@@ -81,4 +100,5 @@ static void pictures_are_png(void) {
     fv_heatmap_destroy(&h);
 }
 
-const fv_suite heatmap_suite = {"heatmap", (const fv_case[]){CASE(seconds_add_up), CASE(pictures_are_png), {0}}};
+const fv_suite heatmap_suite = {
+    "heatmap", (const fv_case[]){CASE(seconds_add_up), CASE(pictures_are_png), {0}}};

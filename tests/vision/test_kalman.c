@@ -9,7 +9,8 @@ typedef struct {
 
 static void matrix_predict(matrix_filter *k, double dt, double qx, double qv) {
     const double f[2][2] = {{1, dt}, {0, 1}}, q[2][2] = {{qx * dt, 0}, {0, qv * dt}};
-    double fp[2][2] = {{0}}, p[2][2] = {{0}}, x[2] = {f[0][0] * k->x[0] + f[0][1] * k->x[1], k->x[1]};
+    double fp[2][2] = {{0}}, p[2][2] = {{0}},
+           x[2] = {f[0][0] * k->x[0] + f[0][1] * k->x[1], k->x[1]};
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2; j++)
             for (int m = 0; m < 2; m++)
@@ -24,7 +25,8 @@ static void matrix_predict(matrix_filter *k, double dt, double qx, double qv) {
 }
 
 static void matrix_update(matrix_filter *k, double z, double r) {
-    double s = k->p[0][0] + r, gain[2] = {k->p[0][0] / s, k->p[1][0] / s}, miss = z - k->x[0], old[2] = {k->p[0][0], k->p[0][1]};
+    double s = k->p[0][0] + r, gain[2] = {k->p[0][0] / s, k->p[1][0] / s}, miss = z - k->x[0],
+           old[2] = {k->p[0][0], k->p[0][1]};
     for (int i = 0; i < 2; i++) {
         k->x[i] += gain[i] * miss;
         for (int j = 0; j < 2; j++)
@@ -93,5 +95,9 @@ static void area_never_vanishes(void) {
     CHECK_NEAR(fv_motion_box(&m).w, 1, 1e-6);
 }
 
-const fv_suite kalman_suite = {"kalman", (const fv_case[]){CASE(channel_equals_the_matrix_form), CASE(box_comes_back),
-                                                           CASE(constant_speed_is_learned_at_any_rate), CASE(area_never_vanishes), {0}}};
+const fv_suite kalman_suite = {"kalman",
+                               (const fv_case[]){CASE(channel_equals_the_matrix_form),
+                                                 CASE(box_comes_back),
+                                                 CASE(constant_speed_is_learned_at_any_rate),
+                                                 CASE(area_never_vanishes),
+                                                 {0}}};

@@ -41,8 +41,9 @@ static void perfect_result(void) {
 // One object, four frames; the result changes its id in the middle and misses nothing.
 // TPA 2, FNA 2, FPA 0 for each of the four: AssA 1/2, DetA 1.
 static void one_switch(void) {
-    fv_mot_sums s = score_texts("1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n3,1,0,0,10,10,1\n4,1,0,0,10,10,1\n",
-                                "1,7,0,0,10,10,1\n2,7,0,0,10,10,1\n3,8,0,0,10,10,1\n4,8,0,0,10,10,1\n");
+    fv_mot_sums s = score_texts(
+        "1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n3,1,0,0,10,10,1\n4,1,0,0,10,10,1\n",
+        "1,7,0,0,10,10,1\n2,7,0,0,10,10,1\n3,8,0,0,10,10,1\n4,8,0,0,10,10,1\n");
     fv_mot_rates r = fv_mot_rate(&s);
     CHECK_EQUAL(s.idsw, 1);
     CHECK_NEAR(r.mota, 0.75, 1e-12);
@@ -51,10 +52,12 @@ static void one_switch(void) {
     CHECK_NEAR(r.hota, sqrt(0.5), 1e-12);
 }
 
-// Seen, missed twice, seen: one fragmentation, no switch, tracked in half its frames; IoU 0.6 passes 12 of the 19 limits.
+// Seen, missed twice, seen: one fragmentation, no switch, tracked in half its frames; IoU 0.6
+// passes 12 of the 19 limits.
 static void gap_and_overlap(void) {
-    fv_mot_sums s = score_texts("1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n3,1,0,0,10,10,1\n4,1,0,0,10,10,1\n",
-                                "1,7,2.5,0,10,10,1\n4,7,2.5,0,10,10,1\n");
+    fv_mot_sums s = score_texts(
+        "1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n3,1,0,0,10,10,1\n4,1,0,0,10,10,1\n",
+        "1,7,2.5,0,10,10,1\n4,7,2.5,0,10,10,1\n");
     CHECK(s.fm == 1 && s.idsw == 0 && s.fn == 2 && s.pt == 1);
     CHECK_NEAR(fv_mot_rate(&s).motp, 0.6, 1e-9);
     CHECK_NEAR(s.hota_tp[11], 2, 0);
@@ -62,17 +65,20 @@ static void gap_and_overlap(void) {
     CHECK_NEAR(fv_mot_rate(&s).deta, 0.5 * 12 / 19, 1e-9);
 }
 
-// A pair of the past stays together while it overlaps by half, even where another result overlaps more.
+// A pair of the past stays together while it overlaps by half, even where another result overlaps
+// more.
 static void past_pairs_stay(void) {
-    fv_mot_sums s = score_texts("1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n", "1,7,0,0,10,10,1\n2,7,3,0,10,10,1\n2,8,0,0,10,10,1\n");
+    fv_mot_sums s = score_texts("1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n",
+                                "1,7,0,0,10,10,1\n2,7,3,0,10,10,1\n2,8,0,0,10,10,1\n");
     CHECK(s.idsw == 0 && s.fp == 1);
 }
 
-// MOT17: a result on a distractor (class 8) is taken out, one on an unmarked pedestrian is a false positive only
-// because its truth is gone; one on a marked pedestrian counts.
+// MOT17: a result on a distractor (class 8) is taken out, one on an unmarked pedestrian is a false
+// positive only because its truth is gone; one on a marked pedestrian counts.
 static void ignored_classes(void) {
-    fv_mot_sums s = score_texts("1,1,0,0,10,10,1,1,1\n1,2,50,0,10,10,0,8,1\n1,3,100,0,10,10,0,1,1\n1,4,150,0,10,10,0,3,1\n",
-                                "1,1,0,0,10,10,1\n1,2,50,0,10,10,1\n1,3,100,0,10,10,1\n1,4,150,0,10,10,1\n");
+    fv_mot_sums s = score_texts(
+        "1,1,0,0,10,10,1,1,1\n1,2,50,0,10,10,0,8,1\n1,3,100,0,10,10,0,1,1\n1,4,150,0,10,10,0,3,1\n",
+        "1,1,0,0,10,10,1\n1,2,50,0,10,10,1\n1,3,100,0,10,10,1\n1,4,150,0,10,10,1\n");
     CHECK_EQUAL(s.truths, 1);
     CHECK_EQUAL(s.results, 3);
     CHECK_EQUAL(s.tp, 1);
@@ -83,7 +89,8 @@ static void bad_files_are_named(void) {
     fv_mot_rows rows;
     fv_err err = {0};
     CHECK_FAILS(fv_mot_read("/nonexistent/gt.txt", &rows, &err), err, "/nonexistent/gt.txt");
-    const char *const bad[] = {"1,1,0,0,10,10\nhello\n", "1,1,0,0\n", "0,1,0,0,5,5\n", "1,1,nan,0,5,5\n"};
+    const char *const bad[] = {"1,1,0,0,10,10\nhello\n", "1,1,0,0\n", "0,1,0,0,5,5\n",
+                               "1,1,nan,0,5,5\n"};
     char path[512];
     snprintf(path, sizeof path, "%s/bad.txt", fv_test_tmp("mot-bad"));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -142,9 +149,12 @@ static bool score_shared(const char *name, fv_mot_sums *s) {
 
 static void published_scores(void) {
     const reference expected[] = {
-        {"TUD-Campus", 0.557659, 0.729730, 0.451253, 0.582173, 0.941441, 8, 1, 6, 1, 13, 150, 7, 7, 0.526462, 0.277201},
-        {"TUD-Stadtmitte", 0.644619, 0.819760, 0.531142, 0.608997, 0.939920, 10, 5, 4, 1, 45, 452, 7, 6, 0.564014, 0.345904},
-        {"both", 0.624296, 0.799176, 0.512211, 0.602640, 0.940268, 18, 6, 10, 2, 58, 602, 14, 13, 0.555116, 0.330177},
+        {"TUD-Campus", 0.557659, 0.729730, 0.451253, 0.582173, 0.941441, 8, 1, 6, 1, 13, 150, 7, 7,
+         0.526462, 0.277201},
+        {"TUD-Stadtmitte", 0.644619, 0.819760, 0.531142, 0.608997, 0.939920, 10, 5, 4, 1, 45, 452,
+         7, 6, 0.564014, 0.345904},
+        {"both", 0.624296, 0.799176, 0.512211, 0.602640, 0.940268, 18, 6, 10, 2, 58, 602, 14, 13,
+         0.555116, 0.330177},
     };
     fv_mot_sums total = {0};
     for (int i = 0; i < 2; i++) {
@@ -157,6 +167,12 @@ static void published_scores(void) {
     check_reference(&total, &expected[2]);
 }
 
-const fv_suite mot_suite = {"mot", (const fv_case[]){CASE(perfect_result), CASE(one_switch), CASE(gap_and_overlap), CASE(past_pairs_stay),
-                                                     CASE(ignored_classes), CASE(bad_files_are_named), CASE(order_of_lines_does_not_matter),
-                                                     CASE(published_scores), {0}}};
+const fv_suite mot_suite = {"mot", (const fv_case[]){CASE(perfect_result),
+                                                     CASE(one_switch),
+                                                     CASE(gap_and_overlap),
+                                                     CASE(past_pairs_stay),
+                                                     CASE(ignored_classes),
+                                                     CASE(bad_files_are_named),
+                                                     CASE(order_of_lines_does_not_matter),
+                                                     CASE(published_scores),
+                                                     {0}}};

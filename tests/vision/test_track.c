@@ -22,7 +22,8 @@ static fv_tracker *tracker_of(int method) {
 }
 
 static void add(float x, float y, float w, float h, float score, int label) {
-    in_v[in.n++] = (fv_object){.box = {x, y, w, h}, .score = score, .label = label, .detection = -1};
+    in_v[in.n++] = (fv_object){
+        .box = {x, y, w, h}, .score = score, .label = label, .detection = -1};
 }
 
 static void step(fv_tracker *t, int frame, double fps) {
@@ -103,7 +104,8 @@ static void skipped_frames_are_predicted(void) {
             fv_tracker_update(t, skipped ? NULL : &in, (int64_t)(i * 4e7), &out);
             in.n = 0;
             CHECK_EQUAL(out.n, 1);
-            CHECK(out_v[0].id == 1 && out_v[0].predicted == skipped && out_v[0].state == FV_STATE_CONFIRMED);
+            CHECK(out_v[0].id == 1 && out_v[0].predicted == skipped &&
+                  out_v[0].state == FV_STATE_CONFIRMED);
             CHECK_EQUAL(out_v[0].detection, skipped ? -1 : 0);
             if (i > 20)
                 CHECK_NEAR(out_v[0].box.x, 10 + 4 * i, 4);
@@ -112,7 +114,8 @@ static void skipped_frames_are_predicted(void) {
     }
 }
 
-// Unseen for half a second in the middle of a walk: the same id afterwards, whatever the frame rate; after `lost` a new one.
+// Unseen for half a second in the middle of a walk: the same id afterwards, whatever the frame
+// rate; after `lost` a new one.
 static void lost_and_found(void) {
     const double rates[] = {5, 25, 60};
     for (int method = 0; method < FV_N_TRACK_METHODS; method++)
@@ -169,7 +172,8 @@ static void weak_detections(void) {
     }
 }
 
-// A detector whose best scores are 0.5 is tracked as well as one whose best are 0.9; set limits are taken as they are.
+// A detector whose best scores are 0.5 is tracked as well as one whose best are 0.9; set limits are
+// taken as they are.
 static void limits_follow_the_detector(void) {
     const float best[] = {0.95f, 0.5f}, set[] = {0, 0.6f};
     for (int i = 0; i < 2; i++)
@@ -196,7 +200,8 @@ static void classes(void) {
         params.class_aware = aware;
         fv_tracker *t = fv_tracker_create(&params, NULL);
         for (int i = 0; i < 30; i++) {
-            add(100 + 2 * (float)i, 100, 80, 60, 0.9f, i % 5 == 4 ? 7 : 2); // a car that is called a truck now and then
+            add(100 + 2 * (float)i, 100, 80, 60, 0.9f,
+                i % 5 == 4 ? 7 : 2); // a car that is called a truck now and then
             step(t, i, 25);
             if (!aware) {
                 CHECK(out.n == 1 && out_v[0].id == 1);
@@ -208,7 +213,8 @@ static void classes(void) {
     }
 }
 
-// Recovery: an object that stops behind a pillar and comes out where it went in; prediction has run away from it.
+// Recovery: an object that stops behind a pillar and comes out where it went in; prediction has run
+// away from it.
 static void ocsort_recovers_from_the_last_box(void) {
     uint64_t id[FV_N_TRACK_METHODS];
     for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
@@ -250,7 +256,7 @@ static void strange_input(void) {
     }
 }
 
-// ---- crowds -----------------------------------------------------------------------------------------
+// ---- crowds -------------------------------------------------------------------------------------
 
 static uint32_t seed;
 
@@ -262,7 +268,8 @@ static float noise(float range) {
 static void crowd(int n, int frame) {
     seed = 99 + (uint32_t)frame;
     for (int i = 0; i < n; i++) {
-        float x = 70 * (float)(i % 40) + 30 * sinf((float)(frame + 17 * i) * 0.05f), y = 90 * (float)(i / 40) + noise(3);
+        float x = 70 * (float)(i % 40) + 30 * sinf((float)(frame + 17 * i) * 0.05f),
+              y = 90 * (float)(i / 40) + noise(3);
         if ((i + frame) % 13)
             add(x + noise(3), y, 40 + noise(2), 80 + noise(2), (i + frame) % 7 ? 0.9f : 0.4f, 0);
     }
@@ -330,7 +337,8 @@ static double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-// 100 objects at 2,000 frames a second; a loaded or instrumented machine gets a factor of four here, `fovea bench` has the figures.
+// 100 objects at 2,000 frames a second; a loaded or instrumented machine gets a factor of four
+// here, `fovea bench` has the figures.
 static void a_hundred_objects_are_fast(void) {
     for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
         fv_tracker *t = tracker_of(method);
@@ -347,9 +355,10 @@ static void a_hundred_objects_are_fast(void) {
     }
 }
 
-// ---- published -----------------------------------------------------------------------------------------
+// ---- published ----------------------------------------------------------------------------------
 
-static bool score_tracker(const char *sequence, const char *detections, double fps, int first, int method, fv_mot_sums *total) {
+static bool score_tracker(const char *sequence, const char *detections, double fps, int first,
+                          int method, fv_mot_sums *total) {
     char path[2][128];
     snprintf(path[0], sizeof path[0], "mot/%s/det/%s", sequence, detections);
     snprintf(path[1], sizeof path[1], "mot/%s/gt/gt.txt", sequence);
@@ -366,12 +375,19 @@ static bool score_tracker(const char *sequence, const char *detections, double f
     for (int frame = first, from, to = 0; frame <= det.v[det.n - 1].frame; frame++) {
         fv_mot_frame(&det, frame, &from, &to);
         for (int i = from; i < to; i++)
-            add((float)det.v[i].x, (float)det.v[i].y, (float)det.v[i].w, (float)det.v[i].h, (float)det.v[i].score, 0);
+            add((float)det.v[i].x, (float)det.v[i].y, (float)det.v[i].w, (float)det.v[i].h,
+                (float)det.v[i].score, 0);
         step(t, frame, fps);
         for (int i = 0; i < out.n; i++)
             if (out_v[i].id)
-                result.v[result.n++] = (fv_mot_row){frame, (int64_t)out_v[i].id, (double)out_v[i].box.x, (double)out_v[i].box.y,
-                                                    (double)out_v[i].box.w, (double)out_v[i].box.h, 1, FV_MOT_NO_CLASS};
+                result.v[result.n++] = (fv_mot_row){frame,
+                                                    (int64_t)out_v[i].id,
+                                                    (double)out_v[i].box.x,
+                                                    (double)out_v[i].box.y,
+                                                    (double)out_v[i].box.w,
+                                                    (double)out_v[i].box.h,
+                                                    1,
+                                                    FV_MOT_NO_CLASS};
     }
     fv_mot_sums sums;
     fv_mot_prepare(&truth, &result);
@@ -396,20 +412,37 @@ static void trackers_on_mot17(void) {
         const char *name;
         double fps;
         int first;
-    } sequences[] = {{"MOT17-04", 30, 527}, {"MOT17-05", 14, 420}, {"MOT17-09", 30, 264}, {"MOT17-11", 30, 452}};
-    const double mota[] = {0.84, 0.85, 0.84}, idf1[] = {0.86, 0.865, 0.86}, hota[] = {0.74, 0.745, 0.745};
+    } sequences[] = {
+        {"MOT17-04", 30, 527}, {"MOT17-05", 14, 420}, {"MOT17-09", 30, 264}, {"MOT17-11", 30, 452}};
+    const double mota[] = {0.84, 0.85, 0.84}, idf1[] = {0.86, 0.865, 0.86},
+                 hota[] = {0.74, 0.745, 0.745};
     for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
         fv_mot_sums total = {0};
         for (int i = 0; i < 4; i++)
-            if (!score_tracker(sequences[i].name, "yolox_x_ablation.txt", sequences[i].fps, sequences[i].first, method, &total))
+            if (!score_tracker(sequences[i].name, "yolox_x_ablation.txt", sequences[i].fps,
+                               sequences[i].first, method, &total))
                 return;
         fv_mot_rates r = fv_mot_rate(&total);
         CHECK(r.mota > mota[method] && r.idf1 > idf1[method] && r.hota > hota[method]);
     }
 }
 
-const fv_suite track_suite = {"track", (const fv_case[]){
-    CASE(options_have_ranges), CASE(ids_survive_a_crossing), CASE(tentative_has_no_id), CASE(ids_are_never_used_again),
-    CASE(skipped_frames_are_predicted), CASE(lost_and_found), CASE(lost_ones_are_shown_on_request), CASE(weak_detections), CASE(limits_follow_the_detector), CASE(classes),
-    CASE(ocsort_recovers_from_the_last_box), CASE(strange_input), CASE(same_input_same_output), CASE(nothing_is_allocated_in_the_steady_state), CASE(a_hundred_objects_are_fast),
-    CASE(sort_is_as_good_as_published), CASE(trackers_on_mot17), {0}}};
+const fv_suite track_suite = {"track",
+                              (const fv_case[]){CASE(options_have_ranges),
+                                                CASE(ids_survive_a_crossing),
+                                                CASE(tentative_has_no_id),
+                                                CASE(ids_are_never_used_again),
+                                                CASE(skipped_frames_are_predicted),
+                                                CASE(lost_and_found),
+                                                CASE(lost_ones_are_shown_on_request),
+                                                CASE(weak_detections),
+                                                CASE(limits_follow_the_detector),
+                                                CASE(classes),
+                                                CASE(ocsort_recovers_from_the_last_box),
+                                                CASE(strange_input),
+                                                CASE(same_input_same_output),
+                                                CASE(nothing_is_allocated_in_the_steady_state),
+                                                CASE(a_hundred_objects_are_fast),
+                                                CASE(sort_is_as_good_as_published),
+                                                CASE(trackers_on_mot17),
+                                                {0}}};

@@ -1,0 +1,119 @@
+#include "tests/vision/rules_stage.h"
+
+// Random walks against a count that shares no code with the rules.
+
+static uint32_t seed;
+
+static double random01(void) {
+    seed = seed * 1664525u + 1013904223u;
+    return (double)(seed >> 8) / (1 << 24);
+}
+
+// The line lies on y = 0 from x = -200 to 200 in a system of its own, turned by an angle; the brute
+// force works in that system.
+static void random_walk_over_a_line(int round, bool repeat) {
+    double angle = random01() * 6.283, c = cos(angle), s = sin(angle);
+    float points[][2] = {{(float)(500 - 200 * c), (float)(500 - 200 * s)},
+                         {(float)(500 + 200 * c), (float)(500 + 200 * s)}};
+    fv_rule r = door;
+    r.relative = false, r.point = points, r.repeat = repeat;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    double x = random01() * 400 - 200, y = random01() * 200 - 100;
+    int wanted[2] = {0}, crossed = 0;
+    bool was_clear = false, started = false;
+    for (int i = 0; i < 400; i++) {
+        double nx = x + random01() * 60 - 30, ny = y * 0.97 + random01() * 60 - 30;
+        float px = (float)(500 + nx * c - ny * s), py = (float)(500 + nx * s + ny * c);
+        fv_object o = {.box = {px - 10, py - HEIGHT, 20, HEIGHT}, .score = 1, .label = 1, .id = 1};
+        show(w, &o, 1);
+        if (started && (y < 0) != (ny < 0)) {
+            double where = x + (nx - x) * (0 - y) / (ny - y);
+            crossed += where < -200 || where > 200 ? 0 : y < 0 ? 1 : -1;
+        }
+        double beyond = fmax(0, fabs(nx) - 200);
+        if (sqrt(beyond * beyond + ny * ny) >= 5) {
+            if (was_clear && crossed) {
+                int direction = crossed > 0 ? 0 : 1;
+                wanted[direction] += repeat || !wanted[direction];
+            }
+            crossed = 0;
+            was_clear = true;
+        }
+        x = nx, y = ny, started = true;
+    }
+    const fv_rule_count *n = fv_watch_counts(w);
+    if (n->crossed[0] != (uint64_t)wanted[0] || n->crossed[1] != (uint64_t)wanted[1])
+        fprintf(stderr, "walk %d: %d/%d instead of %d/%d\n", round, (int)n->crossed[0],
+                (int)n->crossed[1], wanted[0], wanted[1]);
+    CHECK(n->crossed[0] == (uint64_t)wanted[0] && n->crossed[1] == (uint64_t)wanted[1]);
+    fv_watch_destroy(&w);
+}
+
+static void random_walks_over_lines(void) {
+    seed = 1;
+    for (int i = 0; i < 400; i++)
+        random_walk_over_a_line(i, i % 2);
+}
+
+// Inside by the sum of the angles under which the corners are seen: 2 pi inside, 0 outside.
+static bool surrounded(float (*v)[2], int n, double x, double y) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double ax = (double)v[i][0] - x, ay = (double)v[i][1] - y,
+               bx = (double)v[(i + 1) % n][0] - x, by = (double)v[(i + 1) % n][1] - y;
+        sum += atan2(ax * by - ay * bx, ax * bx + ay * by);
+    }
+    return fabs(sum) > 3;
+}
+
+static double nearest(float (*v)[2], int n, double x, double y) { // by walking along the border
+    double least = 1e9;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k <= 2000; k++) {
+            double t = k / 2000.0, bx = (double)v[i][0] * (1 - t) + (double)v[(i + 1) % n][0] * t,
+                   by = (double)v[i][1] * (1 - t) + (double)v[(i + 1) % n][1] * t;
+            least = fmin(least, hypot(bx - x, by - y));
+        }
+    return least;
+}
+
+static void random_walk_in_a_zone(void) {
+    float v[7][2];
+    int n = 3 + (int)(random01() * 5);
+    for (int i = 0; i < n; i++) { // a star: never crosses itself
+        double angle = 6.2831853 * (i + 0.5 * random01()) / n, radius = 100 + 250 * random01();
+        v[i][0] = (float)(500 + radius * cos(angle)), v[i][1] = (float)(500 + radius * sin(angle));
+    }
+    fv_rule r = yard;
+    r.relative = false, r.point = v, r.n_points = n;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    double x = 500 + random01() * 400 - 200, y = 500 + random01() * 400 - 200;
+    int entered = 0, left = 0;
+    bool inside = surrounded(v, n, x, y), unsure = false;
+    for (int i = 0; i < 60; i++) {
+        float px = (float)x, py = (float)y;
+        fv_object o = {.box = {px - 10, py - HEIGHT, 20, HEIGHT}, .score = 1, .label = 1, .id = 1};
+        show(w, &o, 1);
+        double distance = nearest(v, n, (double)px, (double)py);
+        unsure |= fabs(distance - 5) < 0.1; // the walk along the border is coarse
+        if (surrounded(v, n, (double)px, (double)py) != inside && distance >= 5) {
+            inside = !inside;
+            entered += inside, left += !inside;
+        }
+        x += (500 - x) * 0.02 + random01() * 120 - 60,
+            y += (500 - y) * 0.02 + random01() * 120 - 60;
+    }
+    const fv_rule_count *c = fv_watch_counts(w);
+    CHECK(unsure ||
+          (c->entered == (uint64_t)entered && c->left == (uint64_t)left && c->inside == inside));
+    fv_watch_destroy(&w);
+}
+
+static void random_walks_in_zones(void) {
+    seed = 2;
+    for (int i = 0; i < 60; i++)
+        random_walk_in_a_zone();
+}
+
+const fv_suite walks_suite = {
+    "walks", (const fv_case[]){CASE(random_walks_over_lines), CASE(random_walks_in_zones), {0}}};
