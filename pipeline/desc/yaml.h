@@ -67,6 +67,10 @@ void fv_yaml_add(fv_yaml *y, fv_yaml_node *map, fv_yaml_node *key, fv_yaml_node 
 // schema.h reads as the short form. A fault is a mistake at its place in the argument.
 void fv_yaml_set(fv_yaml *y, fv_yaml_node **root, const char *assignment);
 
+// The same with a text that is taken as it is, for command-line options: mistakes in it are told as
+// "<shown>: error: ...". NULL text: only makes the place (a map).
+void fv_yaml_put(fv_yaml *y, fv_yaml_node **root, const char *key, const char *text, const char *shown);
+
 // The node as one line of JSON (which is YAML): to hand a part of a description on as text.
 char *fv_yaml_json(fv_yaml *y, const fv_yaml_node *node);
 

@@ -24,12 +24,12 @@ typedef struct {
     fv_yaml *y;
     const fv_yaml_source *source;
     const char *key; // the part of the path that is looked for now
-    int column;
+    int line, column;
 } walk;
 
 static fv_yaml_node *node_at(const walk *w, fv_yaml_kind kind, const char *text) {
     fv_yaml_node *node = FV_ARENA_NEW(fv_yaml_arena(w->y), fv_yaml_node, 1);
-    *node = (fv_yaml_node){.kind = kind, .source = w->source, .line = 1, .column = w->column, .text = text, .weight = 1};
+    *node = (fv_yaml_node){.kind = kind, .source = w->source, .line = w->line, .column = w->column, .text = text, .weight = 1};
     return node;
 }
 
@@ -67,6 +67,29 @@ static fv_yaml_node **find_place(const walk *w, fv_yaml_node **at) {
     return &(*at)->pair[(*at)->n - 1].value;
 }
 
+static fv_yaml_node **find_path(walk *w, fv_yaml_node **root, char *path) {
+    fv_yaml_node **at = root;
+    char *rest = path;
+    while (at && rest) {
+        w->column = (int)(rest - path) + 1;
+        w->key = strsep(&rest, ".");
+        at = find_place(w, at);
+    }
+    return at;
+}
+
+void fv_yaml_put(fv_yaml *y, fv_yaml_node **root, const char *key, const char *text, const char *shown) {
+    fv_arena *arena = fv_yaml_arena(y);
+    fv_yaml_node *value = fv_yaml_parse(y, shown, "", text ? "''" : "{}", "");
+    walk w = {y, value->source, "", 0, 0};
+    fv_yaml_node **at = find_path(&w, root, fv_arena_strdup(arena, key));
+    value->line = value->column = 0;
+    value->quoted = false;
+    value->text = fv_arena_strdup(arena, text);
+    if (at)
+        *at = value;
+}
+
 void fv_yaml_set(fv_yaml *y, fv_yaml_node **root, const char *assignment) {
     const char *equals = strchr(assignment, '=');
     size_t n = equals ? (size_t)(equals - assignment) : 0;
@@ -74,18 +97,13 @@ void fv_yaml_set(fv_yaml *y, fv_yaml_node **root, const char *assignment) {
     // Blanks stand for the key, so that columns are those of the whole argument.
     char *blanked = fv_arena_strdup(fv_yaml_arena(y), whole ? assignment : "''");
     memset(blanked, ' ', whole ? n + 1 : 0);
-    fv_yaml_node *value = fv_yaml_parse(y, "--set", "", blanked, assignment), **at = root;
+    fv_yaml_node *value = fv_yaml_parse(y, "--set", "", blanked, assignment);
     if (value && !whole)
         fv_yaml_mistake(y, value, "--set wants KEY=VALUE, like streams.gate.detect.every=2");
     if (!value || !whole)
         return;
-    walk w = {y, value->source, "", 1};
-    char *path = fv_arena_strndup(fv_yaml_arena(y), assignment, n), *rest = path;
-    while (at && rest) {
-        w.column = (int)(rest - path) + 1;
-        w.key = strsep(&rest, ".");
-        at = find_place(&w, at);
-    }
+    walk w = {y, value->source, "", 1, 1};
+    fv_yaml_node **at = find_path(&w, root, fv_arena_strndup(fv_yaml_arena(y), assignment, n));
     if (at)
         *at = value;
 }

@@ -16,10 +16,14 @@ int fv_cmd_usage(const char *name, const char *text);
 int fv_cmd_eval(int argc, char **argv);     // `eval KIND ...` hands over to one of the next
 int fv_cmd_eval_det(int argc, char **argv);
 int fv_cmd_eval_mot(int argc, char **argv);
+int fv_cmd_annotate(int argc, char **argv);
+int fv_cmd_check(int argc, char **argv);
 int fv_cmd_detect(int argc, char **argv);
 int fv_cmd_devices(int argc, char **argv);
 int fv_cmd_doctor(int argc, char **argv);
 int fv_cmd_infer(int argc, char **argv);
+int fv_cmd_launch(int argc, char **argv);
 int fv_cmd_model(int argc, char **argv);
 int fv_cmd_events(int argc, char **argv);
+int fv_cmd_run(int argc, char **argv);
 int fv_cmd_track(int argc, char **argv);

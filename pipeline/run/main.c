@@ -7,6 +7,12 @@
 #include "pipeline/base/option.h"
 
 const fv_command fv_commands[] = {
+    {"annotate", "INPUT -o OUT.mp4 [--events E.jsonl] [--model M.onnx] [--threshold T] [--classes A,B] [--every N] [--track METHOD] "
+     "[--rules FILE] [--frames N] [--blur A,B] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--quiet]",
+     "a video to annotated video and events", fv_cmd_annotate},
+    {"run", "FILE.yaml [--set KEY=VALUE]... [--quiet]", "run a description until its end or Ctrl-C", fv_cmd_run},
+    {"check", "FILE.yaml [--set KEY=VALUE]...", "report every mistake of a description", fv_cmd_check},
+    {"launch", "FILE.yaml [--set KEY=VALUE]...", "print a description as a gst-launch-1.0 line", fv_cmd_launch},
     {"detect", "[--model M.onnx] [--threshold T] [--json] [--draw DIR] IMAGE...", "objects in pictures", fv_cmd_detect},
     {"infer", "M.onnx --in [NAME=]x.npy... --out-dir DIR [--device D]", "tensors through a model, in and out as .npy", fv_cmd_infer},
     {"model", "[--nodes] [--steps] M.onnx", "inputs, outputs, head, ops, work and plan of a model; unsupported ops by node", fv_cmd_model},

@@ -1,0 +1,125 @@
+#include "pipeline/run/encode.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pipeline/run/gst.h"
+
+// What a row's settings are made of.
+typedef struct {
+    int quality, bitrate, speed, key_frames;
+    bool is_live;
+} wish;
+
+// A smaller number is better: 100 -> lo, 1 -> hi.
+static int scale(const wish *w, double lo, double hi) {
+    return (int)lround(hi + (lo - hi) * (w->quality - 1) / 99);
+}
+
+static const char *x264(fv_arena *a, const wish *w) {
+    const char *rate = w->bitrate ? fv_arena_printf(a, "pass=cbr bitrate=%d", w->bitrate) : fv_arena_printf(a, "pass=qual quantizer=%d", scale(w, 5, 51));
+    return fv_arena_printf(a, "x264enc speed-preset=%d key-int-max=%d %s%s", 10 - w->speed, w->key_frames, rate, w->is_live ? " tune=zerolatency" : "");
+}
+
+static const char *openh264(fv_arena *a, const wish *w) {
+    const char *rate = w->bitrate ? fv_arena_printf(a, "rate-control=bitrate bitrate=%d", w->bitrate * 1000)
+                                  : fv_arena_printf(a, "rate-control=quality qp-min=%d qp-max=%d", scale(w, 5, 40), scale(w, 10, 51));
+    return fv_arena_printf(a, "openh264enc gop-size=%d complexity=%s %s", w->key_frames, w->speed > 6 ? "low" : w->speed > 3 ? "medium" : "high", rate);
+}
+
+static const char *x265(fv_arena *a, const wish *w) {
+    const char *rate = w->bitrate ? fv_arena_printf(a, "bitrate=%d", w->bitrate) : fv_arena_printf(a, "option-string=crf=%d", scale(w, 8, 51));
+    return fv_arena_printf(a, "x265enc speed-preset=%d key-int-max=%d %s", 10 - w->speed, w->key_frames, rate);
+}
+
+static const char *vp9(fv_arena *a, const wish *w) {
+    const char *rate = w->bitrate ? fv_arena_printf(a, "end-usage=vbr target-bitrate=%d", w->bitrate * 1000)
+                                  : fv_arena_printf(a, "end-usage=cq cq-level=%d", scale(w, 4, 63));
+    return fv_arena_printf(a, "vp9enc deadline=1 cpu-used=%d row-mt=true keyframe-max-dist=%d %s", w->speed > 8 ? 8 : w->speed, w->key_frames, rate);
+}
+
+static const char *mjpeg(fv_arena *a, const wish *w) {
+    return fv_arena_printf(a, "jpegenc quality=%d", w->quality);
+}
+
+static const struct {
+    fv_codec codec;
+    const char *element, *parser, *package;
+    const char *(*words)(fv_arena *arena, const wish *w);
+} encoders[] = {
+    {FV_CODEC_H264, "x264enc", "h264parse", "gstreamer1.0-plugins-ugly", x264},
+    {FV_CODEC_H264, "openh264enc", "h264parse", "gstreamer1.0-plugins-bad", openh264},
+    {FV_CODEC_H265, "x265enc", "h265parse", "gstreamer1.0-plugins-bad", x265},
+    {FV_CODEC_VP9, "vp9enc", NULL, "gstreamer1.0-plugins-good", vp9},
+    {FV_CODEC_MJPEG, "jpegenc", NULL, "gstreamer1.0-plugins-good", mjpeg},
+};
+enum { N_ENCODERS = sizeof encoders / sizeof encoders[0] };
+
+static int key_frames(const fv_desc_file *file, const fv_probe *probe) {
+    double fps = probe->fps_n > 0 && probe->fps_d > 0 ? (double)probe->fps_n / probe->fps_d : 30;
+    double n = fps * (double)file->key_ns / 1e9;
+    return n < 1 ? 1 : n > 10000 ? 10000 : (int)lround(n);
+}
+
+const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe, fv_err *err) {
+    fv_codec codec = (fv_codec)file->codec;
+    if (codec == FV_CODEC_AUTO)
+        codec = fv_desc_container(file->path, NULL) == FV_BOX_WEBM ? FV_CODEC_VP9 : FV_CODEC_H264;
+    wish w = {file->quality, file->bitrate, file->speed, key_frames(file, probe), probe->is_live};
+    const char *package = NULL;
+    for (int i = 0; i < N_ENCODERS; i++) {
+        if (encoders[i].codec != codec)
+            continue;
+        if (fv_gst_has(encoders[i].element))
+            return fv_arena_printf(arena, "%s%s%s", encoders[i].words(arena, &w), encoders[i].parser ? " ! " : "", encoders[i].parser ? encoders[i].parser : "");
+        package = package ? package : encoders[i].package;
+    }
+    fv_fail(err, FV_UNSUPPORTED, "%s: no encoder for %s is installed; apt-get install %s", file->path, fv_codec_names[codec], package);
+    return NULL;
+}
+
+// Fragments of 2 s: when the disk is full or the power goes, all but the last ones play. At a proper end the
+// index of an ordinary file is written.
+static const char *const muxers[FV_N_BOXES] = {
+    [FV_BOX_MP4] = "mp4mux fragment-duration=2000 fragment-mode=first-moov-then-finalise",
+    [FV_BOX_MATROSKA] = "matroskamux",
+    [FV_BOX_WEBM] = "webmmux",
+};
+
+const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file) {
+    return fv_arena_strdup(arena, muxers[fv_desc_container(file->path, NULL)]);
+}
+
+#define MP4 (1u << FV_BOX_MP4)
+#define MKV (1u << FV_BOX_MATROSKA)
+#define WEBM (1u << FV_BOX_WEBM)
+
+// Beginnings of caps; `parser` NULL: none is needed.
+static const struct {
+    const char *caps, *also, *parser;
+    unsigned boxes;
+} audio[] = {
+    {"audio/mpeg", "mpegversion=(int)4", "aacparse", MP4 | MKV},
+    {"audio/mpeg", "mpegversion=(int)2", "aacparse", MP4 | MKV},
+    {"audio/mpeg", "mpegversion=(int)1", "mpegaudioparse", MP4 | MKV},
+    {"audio/x-ac3", NULL, "ac3parse", MP4 | MKV},
+    {"audio/x-eac3", NULL, "ac3parse", MKV},
+    {"audio/x-opus", NULL, "opusparse", MP4 | MKV | WEBM},
+    {"audio/x-vorbis", NULL, NULL, MKV | WEBM},
+    {"audio/x-flac", NULL, "flacparse", MKV},
+    {"audio/x-alac", NULL, NULL, MP4},
+    {"audio/x-raw", NULL, NULL, MKV},
+};
+
+bool fv_encode_takes_audio(const fv_desc_file *file, const char *caps, const char **parser) {
+    unsigned box = 1u << fv_desc_container(file->path, NULL);
+    for (size_t i = 0; i < sizeof audio / sizeof audio[0]; i++) {
+        size_t n = strlen(audio[i].caps);
+        if (strncmp(caps, audio[i].caps, n) != 0 || (caps[n] && caps[n] != ',') || (audio[i].also && !strstr(caps, audio[i].also)))
+            continue;
+        *parser = audio[i].parser && fv_gst_has(audio[i].parser) ? audio[i].parser : NULL;
+        return audio[i].boxes & box;
+    }
+    return false;
+}

@@ -1,0 +1,302 @@
+#define _GNU_SOURCE
+#include "pipeline/run/loop.h"
+
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pipeline/run/message.h"
+#include "pipeline/run/meter.h"
+#include "pipeline/run/orient.h"
+#include "pipeline/run/progress.h"
+
+enum { PROGRESS_MS = 200, CHECK_MS = 100 };
+
+// A sink of one stream: where an output ends.
+typedef struct {
+    GstElement *sink;
+    int stream, output; // output -1: the sink of a stream without pictures
+    bool failed, ended;
+} ending;
+
+typedef struct {
+    const fv_loop_params *params;
+    GstElement *pipeline;
+    GMainLoop *loop;
+    int n_streams, n_endings;
+    fv_meter **meters;
+    const char **names;
+    ending *endings;
+    fv_progress progress;
+    int exit_code, interrupts;
+} supervisor;
+
+static const fv_desc_stream *stream_at(const supervisor *s, int i) {
+    return (const fv_desc_stream *)s->params->desc->streams.v + i;
+}
+
+static void say(supervisor *s, const char *kind, const char *text) {
+    fv_progress_clear(&s->progress);
+    fprintf(stderr, "fovea: %s: %s\n", kind, text);
+}
+
+static void fail_with(supervisor *s, int code) {
+    s->exit_code = s->exit_code ? s->exit_code : code;
+}
+
+// ---- outputs ---------------------------------------------------------------------------------------
+
+static GstElement *named(GstElement *pipeline, const char *stream, const char *what, int i) {
+    g_autofree char *name = i < 0 ? g_strdup_printf("%s-%s", stream, what) : g_strdup_printf("%s-%s-%d", stream, what, i);
+    return gst_bin_get_by_name(GST_BIN(pipeline), name);
+}
+
+static void find_endings(supervisor *s) {
+    for (int i = 0; i < s->n_streams; i++) {
+        const fv_desc_stream *stream = stream_at(s, i);
+        for (int k = -1; k < stream->outputs.n; k++) {
+            GstElement *sink = named(s->pipeline, stream->name, k < 0 ? "end" : "file", k);
+            if (!sink && k >= 0)
+                sink = named(s->pipeline, stream->name, "display", k);
+            if (!sink)
+                continue;
+            s->endings = g_renew(ending, s->endings, s->n_endings + 1);
+            s->endings[s->n_endings++] = (ending){sink, i, k, false, false};
+        }
+    }
+}
+
+// Upstream from an element to the head of its branch; NULL when it is in none.
+static GstElement *branch_of(GstElement *from, int depth) {
+    GstElement *found = NULL;
+    if (strstr(GST_OBJECT_NAME(from), "-branch-"))
+        return gst_object_ref(from);
+    for (GList *l = from->sinkpads; l && !found && depth < 32; l = l->next) {
+        g_autoptr(GstPad) peer = gst_pad_get_peer(l->data);
+        g_autoptr(GstElement) up = peer ? gst_pad_get_parent_element(peer) : NULL;
+        if (up)
+            found = branch_of(up, depth + 1);
+    }
+    return found;
+}
+
+static ending *ending_of(supervisor *s, GstObject *source) {
+    GstElement *branch = GST_IS_ELEMENT(source) && !GST_IS_BIN(source) ? branch_of(GST_ELEMENT(source), 0) : NULL;
+    ending *result = NULL;
+    for (int i = 0; branch && i < s->n_endings; i++) {
+        g_autofree char *name = g_strdup_printf("%s-branch-%d", stream_at(s, s->endings[i].stream)->name, s->endings[i].output);
+        if (!strcmp(GST_OBJECT_NAME(branch), name))
+            result = &s->endings[i];
+    }
+    gst_clear_object(&branch);
+    return result;
+}
+
+// Nobody is left to wait for: every stream has ended, every sink too or it has failed.
+static bool all_ended(const supervisor *s) {
+    bool any_works = false;
+    for (int i = 0; i < s->n_endings; i++) {
+        if (!s->endings[i].failed && !s->endings[i].ended)
+            return false;
+        any_works |= !s->endings[i].failed;
+    }
+    for (int i = 0; i < s->n_streams && !any_works; i++)
+        if (!fv_meter_get(s->meters[i]).ended)
+            return false;
+    return true;
+}
+
+static bool has_publisher(const fv_desc_stream *stream) {
+    for (int k = 0; k < stream->outputs.n; k++)
+        if (((const fv_desc_output *)stream->outputs.v)[k].publish)
+            return true;
+    return false;
+}
+
+// Is there anything left that a stream works for?
+static bool all_failed(const supervisor *s) {
+    for (int i = 0; i < s->n_endings; i++)
+        if (!s->endings[i].failed || has_publisher(stream_at(s, s->endings[i].stream)))
+            return false;
+    return true;
+}
+
+// ---- messages --------------------------------------------------------------------------------------
+
+static void on_error(supervisor *s, GstMessage *message) {
+    fv_err err = {0};
+    ending *e = ending_of(s, GST_MESSAGE_SRC(message));
+    if (e && (e->failed || e->ended))
+        return;
+    fv_message_error(message, &err);
+    say(s, "error", err.text);
+    fail_with(s, fv_err_exit_code(&err));
+    if (e)
+        e->failed = true;
+    if (!e || all_failed(s))
+        g_main_loop_quit(s->loop);
+}
+
+static void on_warning(supervisor *s, GstMessage *message) {
+    fv_err err = {0};
+    fv_message_error(message, &err);
+    bool is_output = strstr(GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), "-publish-");
+    bool is_source = strstr(GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), "-source");
+    say(s, is_output ? "error" : "warning", err.text);
+    if (is_output || (is_source && err.code == FV_BAD_INPUT))
+        fail_with(s, fv_err_exit_code(&err));
+}
+
+// Sinks' own messages come wrapped; of them the end of each sink counts.
+static void on_forwarded(supervisor *s, GstMessage *message) {
+    const GstStructure *t = gst_message_get_structure(message);
+    g_autoptr(GstMessage) inner = NULL;
+    if (!t || !gst_structure_has_name(t, "GstBinForwarded"))
+        return;
+    gst_structure_get(t, "message", GST_TYPE_MESSAGE, &inner, NULL);
+    for (int i = 0; inner && GST_MESSAGE_TYPE(inner) == GST_MESSAGE_EOS && i < s->n_endings; i++)
+        if (GST_MESSAGE_SRC(inner) == GST_OBJECT(s->endings[i].sink))
+            s->endings[i].ended = true;
+}
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
+    (void)bus;
+    supervisor *s = user;
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ERROR: on_error(s, message); break;
+    case GST_MESSAGE_WARNING: on_warning(s, message); break;
+    case GST_MESSAGE_ELEMENT: on_forwarded(s, message); break;
+    case GST_MESSAGE_EOS: g_main_loop_quit(s->loop); break;
+    case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(s->pipeline)); break;
+    default: break;
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_signal(gpointer user) {
+    supervisor *s = user;
+    if (s->interrupts++) {
+        say(s, "error", "stopped at once; files that were being written are not finished");
+        fail_with(s, 1);
+        g_main_loop_quit(s->loop);
+        return G_SOURCE_CONTINUE;
+    }
+    say(s, "note", "finishing files; once more stops at once");
+    for (int i = 0; i < s->n_streams; i++) {
+        GstElement *source = named(s->pipeline, s->names[i], "source", -1);
+        gst_element_send_event(source, gst_event_new_eos());
+        gst_object_unref(source);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_tick(gpointer user) {
+    supervisor *s = user;
+    fv_progress_show(&s->progress, s->meters, s->params->probes, s->names, s->n_streams);
+    if (all_ended(s))
+        g_main_loop_quit(s->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+// ---- from start to end -----------------------------------------------------------------------------
+
+static bool make_pipeline(supervisor *s, fv_arena *arena) {
+    GError *error = NULL;
+    s->pipeline = gst_parse_launch_full(fv_build_text(arena, s->params->words), NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+    if (s->pipeline)
+        return true;
+    say(s, "error", error->message);
+    g_error_free(error);
+    fail_with(s, 1);
+    return false;
+}
+
+static void prepare(supervisor *s) {
+    const fv_desc *d = s->params->desc;
+    g_object_set(s->pipeline, "message-forward", TRUE, NULL);
+    s->n_streams = d->streams.n;
+    s->meters = g_new0(fv_meter *, s->n_streams);
+    s->names = g_new0(const char *, s->n_streams);
+    for (int i = 0; i < s->n_streams; i++) {
+        s->names[i] = stream_at(s, i)->name;
+        s->meters[i] = fv_meter_create(s->pipeline, s->names[i], &s->params->probes[i]);
+    }
+    find_endings(s);
+}
+
+static void run(supervisor *s) {
+    GstBus *bus = gst_element_get_bus(s->pipeline);
+    s->loop = g_main_loop_new(NULL, FALSE);
+    guint sources[] = {gst_bus_add_watch(bus, on_message, s), g_unix_signal_add(SIGINT, on_signal, s), g_unix_signal_add(SIGTERM, on_signal, s),
+                       g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
+    gst_element_set_state(s->pipeline, GST_STATE_PLAYING); // a failure comes as a message
+    g_main_loop_run(s->loop);
+    fv_progress_clear(&s->progress);
+    gst_element_set_state(s->pipeline, GST_STATE_PAUSED);
+    for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
+        g_source_remove(sources[i]);
+    g_main_loop_unref(s->loop);
+    gst_object_unref(bus);
+}
+
+static void print_output(const supervisor *s, int stream, int k) {
+    const fv_desc_output *o = (const fv_desc_output *)stream_at(s, stream)->outputs.v + k;
+    const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
+    const char *path = o->file ? o->file->path : to ? to->text : NULL;
+    bool failed = false;
+    for (int i = 0; i < s->n_endings; i++)
+        failed |= s->endings[i].stream == stream && s->endings[i].output == k && s->endings[i].failed;
+    if (path && strcmp(path, "-") != 0)
+        fprintf(stderr, "%s: %s %s\n", s->names[stream], failed ? "broke off" : "wrote", path);
+}
+
+static void print_summary(const supervisor *s) {
+    for (int i = 0; i < s->n_streams; i++) {
+        fv_meter_print(s->meters[i], stderr);
+        for (int k = 0; k < stream_at(s, i)->outputs.n; k++)
+            print_output(s, i, k);
+    }
+}
+
+// Files hold the picture as it came; how it is to be turned is written into them at the end.
+static void orient_files(supervisor *s) {
+    for (int i = 0; i < s->n_endings; i++) {
+        const ending *e = &s->endings[i];
+        const fv_desc_output *o = e->output < 0 ? NULL : (const fv_desc_output *)stream_at(s, e->stream)->outputs.v + e->output;
+        const char *orientation = s->params->probes[e->stream].orientation;
+        fv_err err = {0};
+        if (o && o->file && !e->failed && orientation && !fv_orient_file(o->file->path, orientation, &err))
+            say(s, "warning", err.text);
+    }
+}
+
+static void finish(supervisor *s) {
+    if (s->params->summary && s->meters)
+        print_summary(s);
+    if (s->pipeline)
+        gst_element_set_state(s->pipeline, GST_STATE_NULL);
+    for (int i = 0; i < s->n_streams; i++)
+        fv_meter_destroy(&s->meters[i]);
+    orient_files(s);
+    for (int i = 0; i < s->n_endings; i++)
+        gst_object_unref(s->endings[i].sink);
+    g_free(s->endings);
+    g_free(s->meters);
+    g_free(s->names);
+    gst_clear_object(&s->pipeline);
+}
+
+int fv_loop_run(const fv_loop_params *params) {
+    supervisor s = {.params = params};
+    fv_arena *arena = fv_arena_create();
+    fv_progress_init(&s.progress, params->progress);
+    if (make_pipeline(&s, arena)) {
+        prepare(&s);
+        run(&s);
+    }
+    finish(&s);
+    fv_arena_destroy(&arena);
+    return s.exit_code;
+}

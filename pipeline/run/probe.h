@@ -1,0 +1,25 @@
+// A look at a source before the pipeline is built: what is in it decides how outputs are made.
+#pragma once
+
+#include <stdint.h>
+
+#include "pipeline/base/arena.h"
+#include "pipeline/base/err.h"
+#include "pipeline/desc/schema.h"
+
+enum { FV_PROBE_MAX_AUDIO = 8 };
+
+typedef struct {
+    bool is_live;             // nothing else is known then
+    int width, height;
+    int fps_n, fps_d;         // 0/1: variable or not known
+    int64_t duration_ns;      // 0: not known
+    int64_t frames;           // by duration and rate; 0: not known
+    const char *orientation;  // as the image-orientation tag: "rotate-90", ...; NULL: upright
+    int n_audio;
+    const char *audio_caps[FV_PROBE_MAX_AUDIO]; // of the pads audio_0, audio_1, ...
+} fv_probe;
+
+// Opens the source once by fvsrc with the description's settings, up to the first frame. The texts live
+// in the arena. FV_BAD_INPUT when the source is not there, is no video or has no frame.
+bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err);
