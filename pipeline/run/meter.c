@@ -83,6 +83,17 @@ static void count_frame(fv_meter *m, GstBuffer *buffer) {
         count_objects(m, meta);
 }
 
+// Events of the end of the stream come on their own (plugins/events).
+static void count_late_events(fv_meter *m, GstEvent *event) {
+    const GstStructure *t = gst_event_get_structure(event);
+    g_autoptr(GstBuffer) buffer = NULL;
+    if (!t || !gst_structure_has_name(t, "fovea-events") || !gst_structure_get(t, "meta", GST_TYPE_BUFFER, &buffer, NULL))
+        return;
+    const fv_frame_meta *meta = fv_meta_get(buffer);
+    for (int i = 0; meta && i < meta->n_events; i++)
+        count_of(m->events, meta->events[i].event)->boxes++;
+}
+
 static GstPadProbeReturn at_end(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
     (void)pad;
     fv_meter *m = user;
@@ -91,6 +102,8 @@ static GstPadProbeReturn at_end(GstPad *pad, GstPadProbeInfo *info, gpointer use
         count_frame(m, GST_PAD_PROBE_INFO_BUFFER(info));
     else if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS)
         m->ended = true;
+    else
+        count_late_events(m, GST_PAD_PROBE_INFO_EVENT(info));
     g_mutex_unlock(&m->lock);
     return GST_PAD_PROBE_OK;
 }

@@ -25,20 +25,21 @@ static void take_audio(probing *p, GstPad *pad) {
     gst_caps_unref(caps);
 }
 
+// Audio pads stay without a peer: their caps are known, their data is not needed.
 static void take_pad(probing *p, GstPad *pad) {
-    GstElement *sink = gst_element_factory_make("fakesink", NULL);
     bool is_audio = g_str_has_prefix(GST_OBJECT_NAME(pad), "audio");
-    g_object_set(sink, "sync", FALSE, "async", !is_audio, NULL);
-    gst_bin_add(GST_BIN(p->pipeline), sink);
-    gst_element_sync_state_with_parent(sink);
-    g_autoptr(GstPad) into = gst_element_get_static_pad(sink, "sink");
-    gst_pad_link(pad, into);
     g_mutex_lock(&p->lock);
     if (is_audio)
         take_audio(p, pad);
-    else if (!p->video)
+    else
         p->video = gst_object_ref(pad);
     g_mutex_unlock(&p->lock);
+    if (is_audio)
+        return;
+    GstElement *sink = gst_element_factory_make("fakesink", NULL);
+    gst_bin_add(GST_BIN(p->pipeline), sink);
+    g_autoptr(GstPad) into = gst_element_get_static_pad(sink, "sink");
+    gst_pad_link(pad, into);
 }
 
 static void pad_added(GstElement *source, GstPad *pad, gpointer user) {
