@@ -24,6 +24,7 @@ typedef struct {
     const char *classes;    // comma-separated names or numbers to keep; NULL: all
     int width, height;      // network input for models with dynamic size; 0: the card's or the default
     int slots;              // frames in flight; 0: 2
+    bool unclipped;         // boxes may reach outside the picture, as the head gives them
     bool validate;          // Vulkan validation layer
 } fv_detector_params;
 

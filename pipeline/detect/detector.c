@@ -24,6 +24,7 @@ struct fv_detector {
     fv_session *session; // one of the two
     fv_twin *twin;
     float threshold, iou;
+    bool unclipped;
     int max_objects, slots, first;
     pushed *in_flight;
     fv_classes classes;
@@ -60,6 +61,7 @@ static bool open_engine(fv_detector *d, const fv_detector_params *p, fv_err *err
 
 static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
     d->slots = p->slots > 0 ? p->slots : 2;
+    d->unclipped = p->unclipped;
     d->max_objects = p->max_objects > 0 ? p->max_objects : 300;
     if (d->slots > MAX_SLOTS)
         return fv_fail(err, FV_BAD_INPUT, "%d slots are too many, at most %d", d->slots, MAX_SLOTS);
@@ -129,7 +131,8 @@ static void hand_out(const fv_detector *d, const pushed *p, fv_objects *objects)
     objects->n = 0;
     for (int i = 0; i < d->candidates.n && objects->n < room; i++) {
         fv_object o = d->candidates.v[i];
-        o.box = fv_box_clip(o.box, (float)p->width, (float)p->height);
+        if (!d->unclipped)
+            o.box = fv_box_clip(o.box, (float)p->width, (float)p->height);
         if (o.box.w > 0 && o.box.h > 0)
             objects->v[objects->n++] = o;
     }

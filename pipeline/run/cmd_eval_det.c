@@ -18,7 +18,7 @@ enum { MAX_FOUND = 2000, MAX_TRUTH = 4096, MAX_CLASSES = 65536 };
 typedef struct {
     const char *model, *images, *labels, *names, *device, *card;
     float floor, nms;
-    bool json;
+    bool json, clip;
 } arguments;
 
 static const fv_option rows[] = {
@@ -30,6 +30,7 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, card, "card", NULL, "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_FLOAT(arguments, floor, "score-floor", 0, 1, 0.03, "lowest score that counts"),
     FV_OPTION_FLOAT(arguments, nms, "nms", 0, 1, 0.6, "NMS overlap"),
+    FV_OPTION_BOOL(arguments, clip, "clip", 0, "cut boxes at the border first, as detect does; the reference values have whole ones"),
     FV_OPTION_BOOL(arguments, json, "json", 0, "one JSON object"),
     {0},
 };
@@ -134,7 +135,7 @@ static bool prepare(evaluation *e, fv_err *err) {
     e->arena = fv_arena_create();
     e->d = fv_detector_create(&(fv_detector_params){
         .model = a->model, .card = a->card, .labels = a->names, .device = a->device, .threshold = a->floor,
-        .iou_threshold = a->nms, .max_objects = MAX_FOUND, .slots = 1}, err);
+        .iou_threshold = a->nms, .max_objects = MAX_FOUND, .unclipped = !a->clip, .slots = 1}, err);
     if (!e->d)
         return false;
     int named = fv_detector_labels(e->d)->n;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pipeline/infer/preprocess.h"
+
 enum { PATIENCE_SECONDS = 30 };
 
 static bool is_readable(const char *path, fv_err *err) {
@@ -43,6 +45,58 @@ static bool image_alloc(fv_image *image, int width, int height, fv_err *err) {
     return image->pixels || fv_fail(err, FV_MEMORY, "out of memory for a picture of %dx%d", width, height);
 }
 
+// A plane of samples with its subsampling.
+typedef struct {
+    const uint8_t *v;
+    int stride, width, height, half_x, half_y; // halves: 1 where two pixels share a sample
+} plane;
+
+static plane plane_of(const GstVideoFrame *f, int i) {
+    const GstVideoFormatInfo *format = f->info.finfo;
+    return (plane){GST_VIDEO_FRAME_COMP_DATA(f, i), GST_VIDEO_FRAME_COMP_STRIDE(f, i), GST_VIDEO_FRAME_COMP_WIDTH(f, i),
+                   GST_VIDEO_FRAME_COMP_HEIGHT(f, i), GST_VIDEO_FORMAT_INFO_W_SUB(format, i), GST_VIDEO_FORMAT_INFO_H_SUB(format, i)};
+}
+
+static float clamped(float v, float most) {
+    return v < 0 ? 0 : v > most ? most : v;
+}
+
+// Bilinear; a shared sample lies in the middle of its pixels, as JPEG has it.
+static float sample(const plane *p, int x, int y) {
+    float fx = clamped(p->half_x ? ((float)x + 0.5f) / 2 - 0.5f : (float)x, (float)(p->width - 1));
+    float fy = clamped(p->half_y ? ((float)y + 0.5f) / 2 - 0.5f : (float)y, (float)(p->height - 1));
+    int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < p->width ? x0 + 1 : x0, y1 = y0 + 1 < p->height ? y0 + 1 : y0;
+    const uint8_t *top = p->v + (size_t)y0 * (size_t)p->stride, *low = p->v + (size_t)y1 * (size_t)p->stride;
+    fx -= (float)x0, fy -= (float)y0;
+    return (top[x0] * (1 - fx) + top[x1] * fx) * (1 - fy) + (low[x0] * (1 - fx) + low[x1] * fx) * fy;
+}
+
+static uint8_t rounded(float v) {
+    return (uint8_t)(clamped(v, 255) + 0.5f);
+}
+
+static void copy_planar(fv_image *image, const GstVideoFrame *f) {
+    plane luma = plane_of(f, 0), blue = plane_of(f, 1), red = plane_of(f, 2);
+    fv_frame kind = {.format = FV_I420, .full_range = f->info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+                     .matrix = f->info.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? FV_BT709 : FV_BT601};
+    fv_color c = fv_color_compute(&kind);
+    uint8_t *to = image->pixels;
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++, to += 3) {
+            float l = ((float)luma.v[(size_t)y * (size_t)luma.stride + (size_t)x] - c.y_offset) * c.y_scale;
+            float cb = (sample(&blue, x, y) - 128) * c.c_scale, cr = (sample(&red, x, y) - 128) * c.c_scale;
+            to[0] = rounded(l + c.cr_r * cr);
+            to[1] = rounded(l + c.cb_g * cb + c.cr_g * cr);
+            to[2] = rounded(l + c.cb_b * cb);
+        }
+}
+
+static void copy_packed(fv_image *image, const GstVideoFrame *f) {
+    size_t row = (size_t)image->width * 3, stride = (size_t)GST_VIDEO_FRAME_PLANE_STRIDE(f, 0);
+    for (int y = 0; y < image->height; y++)
+        memcpy(image->pixels + (size_t)y * row, (const uint8_t *)GST_VIDEO_FRAME_PLANE_DATA(f, 0) + (size_t)y * stride, row);
+}
+
 static bool copy_sample(fv_image *image, GstSample *sample, fv_err *err) {
     GstVideoInfo info;
     GstVideoFrame frame;
@@ -50,10 +104,7 @@ static bool copy_sample(fv_image *image, GstSample *sample, fv_err *err) {
         !image_alloc(image, GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info), err) ||
         !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
         return false;
-    size_t row = (size_t)image->width * 3;
-    for (int y = 0; y < image->height; y++)
-        memcpy(image->pixels + (size_t)y * row,
-               (const uint8_t *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) + (size_t)y * (size_t)GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0), row);
+    (GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_RGB ? copy_packed : copy_planar)(image, &frame);
     gst_video_frame_unmap(&frame);
     return true;
 }
@@ -81,12 +132,20 @@ static void stop(GstElement *pipeline) {
     gst_object_unref(pipeline);
 }
 
-bool fv_image_load(fv_image *image, const char *path, fv_err *err) {
-    *image = (fv_image){0};
-    if (!is_readable(path, err))
-        return false;
-    GstElement *pipeline = parse("filesrc name=file ! decodebin ! videoflip video-direction=auto ! videoconvert ! "
-                                 "video/x-raw,format=RGB ! appsink name=out sync=false", err);
+static bool is_jpeg(const char *path) {
+    unsigned char start[2] = {0};
+    FILE *f = fopen(path, "rb");
+    bool ok = f && fread(start, 1, 2, f) == 2 && start[0] == 0xff && start[1] == 0xd8;
+    if (f)
+        fclose(f);
+    return ok;
+}
+
+static bool load_with(fv_image *image, const char *path, const char *decoder, fv_err *err) {
+    char text[256];
+    snprintf(text, sizeof text, "filesrc name=file ! %s ! videoflip video-direction=auto ! videoconvert ! "
+             "video/x-raw,format={RGB,I420,Y42B,Y444} ! appsink name=out sync=false", decoder);
+    GstElement *pipeline = parse(text, err);
     if (!pipeline)
         return false;
     set_location(pipeline, "file", path);
@@ -100,6 +159,15 @@ bool fv_image_load(fv_image *image, const char *path, fv_err *err) {
     gst_object_unref(out);
     stop(pipeline);
     return ok;
+}
+
+// The decoder that agrees with libjpeg first: what decodebin takes for JPEG, jpegdec, and the quick conversion of
+// videoconvert are off by 3 levels in the mean, which moves the mAP of small detectors by 0.7 points.
+bool fv_image_load(fv_image *image, const char *path, fv_err *err) {
+    *image = (fv_image){0};
+    if (!is_readable(path, err))
+        return false;
+    return (is_jpeg(path) && load_with(image, path, "jpegparse ! avdec_mjpeg", NULL)) || load_with(image, path, "decodebin", err);
 }
 
 static void push_picture(const fv_image *image, GstElement *in) {
