@@ -2,7 +2,7 @@
 
 #include "tests/test.h"
 
-extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite, meta_suite, publish_suite;
+extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite, meta_suite, pipeline_suite, publish_suite;
 
 static const fv_suite *const suites[] = {
     &draw_suite,
@@ -11,6 +11,7 @@ static const fv_suite *const suites[] = {
     &fvsrc_suite,
     &fvtrack_suite,
     &meta_suite,
+    &pipeline_suite,
     &publish_suite,
     NULL,
 };
