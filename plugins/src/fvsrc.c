@@ -22,6 +22,7 @@ static const fv_option options[] = {
                    "a live stream that breaks is opened again after this time, for ever; 0: an error, or the end"),
     FV_OPTION_TIME(fv_src_params, timeout_ns, "timeout", 0, 86400e9, 10e9, "a network source that is silent for so long is broken; 0: never"),
     FV_OPTION_TIME(fv_src_params, latency_ns, "latency", 0, 60e9, 0, "told to sinks for live sources; 0: one frame"),
+    FV_OPTION_INT(fv_src_params, frames, "frames", 0, INT_MAX, 0, "end after so many frames, the sound with them; 0: all"),
     FV_OPTION_BOOL(fv_src_params, loop, "loop", false, "start again at the end, time going on"),
     FV_OPTION_BOOL(fv_src_params, realtime, "realtime", false, "a file as if it were a camera: frames at their time, never late"),
     FV_OPTION_ENUM(fv_src_params, hwaccel, "hwaccel", hwaccel_names, FV_HWACCEL_NONE, "decode on a device if there is one"),

@@ -19,7 +19,7 @@ typedef struct {
     const char *uri, *stream;
     int64_t timeout_ns, reconnect_ns, latency_ns;
     bool loop, realtime;
-    int hwaccel, threads, transport;
+    int hwaccel, threads, transport, frames;
 } fv_src_params;
 
 typedef struct {

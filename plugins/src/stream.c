@@ -243,6 +243,8 @@ static GstFlowReturn push_video(fv_src *s, const fv_reader_item *item) {
     s->end_ns = MAX(s->end_ns, ts + item->duration_ns);
     if (GST_CLOCK_TIME_IS_VALID(s->segment.stop) && begin >= s->segment.stop)
         return GST_FLOW_EOS;
+    if (s->active.frames > 0 && s->next_frame >= (guint64)s->active.frames)
+        return GST_FLOW_EOS;
     bool before = begin < s->segment.start && begin + length <= s->segment.start;
     if (ts < 0 || before || is_too_late(s, ts))
         return GST_FLOW_OK;
