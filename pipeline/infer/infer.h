@@ -29,6 +29,17 @@ fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *pa
 // One line per step. After a profiled run with milliseconds and GFLOP/s.
 void fv_plan_print(const fv_plan *p, FILE *out);
 
+// A step as `fovea bench` shows it: texts live as long as the plan (a shape is copied). `ms` is 0
+// before a profiled run.
+typedef struct {
+    const char *op, *node, *row; // op: the node's, or "copy"; row: the kernel, or the tuner's choice
+    char shape[64];              // of the first output
+    float ms;
+    double macs;
+} fv_plan_layer;
+// Fills at most `max`; returns how many there are.
+int fv_plan_layers(const fv_plan *p, fv_plan_layer *v, int max);
+
 typedef struct {
     size_t weight_bytes, activation_bytes;
     int n_dispatches, n_barriers, n_host_steps;

@@ -1,16 +1,14 @@
 #include "pipeline/infer/lower.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/graph/op_conv.h"
+#include "pipeline/infer/tune.h"
 #include "shaders/push.h"
 
 enum { LOCAL = 64 };
-
-static bool depthwise(const fv_conv_attr *a, const fv_tensor *x, const fv_tensor *y) {
-    return a->group > 1 && a->group == x->dim[1] && y->dim[1] == x->dim[1];
-}
 
 bool fv_lower_conv_fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
@@ -19,86 +17,171 @@ bool fv_lower_conv_fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
            (n->n_in < 3 || n->in[2] < 0 || fv_plan_tensor(p, n->in[2])->data);
 }
 
-static void pack_bias(fv_plan *p, const fv_node *n, int64_t m, fv_push_conv_plain *push) {
+// The operands of one convolution, looked up.
+typedef struct {
+    const fv_conv_attr *attr;
+    const fv_tensor *weights;
+    fv_view in_view, out_view, add_view;
+    fv_pixel_view in, out, add;
+    fv_conv_shape shape;
+} operands;
+
+static bool depthwise(const operands *o) {
+    return o->attr->group > 1 && o->attr->group == o->in.c && o->out.c == o->in.c;
+}
+
+// Groups that are no multiples of four on both sides become one group with zeros between.
+static int kernel_groups(const operands *o) {
+    int64_t g = o->attr->group;
+    return o->in.c / g % 4 || o->out.c / g % 4 ? 1 : (int)g;
+}
+
+static void fill_shape(operands *o) {
+    const fv_conv_attr *a = o->attr;
+    bool dw = depthwise(o);
+    o->shape = (fv_conv_shape){
+        .n = (int)o->in.n, .in_channels = (int)o->in.c, .out_channels = (int)o->out.c,
+        .groups = dw ? a->group : kernel_groups(o), .in_w = (int)o->in.w, .in_h = (int)o->in.h,
+        .out_w = (int)o->out.w, .out_h = (int)o->out.h, .kernel_x = a->kernel[1], .kernel_y = a->kernel[0],
+        .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
+        .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
+        .eights = o->out.at4 % 2 == 0 && o->out.pitch4 % 2 == 0 && o->out.c % 8 == 0};
+}
+
+static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
+    o->attr = n->attr;
+    o->weights = fv_plan_tensor(p, n->in[1]);
+    const fv_view *in = fv_plan_pixels(p, n->in[0]);
+    if (!in)
+        return false;
+    o->in_view = o->add_view = *in;
+    if (o->attr->residual != FV_RESIDUAL_NONE) {
+        const fv_view *add = fv_plan_pixels(p, n->in[3]);
+        if (!add)
+            return false;
+        o->add_view = *add;
+    }
+    o->out_view = fv_plan_make_pixels(p, n->out[0]);
+    fv_view_as_pixels(&o->in_view, &o->in);
+    fv_view_as_pixels(&o->add_view, &o->add);
+    fv_view_as_pixels(&o->out_view, &o->out);
+    fill_shape(o);
+    return true;
+}
+
+static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t channels) {
     int64_t at;
-    float *bias = fv_plan_weights(p, (size_t)m, &at);
+    float *bias = fv_plan_weights(p, (size_t)channels, &at);
     if (n->n_in > 2 && n->in[2] >= 0)
-        memcpy(bias, fv_plan_tensor(p, n->in[2])->data, (size_t)m * sizeof *bias);
-    push->bias_at4 = (uint32_t)(at / 4);
+        memcpy(bias, fv_plan_tensor(p, n->in[2])->data, (size_t)channels * sizeof *bias);
+    return (uint32_t)(at / 4);
+}
+
+static void connect(fv_step *s, const operands *o, size_t in_at, size_t out_at, size_t add_at) {
+    fv_step_reads(s, &o->in_view, in_at, 16);
+    fv_step_writes(s, &o->out_view, out_at, 16);
+    if (o->attr->residual != FV_RESIDUAL_NONE)
+        fv_step_reads(s, &o->add_view, add_at, 16);
+}
+
+// ---- rows ------------------------------------------------------------------------------------------
+
+// The weights with zeros where groups were joined; free() it. NULL: as they are.
+static float *join_groups(const operands *o) {
+    int64_t groups = o->attr->group, m = o->out.c, c = o->in.c / groups;
+    int64_t taps = (int64_t)o->shape.kernel_x * o->shape.kernel_y;
+    if (o->shape.depthwise || o->shape.groups == groups)
+        return NULL;
+    float *joined = calloc((size_t)(m * o->in.c * taps), sizeof *joined);
+    if (!joined)
+        abort();
+    for (int64_t k = 0; k < m; k++)
+        memcpy(joined + (k * o->in.c + k / (m / groups) * c) * taps, (const float *)o->weights->data + k * c * taps,
+               (size_t)(c * taps) * sizeof *joined);
+    return joined;
+}
+
+static void lower_row(fv_plan *p, const fv_node *n, const operands *o, const fv_conv_row *row) {
+    fv_conv_dispatch d = fv_conv_row_dispatch(row, &o->shape, fv_gpu_get_caps(p->gpu));
+    int64_t at;
+    float *joined = join_groups(o), *to = fv_plan_weights(p, fv_conv_row_weights(row, &o->shape), &at);
+    fv_conv_row_pack(row, &o->shape, joined ? joined : o->weights->data, to);
+    free(joined);
+    d.push.weights_at4 = (uint32_t)(at / 4);
+    d.push.bias_at4 = pack_bias(p, n, o->out.c);
+    d.push.in_at4 = (uint32_t)o->in.at4, d.push.in_pitch4 = (uint32_t)o->in.pitch4;
+    d.push.out_at4 = (uint32_t)o->out.at4, d.push.out_pitch4 = (uint32_t)o->out.pitch4;
+    d.push.residual_at4 = (uint32_t)o->add.at4, d.push.residual_pitch4 = (uint32_t)o->add.pitch4;
+    d.push.alpha = o->attr->activation.alpha, d.push.beta = o->attr->activation.beta;
+    fv_step *s = fv_plan_dispatch(p, n, d.kernel, d.spec, (int)d.n_spec, &d.push, sizeof d.push, 1, 1);
+    memcpy(s->groups, d.groups, sizeof s->groups);
+    connect(s, o, offsetof(fv_push_tile, in_at4), offsetof(fv_push_tile, out_at4), offsetof(fv_push_tile, residual_at4));
+    s->note = row->name;
+    s->macs = (double)fv_node_macs(p->graph, n);
+}
+
+// ---- plain -----------------------------------------------------------------------------------------
+
+// [m4][ky][kx][c4][4 outputs] of four inputs.
+static uint32_t pack_plain(fv_plan *p, const operands *o, const float *from, int64_t c) {
+    int64_t m = o->out.c, taps = (int64_t)o->shape.kernel_x * o->shape.kernel_y, c4 = (c + 3) / 4, at;
+    float *to = fv_plan_weights(p, (size_t)((m + 3) / 4 * taps * c4 * 16), &at);
+    for (int64_t k = 0; k < m; k++)
+        for (int64_t i = 0; i < c; i++)
+            for (int64_t t = 0; t < taps; t++)
+                to[(((k / 4 * taps + t) * c4 + i / 4) * 4 + k % 4) * 4 + i % 4] = from[(k * c + i) * taps + t];
+    return (uint32_t)(at / 4);
 }
 
 // [c4][ky][kx] of four channels.
-static void pack_depthwise(fv_plan *p, const fv_tensor *w, int64_t taps, fv_push_conv_plain *push) {
-    int64_t at, channels = w->dim[0];
-    const float *from = w->data;
+static uint32_t pack_plain_depthwise(fv_plan *p, const operands *o) {
+    int64_t taps = (int64_t)o->shape.kernel_x * o->shape.kernel_y, channels = o->in.c, at;
+    const float *from = o->weights->data;
     float *to = fv_plan_weights(p, (size_t)((channels + 3) / 4 * 4 * taps), &at);
     for (int64_t c = 0; c < channels; c++)
         for (int64_t t = 0; t < taps; t++)
             to[(c / 4 * taps + t) * 4 + c % 4] = from[c * taps + t];
-    push->weight_at4 = (uint32_t)(at / 4);
+    return (uint32_t)(at / 4);
 }
 
-// [m4][ky][kx][c4][4 outputs] of four inputs. Groups that are no multiples of four on both sides become
-// one group with zeros between.
-static int pack_dense(fv_plan *p, const fv_conv_attr *a, const fv_tensor *w, int64_t in_channels, int64_t taps,
-                      fv_push_conv_plain *push) {
-    int64_t m = w->dim[0], c = w->dim[1], per_group = m / a->group;
-    bool split = a->group > 1 && c % 4 == 0 && per_group % 4 == 0;
-    int64_t width = split ? c : in_channels, c4 = (width + 3) / 4, at;
-    float *to = fv_plan_weights(p, (size_t)((m + 3) / 4 * taps * c4 * 16), &at);
-    const float *from = w->data;
-    for (int64_t o = 0; o < m; o++) {
-        int64_t shift = split ? 0 : o / per_group * c;
-        for (int64_t i = 0; i < c; i++)
-            for (int64_t t = 0; t < taps; t++)
-                to[(((o / 4 * taps + t) * c4 + (shift + i) / 4) * 4 + o % 4) * 4 + (shift + i) % 4] =
-                    from[(o * c + i) * taps + t];
-    }
-    push->weight_at4 = (uint32_t)(at / 4);
-    push->c4 = (uint32_t)c4;
-    push->m4 = (uint32_t)((split ? per_group : m) + 3) / 4;
-    return split ? a->group : 1;
-}
-
-static fv_push_window make_window(const fv_conv_attr *a, const fv_pixel_view *in, const fv_pixel_view *out) {
+static fv_push_window make_window(const fv_conv_shape *s) {
     return (fv_push_window){
-        .in_w = (int)in->w, .in_h = (int)in->h, .out_w = (int)out->w, .out_h = (int)out->h,
-        .kernel_x = a->kernel[1], .kernel_y = a->kernel[0], .stride_x = a->stride[1], .stride_y = a->stride[0],
-        .pad_x = a->pad[1], .pad_y = a->pad[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0]};
+        .in_w = s->in_w, .in_h = s->in_h, .out_w = s->out_w, .out_h = s->out_h, .kernel_x = s->kernel_x,
+        .kernel_y = s->kernel_y, .stride_x = s->stride_x, .stride_y = s->stride_y, .pad_x = s->pad_x,
+        .pad_y = s->pad_y, .dilation_x = s->dilation_x, .dilation_y = s->dilation_y};
+}
+
+static void lower_plain(fv_plan *p, const fv_node *n, const operands *o) {
+    const fv_conv_shape *s = &o->shape;
+    int64_t c = s->in_channels / s->groups, m = s->out_channels / s->groups;
+    fv_push_conv_plain push = {
+        .in_at4 = (uint32_t)o->in.at4, .in_pitch4 = (uint32_t)o->in.pitch4, .out_at4 = (uint32_t)o->out.at4,
+        .out_pitch4 = (uint32_t)o->out.pitch4, .add_at4 = (uint32_t)o->add.at4, .add_pitch4 = (uint32_t)o->add.pitch4,
+        .n_pixels = (uint32_t)o->out.n_pixels, .m = (uint32_t)o->out.c,
+        .c4 = (uint32_t)(s->depthwise ? o->in.c4 : (c + 3) / 4), .m4 = (uint32_t)(m + 3) / 4,
+        .alpha = o->attr->activation.alpha, .beta = o->attr->activation.beta, .win = make_window(s)};
+    float *joined = join_groups(o);
+    push.weight_at4 = s->depthwise ? pack_plain_depthwise(p, o) : pack_plain(p, o, joined ? joined : o->weights->data, c);
+    free(joined);
+    push.bias_at4 = pack_bias(p, n, o->out.c);
+    uint32_t spec[] = {s->act, s->residual};
+    fv_step *step = fv_plan_dispatch(p, n, s->depthwise ? "conv_dw_plain" : "conv_plain", spec, 2, &push, sizeof push,
+                                     o->out.n_pixels * o->out.c4, LOCAL);
+    connect(step, o, offsetof(fv_push_conv_plain, in_at4), offsetof(fv_push_conv_plain, out_at4),
+            offsetof(fv_push_conv_plain, add_at4));
+    step->macs = (double)fv_node_macs(p->graph, n);
 }
 
 void fv_lower_conv(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
-    const fv_conv_attr *a = n->attr;
-    const fv_tensor *x = fv_plan_tensor(p, n->in[0]), *w = fv_plan_tensor(p, n->in[1]);
-    const fv_tensor *y = fv_plan_tensor(p, n->out[0]);
-    const fv_view *in_view = fv_plan_pixels(p, n->in[0]);
-    const fv_view *add_view = a->residual != FV_RESIDUAL_NONE ? fv_plan_pixels(p, n->in[3]) : NULL;
-    if (!in_view || (a->residual != FV_RESIDUAL_NONE && !add_view))
+    operands o;
+    if (!find_operands(p, n, &o))
         return;
-    fv_view from = *in_view, add = add_view ? *add_view : from, to = fv_plan_make_pixels(p, n->out[0]);
-    fv_pixel_view in, out, residual;
-    fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out), fv_view_as_pixels(&add, &residual);
-    int64_t taps = (int64_t)a->kernel[0] * a->kernel[1];
-    fv_push_conv_plain push = {
-        .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .out_at4 = (uint32_t)out.at4,
-        .out_pitch4 = (uint32_t)out.pitch4, .add_at4 = (uint32_t)residual.at4, .add_pitch4 = (uint32_t)residual.pitch4,
-        .n_pixels = (uint32_t)out.n_pixels, .m = (uint32_t)y->dim[1], .c4 = (uint32_t)in.c4,
-        .alpha = a->activation.alpha, .beta = a->activation.beta, .win = make_window(a, &in, &out)};
-    bool dw = depthwise(a, x, y);
-    if (dw)
-        pack_depthwise(p, w, taps, &push);
+    const fv_conv_row *row = fv_tune_conv(p->tuner, p->gpu, &o.shape);
+    if (row)
+        lower_row(p, n, &o, row);
     else
-        pack_dense(p, a, w, x->dim[1], taps, &push);
-    pack_bias(p, n, y->dim[1], &push);
-    uint32_t spec[] = {a->activation.kind, a->residual};
-    fv_step *s = fv_plan_dispatch(p, n, dw ? "conv_dw_plain" : "conv_plain", spec, 2, &push, sizeof push,
-                                  out.n_pixels * out.c4, LOCAL);
-    fv_step_reads(s, &from, offsetof(fv_push_conv_plain, in_at4), 16);
-    fv_step_writes(s, &to, offsetof(fv_push_conv_plain, out_at4), 16);
-    if (add_view)
-        fv_step_reads(s, &add, offsetof(fv_push_conv_plain, add_at4), 16);
-    s->macs = (double)fv_node_macs(p->graph, n);
+        lower_plain(p, n, &o);
 }
 
 const fv_lowering fv_lower_conv_rows[] = {{"Conv", 0, fv_lower_conv_fits, fv_lower_conv}, {0}};

@@ -5,6 +5,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/infer/lower.h"
+#include "pipeline/infer/tune.h"
 
 static size_t align16(size_t n) {
     return (n + 15) / 16 * 16;
@@ -166,7 +167,10 @@ static bool build(fv_plan *p, fv_err *err) {
     place_host_tensors(p);
     fv_plan_assign_homes(p);
     place_inputs(p);
+    if (p->params.tune)
+        p->tuner = fv_tuner_create(p->gpu);
     lower_nodes(p);
+    fv_tuner_destroy(&p->tuner);
     for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
         place_output(p, p->graph->output[i], &p->output[i]);
     if (p->err.code != FV_OK) {

@@ -95,6 +95,7 @@ struct fv_plan {
     fv_gpu_buffer *weight_buffer;
     size_t *upload_at;         // bytes, of every graph input
     size_t upload_bytes, readback_bytes, activation_bytes, host_bytes;
+    struct fv_tuner *tuner;    // while the plan is made; NULL: no measuring
     int *n_barriers;           // counted when a session records its first slot
     fv_err err;                // the first fault while lowering
 };

@@ -13,6 +13,7 @@ extern const fv_command fv_commands[]; // ends with {0}
 // Prints `text` and the usage on stderr; returns 2.
 int fv_cmd_usage(const char *name, const char *text);
 
+int fv_cmd_bench(int argc, char **argv);
 int fv_cmd_eval(int argc, char **argv);     // `eval KIND ...` hands over to one of the next
 int fv_cmd_eval_det(int argc, char **argv);
 int fv_cmd_eval_mot(int argc, char **argv);

@@ -1,0 +1,216 @@
+#include "pipeline/infer/conv_row.h"
+
+#include <stdio.h>
+
+enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_GROUPS = 65535 };
+
+const fv_conv_row fv_conv_rows[] = {
+    {"tile 4x16", FV_CONV_TILE, 4, 16},
+    {"tile 5x16", FV_CONV_TILE, 5, 16},
+    {"tile 6x16", FV_CONV_TILE, 6, 16},
+    {"tile 2x32", FV_CONV_TILE, 2, 32},
+    {"tile 3x32", FV_CONV_TILE, 3, 32},
+    {"tile 4x32", FV_CONV_TILE, 4, 32},
+    {"tile 5x32", FV_CONV_TILE, 5, 32},
+    {"tile 4x48", FV_CONV_TILE, 4, 48},
+    {"depthwise 2x2", FV_CONV_DEPTHWISE, 2, 2},
+    {"depthwise 4x1", FV_CONV_DEPTHWISE, 4, 1},
+    {"depthwise 4x2", FV_CONV_DEPTHWISE, 4, 2},
+    {"depthwise 4x4", FV_CONV_DEPTHWISE, 4, 4},
+    {0},
+};
+
+static int ceil_div(int64_t a, int64_t b) {
+    return (int)((a + b - 1) / b);
+}
+
+// ---- sizes -----------------------------------------------------------------------------------------
+
+static bool flat(const fv_conv_shape *s) { // all pixels are one row
+    return !s->depthwise && s->kernel_x * s->kernel_y * s->stride_x * s->stride_y == 1 && !s->pad_x && !s->pad_y &&
+           s->in_w == s->out_w && s->in_h == s->out_h;
+}
+
+// Channel blocks of equal size, in fours or, so that they are stored by eights, in eights.
+static int block_channels(const fv_conv_row *row, const fv_conv_shape *s) {
+    int m = s->out_channels / s->groups, step = m % 8 ? 4 : 8;
+    int blocks = ceil_div(m, row->y);
+    return ceil_div(ceil_div(m, blocks), step) * step;
+}
+
+static int group_blocks(const fv_conv_row *row, const fv_conv_shape *s) {
+    return ceil_div(s->out_channels / s->groups, block_channels(row, s));
+}
+
+static int in_channels4(const fv_conv_shape *s) {
+    return ceil_div(s->in_channels / s->groups, 4);
+}
+
+// Lanes that have work: blocks of pixels.
+static int64_t lanes(const fv_conv_row *row, const fv_conv_shape *s) {
+    if (flat(s))
+        return ceil_div((int64_t)s->n * s->out_w * s->out_h, row->x);
+    int rows = row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->out_h, row->y) : s->out_h;
+    return (int64_t)ceil_div(s->out_w, row->x) * rows * s->n;
+}
+
+// Two subgroups a workgroup, which saves half of what a workgroup costs; one where there is little work.
+static int local_size(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return (int)caps->subgroup * (lanes(row, s) >= 8 * (int64_t)caps->subgroup ? 2 : 1);
+}
+
+static int work_x(const fv_conv_row *row, const fv_conv_shape *s) {
+    return row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->in_channels, 4) : group_blocks(row, s) * s->groups;
+}
+
+// ---- rows ------------------------------------------------------------------------------------------
+
+bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    bool lanes_fit = caps->shuffle && caps->subgroup >= 4 && caps->subgroup <= 64;
+    if (!lanes_fit || s->depthwise != (row->kernel == FV_CONV_DEPTHWISE) || s->kernel_x > MAX_KERNEL_X ||
+        s->stride_x > 4 || s->dilation_x > 4)
+        return false;
+    if (row->kernel == FV_CONV_DEPTHWISE && (s->kernel_y * s->kernel_x > MAX_TAPS || s->stride_y > 4 || s->dilation_y > 4))
+        return false;
+    if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
+        return false;
+    return work_x(row, s) <= MAX_GROUPS && lanes(row, s) / local_size(row, s, caps) < MAX_GROUPS;
+}
+
+static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_tile *push) {
+    bool is_flat = flat(s);
+    *push = (fv_push_tile){
+        .width = s->in_w, .height = s->in_h, .out_width = s->out_w, .out_height = s->out_h,
+        .in_channels4 = (uint32_t)in_channels4(s), .rows = (uint32_t)(s->n * s->out_h),
+        .kernel_height = s->kernel_y, .dilation_y = s->dilation_y, .pad_x = s->pad_x, .pad_y = s->pad_y,
+        .out_channels = (uint32_t)(s->out_channels / s->groups)};
+    if (row->kernel == FV_CONV_DEPTHWISE) {
+        push->in_channels4 = (uint32_t)ceil_div(s->in_channels, 4);
+        push->out_channels = (uint32_t)s->out_channels;
+    } else {
+        push->group_blocks = (uint32_t)group_blocks(row, s);
+    }
+    if (is_flat) {
+        push->width = push->out_width = s->n * s->out_w * s->out_h;
+        push->height = push->out_height = 1;
+        push->rows = 1;
+    }
+    push->blocks_x = (uint32_t)ceil_div(push->out_width, row->x);
+}
+
+static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    int ob = block_channels(row, s), m = s->out_channels / s->groups;
+    bool wide = caps->int64 && s->eights && m % 8 == 0;
+    return (fv_conv_dispatch){
+        .kernel = wide ? "conv_tile_wide" : "conv_tile",
+        .n_spec = 11,
+        .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
+                 (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
+                 s->act, s->residual, m % ob == 0}};
+}
+
+static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return (fv_conv_dispatch){
+        .kernel = caps->int64 ? "conv_depthwise_wide" : "conv_depthwise",
+        .n_spec = 13,
+        .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)row->y,
+                 (uint32_t)s->kernel_x, (uint32_t)s->kernel_y, (uint32_t)s->stride_x, (uint32_t)s->stride_y,
+                 (uint32_t)s->dilation_x, (uint32_t)s->dilation_y, s->act, s->residual, s->out_channels % 4 == 0}};
+}
+
+fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    fv_conv_dispatch d = row->kernel == FV_CONV_TILE ? tile_dispatch(row, s, caps) : depthwise_dispatch(row, s, caps);
+    fill_push(row, s, &d.push);
+    d.groups[0] = (uint32_t)work_x(row, s);
+    d.groups[1] = (uint32_t)ceil_div(lanes(row, s), d.spec[0]);
+    d.groups[2] = 1;
+    return d;
+}
+
+// ---- cost ------------------------------------------------------------------------------------------
+
+// Instructions of a CPU's vector unit, counted in what lavapipe compiles: a fetch gathers for all lanes,
+// a shuffle broadcasts, a store goes lane by lane.
+enum { FETCH = 90, STORE = 20, GROUP = 1500, REGISTERS = 32 };
+
+static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    double ob = block_channels(row, s), lanes_ = caps->subgroup;
+    double span = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
+    span = span < row->x * s->kernel_x ? span : row->x * s->kernel_x;
+    double fetches = span + s->kernel_x * (double)ceil_div((int64_t)ob, (int64_t)lanes_);
+    double products = s->kernel_x * ob * 4 * (2 * row->x + 2), spills = 2 * ob * row->x;
+    double code = products + spills + fetches * 10;
+    double step = (products + spills) * (code > 4500 ? 1.25 : 1) + fetches * FETCH;
+    return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;
+}
+
+static double depthwise_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    double span_x = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
+    double span_y = (row->y - 1) * s->stride_y + (s->kernel_y - 1) * s->dilation_y + 1;
+    double taps = s->kernel_x * s->kernel_y;
+    return (span_x * span_y + 2) * FETCH + taps * row->y * (8 + 8.0 * row->x) + row->x * row->y * caps->subgroup * STORE;
+}
+
+double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    double subgroup = row->kernel == FV_CONV_TILE ? tile_subgroup_cost(row, s, caps) : depthwise_subgroup_cost(row, s, caps);
+    int local = local_size(row, s, caps);
+    int64_t groups = (int64_t)ceil_div(lanes(row, s), local) * work_x(row, s);
+    groups = groups < 2 ? 2 : groups; // two cores at least
+    return (double)groups * (subgroup * local / (int)caps->subgroup + GROUP);
+}
+
+const fv_conv_row *fv_conv_row_default(const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    const fv_conv_row *best = NULL;
+    for (const fv_conv_row *row = fv_conv_rows; row->name; row++)
+        if (fv_conv_row_fits(row, s, caps) &&
+            (!best || fv_conv_row_cost(row, s, caps) < fv_conv_row_cost(best, s, caps)))
+            best = row;
+    return best;
+}
+
+// ---- weights ---------------------------------------------------------------------------------------
+
+size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
+    size_t taps = (size_t)s->kernel_x * (size_t)s->kernel_y;
+    if (row->kernel == FV_CONV_DEPTHWISE)
+        return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
+    return (size_t)work_x(row, s) * taps * (size_t)in_channels4(s) * (size_t)block_channels(row, s) * 4;
+}
+
+// [block][ky][four inputs][kx][output of the block] of four inputs.
+static void pack_tile(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
+    int ob = block_channels(row, s), blocks = group_blocks(row, s), m = s->out_channels / s->groups;
+    int c = s->in_channels / s->groups, c4 = in_channels4(s), kx_n = s->kernel_x, ky_n = s->kernel_y;
+    for (int o = 0; o < s->out_channels; o++) {
+        size_t block = (size_t)(o / m * blocks + o % m / ob), lane = (size_t)(o % m % ob);
+        for (int i = 0; i < c; i++)
+            for (int ky = 0; ky < ky_n; ky++)
+                for (int kx = 0; kx < kx_n; kx++) {
+                    size_t line = (block * (size_t)ky_n + (size_t)ky) * (size_t)c4 + (size_t)(i / 4);
+                    to[((line * (size_t)kx_n + (size_t)kx) * (size_t)ob + lane) * 4 + (size_t)(i % 4)] =
+                        *from++;
+                }
+    }
+}
+
+// [four channels][ky][kx] of four channels.
+static void pack_depthwise(const fv_conv_shape *s, const float *from, float *to) {
+    int taps = s->kernel_x * s->kernel_y;
+    for (int c = 0; c < s->in_channels; c++)
+        for (int t = 0; t < taps; t++)
+            to[(c / 4 * taps + t) * 4 + c % 4] = from[c * taps + t];
+}
+
+void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
+    if (row->kernel == FV_CONV_TILE)
+        pack_tile(row, s, from, to);
+    else
+        pack_depthwise(s, from, to);
+}
+
+void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {
+    snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d",
+             s->depthwise ? "depthwise" : "dense", s->n, s->in_w, s->in_h, s->in_channels, s->groups, s->out_w,
+             s->out_h, s->out_channels, s->kernel_x, s->kernel_y, s->stride_x, s->stride_y, s->dilation_x,
+             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights);
+}

@@ -1,0 +1,236 @@
+#include "pipeline/run/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/gpu/gpu.h"
+#include "pipeline/graph/graph.h"
+#include "pipeline/infer/infer.h"
+
+enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256 };
+// Of shaders/roofline.comp: multiply-adds of one invocation.
+static const double roofline_flops = 2.0 * 4 * 5 * 64 * 64;
+
+typedef struct {
+    const char *model, *device;
+    int runs;
+    bool json;
+} arguments;
+
+typedef struct {
+    double median, p99, lowest, gflops, roofline, load_ms;
+    fv_plan_stats stats;
+    int n_layers;
+    fv_plan_layer *layer;
+} figures;
+
+static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
+    a->runs = 50;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--json"))
+            a->json = true;
+        else if (!strcmp(argv[i], "--runs") && i + 1 < argc)
+            a->runs = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--device") && i + 1 < argc)
+            a->device = argv[++i];
+        else if (argv[i][0] != '-' && !a->model)
+            a->model = argv[i];
+        else
+            return fv_fail(err, FV_BAD_INPUT, "'%s' is not understood", argv[i]);
+    }
+    if (!a->model)
+        return fv_fail(err, FV_BAD_INPUT, "no model given");
+    return (a->runs >= 1 && a->runs <= MAX_RUNS) ||
+           fv_fail(err, FV_BAD_INPUT, "--runs takes 1 to %d", MAX_RUNS);
+}
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// ---- the roofline ----------------------------------------------------------------------------------
+
+// GFLOP/s of nothing but multiply-adds, the best of a few runs; 0 with an error.
+static double measure_roofline(fv_gpu *gpu, fv_err *err) {
+    double best = 0;
+    uint64_t ticket;
+    uint32_t spec[] = {ROOFLINE_LOCAL}, push[] = {0}, groups[] = {ROOFLINE_GROUPS, 1, 1};
+    fv_gpu_buffer *block = fv_gpu_buffer_create(gpu, 256, FV_GPU_DEVICE, err);
+    fv_gpu_kernel *kernel = block ? fv_gpu_kernel_get(gpu, "roofline", spec, 1, err) : NULL;
+    fv_gpu_program *p = kernel ? fv_gpu_program_begin(gpu, &(fv_gpu_blocks){.activations = block}, err) : NULL;
+    if (p)
+        fv_gpu_program_add(p, kernel, NULL, 0, push, sizeof push, groups);
+    bool ok = p && fv_gpu_program_end(p, err);
+    for (int i = 0; ok && i < 8; i++) {
+        double start = now_ms();
+        ok = fv_gpu_program_submit(p, &ticket, err) && fv_gpu_wait(gpu, ticket, UINT64_MAX, err);
+        double rate = roofline_flops * ROOFLINE_LOCAL * ROOFLINE_GROUPS * 1e-6 / (now_ms() - start);
+        best = rate > best ? rate : best;
+    }
+    fv_gpu_program_destroy(&p);
+    fv_gpu_buffer_destroy(&block);
+    return ok ? best : 0;
+}
+
+// ---- the model -------------------------------------------------------------------------------------
+
+static void *made_up_input(const fv_tensor *t) {
+    size_t bytes = fv_tensor_bytes(t);
+    char *data = calloc(bytes + 1, 1);
+    for (int64_t i = 0; data && t->dtype == FV_F32 && i < fv_tensor_count(t); i++)
+        ((float *)data)[i] = (float)((uint32_t)i * 2654435761u >> 24) / 255;
+    return data;
+}
+
+static bool run_once(fv_session *s, const void *const in[], fv_err *err) {
+    fv_result r;
+    return fv_session_push_tensors(s, in, NULL, err) && fv_session_pull(s, &r, err);
+}
+
+static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, fv_err *err) {
+    fv_session *s = fv_session_create(plan, NULL, 1, err);
+    bool ok = s != NULL;
+    for (int i = -WARM_UP; i < runs && ok; i++) {
+        double start = now_ms();
+        ok = run_once(s, in, err);
+        if (i >= 0)
+            ms[i] = now_ms() - start;
+    }
+    fv_session_destroy(&s);
+    return ok;
+}
+
+// A plan of its own: time stamps between dispatches cost time.
+static bool profile(fv_gpu *gpu, const fv_graph *g, const void *const in[], int runs, figures *f, fv_err *err) {
+    fv_plan *plan = fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .profile = true}, err);
+    double *ms = calloc((size_t)runs + 1, sizeof *ms);
+    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, err);
+    free(ms);
+    if (ok) {
+        f->n_layers = fv_plan_layers(plan, NULL, 0);
+        f->layer = calloc((size_t)f->n_layers + 1, sizeof *f->layer);
+        f->n_layers = f->layer ? fv_plan_layers(plan, f->layer, f->n_layers) : 0;
+    }
+    fv_plan_destroy(&plan);
+    return ok;
+}
+
+static bool time_model(fv_gpu *gpu, const fv_graph *g, const void *const in[], int runs, figures *f, fv_err *err) {
+    double start = now_ms(), *ms = calloc((size_t)runs, sizeof *ms);
+    fv_plan *plan = ms ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true}, err) : NULL;
+    f->load_ms = now_ms() - start;
+    bool ok = plan && time_runs(plan, in, runs, ms, err);
+    if (ok) {
+        qsort(ms, (size_t)runs, sizeof *ms, by_value);
+        f->lowest = ms[0], f->median = ms[runs / 2], f->p99 = ms[runs * 99 / 100];
+        f->gflops = 2e-6 * (double)fv_graph_macs(g) / f->median;
+        f->stats = fv_plan_get_stats(plan);
+    }
+    free(ms);
+    fv_plan_destroy(&plan);
+    return ok;
+}
+
+// ---- output ----------------------------------------------------------------------------------------
+
+static double rate(const fv_plan_layer *l) {
+    return l->ms > 0 ? 2e-6 * l->macs / (double)l->ms : 0;
+}
+
+static void print_text(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
+    printf("%s on %s (%s)\n", a->model, caps->name, caps->driver);
+    printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
+           f->median, f->p99, f->lowest, f->gflops, 100 * f->gflops / f->roofline, f->roofline);
+    printf("%d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
+           f->stats.n_dispatches, f->stats.n_barriers, f->stats.n_host_steps,
+           (double)f->stats.weight_bytes / 1048576, (double)f->stats.activation_bytes / 1048576, f->load_ms);
+    printf("\n%-14s %-30s %-20s %8s %8s %6s\n", "op", "shape", "row", "ms", "GFLOP/s", "share");
+    for (int i = 0; i < f->n_layers; i++) {
+        const fv_plan_layer *l = &f->layer[i];
+        printf("%-14.14s %-30.30s %-20.20s %8.3f", l->op, l->shape, l->row, (double)l->ms);
+        if (l->macs > 0)
+            printf(" %8.1f %5.0f%%", rate(l), 100 * rate(l) / f->roofline);
+        printf("\n");
+    }
+}
+
+static void print_quoted(const char *text) {
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\' || *c < 32)
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+static void print_member(const char *name, const char *text) {
+    printf("\"%s\":", name);
+    print_quoted(text);
+    putchar(',');
+}
+
+static void print_json(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
+    putchar('{');
+    print_member("model", a->model);
+    print_member("device", caps->name);
+    print_member("driver", caps->driver);
+    printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"gflops\":%.2f,"
+           "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"dispatches\":%d,\"barriers\":%d,\"host_steps\":%d,\"layers\":[",
+           a->runs, f->median, f->p99, f->lowest, f->gflops, f->roofline, f->load_ms, f->stats.n_dispatches,
+           f->stats.n_barriers, f->stats.n_host_steps);
+    for (int i = 0; i < f->n_layers; i++) {
+        const fv_plan_layer *l = &f->layer[i];
+        printf("%s{", i ? "," : "");
+        print_member("op", l->op);
+        print_member("node", l->node);
+        print_member("shape", l->shape);
+        print_member("row", l->row);
+        printf("\"ms\":%.4f,\"gflops\":%.2f,\"share\":%.4f}", (double)l->ms, rate(l), rate(l) / f->roofline);
+    }
+    printf("]}\n");
+}
+
+static bool bench(const arguments *a, fv_err *err) {
+    figures f = {0};
+    void *in[MAX_INPUTS] = {0};
+    fv_graph *g = fv_graph_load(a->model, NULL, err);
+    bool ok = g && fv_graph_optimize(g, err);
+    if (ok && g->n_inputs > MAX_INPUTS)
+        ok = fv_fail(err, FV_UNSUPPORTED, "%s: more than %d inputs", a->model, MAX_INPUTS);
+    fv_gpu *gpu = ok ? fv_gpu_create(&(fv_gpu_params){.device = a->device}, err) : NULL;
+    for (int i = 0; gpu && i < g->n_inputs; i++)
+        in[i] = made_up_input(&g->tensor[g->input[i]]);
+    ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 &&
+         time_model(gpu, g, (const void *const *)in, a->runs, &f, err) &&
+         profile(gpu, g, (const void *const *)in, a->runs, &f, err);
+    if (ok)
+        (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);
+    for (int i = 0; i < MAX_INPUTS; i++)
+        free(in[i]);
+    free(f.layer);
+    fv_gpu_destroy(&gpu);
+    fv_graph_destroy(&g);
+    return ok;
+}
+
+int fv_cmd_bench(int argc, char **argv) {
+    arguments a = {0};
+    fv_err err = {0};
+    if (!take_arguments(&a, argc, argv, &err))
+        return fv_cmd_usage("bench", err.text);
+    if (bench(&a, &err))
+        return 0;
+    fprintf(stderr, "fovea bench: %s\n", err.text);
+    return fv_err_exit_code(&err);
+}
