@@ -111,18 +111,24 @@ static size_t pixels_bytes(int n, int w, int h, int channels) {
     return (size_t)n * (size_t)w * (size_t)h * (size_t)((channels + 7) / 8 * 8) * 4;
 }
 
+// Room for every row, before any of them is recorded.
+static bool reserve_all(fv_tuner *t, const fv_conv_row *const row[], int n, const fv_conv_shape *s, fv_err *err) {
+    size_t in = pixels_bytes(s->n, s->in_w, s->in_h, s->in_channels), weights = 0;
+    size_t out = pixels_bytes(s->n, s->out_w, s->out_h, s->out_channels), bias = (size_t)s->out_channels * 4 + 256;
+    for (int i = 0; i < n; i++)
+        weights = fv_conv_row_weights(row[i], s) > weights ? fv_conv_row_weights(row[i], s) : weights;
+    return reserve(t->gpu, &t->activations, in + out, FV_GPU_DEVICE, err) &&
+           reserve(t->gpu, &t->weights, 4 * weights + bias, FV_GPU_WEIGHTS, err);
+}
+
 static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s, fv_err *err) {
     size_t in = pixels_bytes(s->n, s->in_w, s->in_h, s->in_channels);
     size_t out = pixels_bytes(s->n, s->out_w, s->out_h, s->out_channels);
-    size_t weights = fv_conv_row_weights(row, s) * 4, bias = (size_t)s->out_channels * 4 + 256;
-    if (!reserve(t->gpu, &t->activations, in + out, FV_GPU_DEVICE, err) ||
-        !reserve(t->gpu, &t->weights, weights + bias, FV_GPU_WEIGHTS, err))
-        return NULL;
     fv_conv_dispatch d = fv_conv_row_dispatch(row, s, fv_gpu_get_caps(t->gpu));
     d.push.in_pitch4 = (uint32_t)(s->in_channels + 3) / 4;
     d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(s->out_channels + 7) / 8 * 2;
     d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / 16);
-    d.push.bias_at4 = (uint32_t)(weights / 16);
+    d.push.bias_at4 = (uint32_t)(fv_conv_row_weights(row, s) / 4);
     d.push.alpha = 1;
     fv_gpu_kernel *kernel = fv_gpu_kernel_get(t->gpu, d.kernel, d.spec, d.n_spec, err);
     fv_gpu_blocks blocks = {.activations = t->activations, .weights = t->weights};
@@ -150,7 +156,7 @@ static bool measure(fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *cons
                     fv_err *err) {
     fv_gpu_program *program[MAX_ROWS] = {0};
     double lowest[MAX_ROWS], first;
-    bool ok = true;
+    bool ok = reserve_all(t, row, n, s, err);
     for (int i = 0; i < n && ok; i++) {
         lowest[i] = 1e30;
         program[i] = record(t, row[i], s, err);
