@@ -9,6 +9,7 @@
 #include "pipeline/vision/kalman.h"
 
 enum { N_VOTES = 4, N_PAST = 4, MOMENTUM_FRAMES = 3 };
+static const float same_place_iou = 0.8f;
 static const float momentum_weight = 0.2f, other_class_weight = 0.5f, vote_memory = 0.95f;
 static const float high_score_most = 0.6f, high_score_least = 0.15f, high_score_share = 0.7f,
                    score_memory = 0.99f;
@@ -418,9 +419,25 @@ static void settle_all(fv_tracker *t) {
     t->n = n;
 }
 
+// One object under two names: a detector that is not sure says "car" and "truck" of the same place.
+static bool is_second_name(const fv_tracker *t, const fv_objects *d, int i) {
+    if (t->params.class_aware)
+        return false;
+    for (int j = 0; j < d->n; j++) {
+        bool stronger = t->taken[j] || d->v[j].score > d->v[i].score ||
+                        (d->v[j].score == d->v[i].score && j < i);
+        if (d->v[j].label != d->v[i].label && stronger &&
+            fv_box_iou(d->v[i].box, d->v[j].box) >= same_place_iou)
+            return true;
+    }
+    return false;
+}
+
 static void begin_tracks(fv_tracker *t, const fv_objects *d) {
     for (int i = 0; i < d->n; i++) {
         if (t->taken[i] || d->v[i].score < t->high_score || d->v[i].score < t->new_score)
+            continue;
+        if (is_second_name(t, d, i))
             continue;
         FV_GROW(t->tracks, t->tracks_capacity, t->n + 1);
         track *k = &t->tracks[t->n++];

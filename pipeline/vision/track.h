@@ -32,6 +32,8 @@
 // Without class_aware a match across classes counts half as much as its overlap would, and the
 // track's label is the one that its detections voted for (weights: scores, halved every 14
 // detections): a van that is now and then called a truck keeps its id and its label.
+// A detection that overlaps a stronger one, or one that was matched, of another class by 0.8 or more
+// is taken for the same object under a second name and begins no track.
 //
 // Thread-safety: a tracker belongs to one thread at a time.
 #pragma once

@@ -213,6 +213,26 @@ static void classes(void) {
     }
 }
 
+// "car" and "truck" of the same place are one object; a rider and a motorcycle are two.
+static void two_names_are_one_object(void) {
+    for (int aware = 0; aware < 2; aware++) {
+        fv_track_params params;
+        fv_options_default(&params, fv_track_options);
+        params.class_aware = aware;
+        fv_tracker *t = fv_tracker_create(&params, NULL);
+        for (int i = 0; i < 20; i++) {
+            add(100 + 2 * (float)i, 100, 80, 60, 0.75f, 7);
+            add(101 + 2 * (float)i, 100, 80, 60, 0.9f, 2);
+            add(300, 100, 40, 60, 0.9f, 0);
+            add(300, 120, 40, 60, 0.8f, 3);
+            step(t, i, 25);
+            CHECK_EQUAL(out.n, aware ? 4 : 3);
+            CHECK(aware || out_v[0].label == 2);
+        }
+        fv_tracker_destroy(&t);
+    }
+}
+
 // Recovery: an object that stops behind a pillar and comes out where it went in; prediction has run
 // away from it.
 static void ocsort_recovers_from_the_last_box(void) {
@@ -438,6 +458,7 @@ const fv_suite track_suite = {"track",
                                                 CASE(weak_detections),
                                                 CASE(limits_follow_the_detector),
                                                 CASE(classes),
+                                                CASE(two_names_are_one_object),
                                                 CASE(ocsort_recovers_from_the_last_box),
                                                 CASE(strange_input),
                                                 CASE(same_input_same_output),
