@@ -11,11 +11,13 @@ layout(push_constant) uniform Push { fv_push_conv_plain push; };
 
 void main() {
     uint id = flat_id();
-    uint c4 = id % push.c4, pixel = id / push.c4;
+    uint c4, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)
         return;
     fv_push_window w = push.win;
-    int ox = int(pixel) % w.out_w, oy = int(pixel) / w.out_w % w.out_h, image = int(pixel) / (w.out_w * w.out_h);
+    uint column, line;
+    int image = int(divide(divide(pixel, uint(w.out_w), column), uint(w.out_h), line));
+    int ox = int(column), oy = int(line);
     vec4 sum = texelFetch(weight_texels, int(push.bias_at4 + c4));
     int weight_at = int(push.weight_at4 + c4 * uint(w.kernel_x * w.kernel_y));
     for (int ky = 0; ky < w.kernel_y; ky++) {
@@ -34,5 +36,5 @@ void main() {
     if (RESIDUAL == 2)
         sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + c4));
     sum = mix(sum, vec4(0), greaterThanEqual(uvec4(4 * c4) + uvec4(0, 1, 2, 3), uvec4(push.m)));
-    activation4[push.out_at4 + pixel * push.out_pitch4 + c4] = sum;
+    store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
 }

@@ -11,13 +11,15 @@ layout(push_constant) uniform Push { fv_push_conv_plain push; };
 
 void main() {
     uint id = flat_id();
-    uint pixel = id % push.n_pixels, m4 = id / push.n_pixels;
+    uint pixel, m4 = divide(id, push.n_pixels, pixel);
     uint n_m4 = (push.m + 3) / 4;
     if (m4 >= n_m4)
         return;
     fv_push_window w = push.win;
-    int ox = int(pixel) % w.out_w, oy = int(pixel) / w.out_w % w.out_h, image = int(pixel) / (w.out_w * w.out_h);
-    uint group = m4 / push.m4;
+    uint column, line;
+    int image = int(divide(divide(pixel, uint(w.out_w), column), uint(w.out_h), line));
+    int ox = int(column), oy = int(line);
+    uint place, group = divide(m4, push.m4, place);
     vec4 sum = texelFetch(weight_texels, int(push.bias_at4 + m4));
     int weight_at = int(push.weight_at4 + m4 * uint(w.kernel_x * w.kernel_y) * push.c4 * 4);
     for (int ky = 0; ky < w.kernel_y; ky++) {
@@ -41,5 +43,5 @@ void main() {
     if (RESIDUAL == 2)
         sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
     sum = mix(sum, vec4(0), greaterThanEqual(uvec4(4 * m4) + uvec4(0, 1, 2, 3), uvec4(push.m)));
-    activation4[push.out_at4 + pixel * push.out_pitch4 + m4] = sum;
+    store4(push.out_at4 + pixel * push.out_pitch4 + m4, sum);
 }

@@ -19,8 +19,9 @@ void main() {
     bool ok = true;
     [[unroll]] for (uint k = 0; k < N_DIMS; k++) {
         uint d = FV_COPY_DIMS - 1 - k;
-        uint i = k + 1 < N_DIMS ? rest % push.dim[d] : rest;
-        rest = k + 1 < N_DIMS ? rest / push.dim[d] : 0;
+        uint i = rest;
+        if (k + 1 < N_DIMS)
+            rest = divide(rest, push.dim[d], i);
         from += int(i) * push.in_stride[d];
         to += int(i) * push.out_stride[d];
         ok = ok && (!BOUNDED || d != push.valid_dim || i < push.valid);

@@ -19,8 +19,9 @@ void main() {
     uint c = 0;
     [[unroll]] for (uint k = 0; k < N_DIMS; k++) {
         uint d = FV_COPY_DIMS - 1 - k;
-        uint i = k + 1 < N_DIMS ? rest % push.dim[d] : rest;
-        rest = k + 1 < N_DIMS ? rest / push.dim[d] : 0;
+        uint i = rest;
+        if (k + 1 < N_DIMS)
+            rest = divide(rest, push.dim[d], i);
         from += int(i) * push.in_stride[d];
         to += int(i) * push.out_stride[d];
         c = d == push.channel_dim ? 4 * i : c;
@@ -39,7 +40,7 @@ void main() {
             v.w = load1(FROM, uint(from + 3 * push.in_c_stride));
     }
     if (OUT4) {
-        activation4[uint(to) >> 2] = mix(v, vec4(0), greaterThanEqual(uvec4(0, 1, 2, 3), uvec4(valid)));
+        store4(uint(to) >> 2, mix(v, vec4(0), greaterThanEqual(uvec4(0, 1, 2, 3), uvec4(valid))));
     } else {
         store1(TO, uint(to), v.x);
         if (valid > 1)

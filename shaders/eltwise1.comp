@@ -19,8 +19,9 @@ void main() {
     int a = int(push.a_at), b = int(push.b_at), to = int(push.out_at);
     [[unroll]] for (uint k = 0; k < N_DIMS; k++) {
         uint d = FV_ELTWISE_DIMS - 1 - k;
-        uint i = k + 1 < N_DIMS ? rest % push.dim[d] : rest;
-        rest = k + 1 < N_DIMS ? rest / push.dim[d] : 0;
+        uint i = rest;
+        if (k + 1 < N_DIMS)
+            rest = divide(rest, push.dim[d], i);
         a += int(i) * push.a_stride[d];
         b += int(i) * push.b_stride[d];
         to += int(i) * push.out_stride[d];

@@ -22,15 +22,15 @@ vec4 operand(uint from, bool splat, fv_push_operand o, uint pixel, uint item, ui
 
 void main() {
     uint id = flat_id();
-    uint pixel = id / push.c4, c4 = id % push.c4;
+    uint c4, place, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)
         return;
-    uint item = pixel / push.item_pixels;
+    uint item = divide(pixel, push.item_pixels, place);
     vec4 v = operand(FROM_A, SPLAT_A, push.a, pixel, item, c4);
     if (BINARY != BINARY_NONE)
         v = binary(BINARY, v, operand(FROM_B, SPLAT_B, push.b, pixel, item, c4));
     v = unary(UNARY, v, push.alpha, push.beta);
     if (MASK)
         v = mix(v, vec4(0), greaterThanEqual(uvec4(4 * c4) + uvec4(0, 1, 2, 3), uvec4(push.c)));
-    activation4[push.out_at4 + pixel * push.out_pitch4 + c4] = v;
+    store4(push.out_at4 + pixel * push.out_pitch4 + c4, v);
 }

@@ -12,7 +12,7 @@ layout(push_constant) uniform Push { fv_push_matmul push; };
 
 void main() {
     uint id = flat_id();
-    uint n = id % push.n, m = id / push.n % push.m, batch = id / (push.n * push.m);
+    uint n, m, batch = divide(divide(id, push.n, n), push.m, m);
     if (batch >= push.batch0 * push.batch1)
         return;
     int b1 = int(batch % push.batch1), b0 = int(batch / push.batch1);

@@ -1,42 +1,79 @@
-// Pooling over pixels: an invocation computes four channels of one pixel.
+// Pooling over pixels: an invocation computes four channels of P pixels side by side, whose windows
+// share what is fetched.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #include "lib/bind.glsl"
 
-layout(constant_id = 0) const uint KIND = 0; // 0 maximum, 1 average, 2 Lp
+const uint MAXIMUM = 0, AVERAGE = 1, LP = 2; // fv_pool_kind
+
+layout(constant_id = 0) const uint KIND = MAXIMUM;
+layout(constant_id = 1) const uint P = 1;
+layout(constant_id = 2) const uint KX = 0; // columns of the window; 0: as pushed, P is 1
+layout(constant_id = 3) const uint STRIDE = 1;
+layout(constant_id = 4) const uint DILATION = 1;
 
 layout(push_constant) uniform Push { fv_push_pool push; };
 
+const uint SPAN = (P - 1) * STRIDE + (KX > 0 ? KX - 1 : 0) * DILATION + 1;
+
+vec4 result[P];
+float count[P];
+
+void take(uint i, vec4 x, bool inside, bool counts) {
+    if (KIND == MAXIMUM) {
+        result[i] = inside ? max(result[i], x) : result[i];
+        return;
+    }
+    vec4 add = KIND == LP ? pow(abs(x), vec4(push.p)) : x;
+    result[i] += inside ? add : vec4(0);
+    count[i] += counts ? 1.0 : 0.0;
+}
+
+vec4 finish(uint i) {
+    if (KIND == AVERAGE)
+        return result[i] / max(count[i], 1.0);
+    return KIND == LP ? pow(result[i], vec4(1.0 / push.p)) : result[i];
+}
+
 void main() {
-    uint id = flat_id();
-    uint c4 = id % push.c4, pixel = id / push.c4;
-    if (pixel >= push.n_pixels)
+    uint c4, block, line;
+    uint row = divide(divide(flat_id(), push.c4, c4), push.blocks_x, block);
+    if (row >= push.rows)
         return;
     fv_push_window w = push.win;
-    int ox = int(pixel) % w.out_w, oy = int(pixel) / w.out_w % w.out_h, image = int(pixel) / (w.out_w * w.out_h);
-    vec4 result = vec4(KIND == 0 ? -3.402823466e38 : 0.0);
-    float count = 0;
+    int image = int(divide(row, uint(w.out_h), line));
+    int ox = int(block * P), x0 = ox * w.stride_x - w.pad_x;
+    [[unroll]] for (uint i = 0; i < P; i++) {
+        result[i] = vec4(KIND == MAXIMUM ? -3.402823466e38 : 0.0);
+        count[i] = 0;
+    }
     for (int ky = 0; ky < w.kernel_y; ky++) {
-        int iy = oy * w.stride_y - w.pad_y + ky * w.dilation_y;
-        for (int kx = 0; kx < w.kernel_x; kx++) {
-            int ix = ox * w.stride_x - w.pad_x + kx * w.dilation_x;
-            bool inside = iy >= 0 && iy < w.in_h && ix >= 0 && ix < w.in_w;
-            int row = image * w.in_h + clamp(iy, 0, w.in_h - 1);
-            vec4 x = texelFetch(activation_texels, int(push.in_at4 + c4) +
-                                (row * w.in_w + clamp(ix, 0, w.in_w - 1)) * int(push.in_pitch4));
-            if (KIND == 0)
-                result = inside ? max(result, x) : result;
-            else if (KIND == 1)
-                result += inside ? x : vec4(0);
-            else
-                result += inside ? pow(abs(x), vec4(push.p)) : vec4(0);
-            bool counts = push.count_pad == 0 ? inside : iy < push.limit_y && ix < push.limit_x;
-            count += counts ? 1.0 : 0.0;
+        int iy = int(line) * w.stride_y - w.pad_y + ky * w.dilation_y;
+        bool row_inside = iy >= 0 && iy < w.in_h, row_counts = push.count_pad != 0 ? iy < push.limit_y : row_inside;
+        int at = int(push.in_at4 + c4) + (image * w.in_h + clamp(iy, 0, w.in_h - 1)) * w.in_w * int(push.in_pitch4);
+        if (KX > 0) {
+            [[unroll]] for (uint j = 0; j < SPAN; j++) {
+                int ix = x0 + int(j);
+                vec4 x = texelFetch(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
+                bool inside = row_inside && ix >= 0 && ix < w.in_w;
+                bool counts = push.count_pad != 0 ? row_counts && ix < push.limit_x : inside;
+                [[unroll]] for (uint i = 0; i < P; i++) {
+                    uint step = j - i * STRIDE; // huge where j lies before the window
+                    if (step % DILATION == 0 && step / DILATION < KX)
+                        take(i, x, inside, counts);
+                }
+            }
+        } else {
+            for (int kx = 0; kx < w.kernel_x; kx++) {
+                int ix = x0 + kx * w.dilation_x;
+                vec4 x = texelFetch(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
+                bool inside = row_inside && ix >= 0 && ix < w.in_w;
+                take(0, x, inside, push.count_pad != 0 ? row_counts && ix < push.limit_x : inside);
+            }
         }
     }
-    if (KIND == 1)
-        result /= max(count, 1.0);
-    else if (KIND == 2)
-        result = pow(result, vec4(1.0 / push.p));
-    activation4[push.out_at4 + pixel * push.out_pitch4 + c4] = result;
+    uint pixel = row * uint(w.out_w) + uint(ox);
+    [[unroll]] for (uint i = 0; i < P; i++)
+        if (ox + int(i) < w.out_w)
+            store4(push.out_at4 + (pixel + i) * push.out_pitch4 + c4, finish(i));
 }

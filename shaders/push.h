@@ -84,7 +84,8 @@ struct fv_push_conv_plain {
 
 // pool.comp
 struct fv_push_pool {
-    uint in_at4, in_pitch4, out_at4, out_pitch4, n_pixels, c4, count_pad;
+    uint in_at4, in_pitch4, out_at4, out_pitch4, c4, count_pad;
+    uint blocks_x, rows;  // blocks of P output pixels in a row; rows of all images
     int limit_x, limit_y; // average with padding: windows are counted up to here (padded size)
     float p;
     fv_push_window win;

@@ -14,8 +14,9 @@ layout(push_constant) uniform Push { fv_push_reduce push; };
 
 int element(int from, uint index) {
     [[unroll]] for (int d = FV_REDUCE_DIMS - 1; d >= int(N_KEPT); d--) {
-        from += int(index % push.dim[d]) * push.in_stride[d];
-        index /= push.dim[d];
+        uint i;
+        index = divide(index, push.dim[d], i);
+        from += int(i) * push.in_stride[d];
     }
     return from;
 }
@@ -26,8 +27,8 @@ void main() {
         return;
     int from = int(push.in_at), to = int(push.out_at);
     [[unroll]] for (int d = int(N_KEPT) - 1; d >= 0; d--) {
-        uint i = rest % push.dim[d];
-        rest /= push.dim[d];
+        uint i;
+        rest = divide(rest, push.dim[d], i);
         from += int(i) * push.in_stride[d];
         to += int(i) * push.out_stride[d];
     }

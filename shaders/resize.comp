@@ -10,21 +10,28 @@ layout(push_constant) uniform Push { fv_push_resize push; };
 
 void main() {
     uint id = flat_id();
-    uint c4 = id % push.c4, pixel = id / push.c4;
+    uint c4, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)
         return;
-    uint ox = pixel % push.out_w, oy = pixel / push.out_w % push.out_h, image = pixel / (push.out_w * push.out_h);
+    uint ox, oy, image = divide(divide(pixel, push.out_w, ox), push.out_h, oy);
     vec4 sum = vec4(0);
-    for (uint ty = 0; ty < (NEAREST ? 1 : push.row_taps); ty++) {
+    if (NEAREST) { // no loops: these cost CPUs more than the one fetch
+        uint row = image * push.in_h + uint(load1(IN_WEIGHTS, push.rows_at + 2 * oy));
+        uint column = uint(load1(IN_WEIGHTS, push.columns_at + 2 * ox));
+        sum = texelFetch(activation_texels, int(push.in_at4 + (row * push.in_w + column) * push.in_pitch4 + c4));
+        store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
+        return;
+    }
+    for (uint ty = 0; ty < push.row_taps; ty++) {
         uint row_at = push.rows_at + 2 * (oy * push.row_taps + ty);
         uint row = image * push.in_h + uint(load1(IN_WEIGHTS, row_at));
-        float row_weight = NEAREST ? 1.0 : load1(IN_WEIGHTS, row_at + 1);
-        for (uint tx = 0; tx < (NEAREST ? 1 : push.column_taps); tx++) {
+        float row_weight = load1(IN_WEIGHTS, row_at + 1);
+        for (uint tx = 0; tx < push.column_taps; tx++) {
             uint column_at = push.columns_at + 2 * (ox * push.column_taps + tx);
             uint at = push.in_at4 + (row * push.in_w + uint(load1(IN_WEIGHTS, column_at))) * push.in_pitch4 + c4;
-            float weight = NEAREST ? 1.0 : row_weight * load1(IN_WEIGHTS, column_at + 1);
+            float weight = row_weight * load1(IN_WEIGHTS, column_at + 1);
             sum += texelFetch(activation_texels, int(at)) * weight;
         }
     }
-    activation4[push.out_at4 + pixel * push.out_pitch4 + c4] = sum;
+    store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
 }

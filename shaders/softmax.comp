@@ -14,8 +14,8 @@ void main() {
         return;
     int from = int(push.in_at), to = int(push.out_at);
     [[unroll]] for (int d = 3; d >= 0; d--) {
-        uint i = rest % push.dim[d];
-        rest /= push.dim[d];
+        uint i;
+        rest = divide(rest, push.dim[d], i);
         from += int(i) * push.in_dim_stride[d];
         to += int(i) * push.out_dim_stride[d];
     }

@@ -37,10 +37,20 @@ void fv_groups(int64_t n_groups, uint32_t groups[3]) {
     groups[2] = 1;
 }
 
+// Kernels that are also there with 64-bit stores (STORE_WIDE in shaders/lib/bind.glsl).
+static const char *widest(const fv_plan *p, const char *kernel) {
+    static const char *const wide[][2] = {
+        {"copy4", "copy4_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"}};
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0] && fv_gpu_get_caps(p->gpu)->int64; i++)
+        if (!strcmp(kernel, wide[i][0]))
+            return wide[i][1];
+    return kernel;
+}
+
 fv_step *fv_plan_dispatch(fv_plan *p, const fv_node *node, const char *kernel, const uint32_t *spec, int n_spec,
                           const void *push, size_t push_bytes, int64_t invocations, int local) {
     fv_step *s = add_step(p);
-    s->kernel = kernel;
+    s->kernel = widest(p, kernel);
     s->node = node;
     s->n_spec = (uint32_t)n_spec;
     memcpy(s->spec, spec, (size_t)n_spec * sizeof *spec);

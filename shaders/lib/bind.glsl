@@ -3,6 +3,9 @@
 //     layout(push_constant) uniform Push { fv_push_NAME push; };
 // with the struct from push.h, which the host includes as well.
 #extension GL_EXT_control_flow_attributes : enable
+#ifdef STORE_WIDE
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
+#endif
 
 // The size of a workgroup must be known before flat_id() is compiled: a kernel defines LOCAL, or
 // LOCAL_ID (the specialization constant that says it), before it includes this.
@@ -26,6 +29,19 @@ layout(binding = 5, std430) writeonly buffer Readback { float readback[]; };
 layout(binding = 6) uniform usamplerBuffer upload_bytes;
 
 #include "push.h"
+
+// Stores cost CPUs an instruction sequence a lane and element: in halves they are cheaper. The host
+// takes the variant where the device has 64-bit integers.
+#ifdef STORE_WIDE
+layout(binding = 2, std430) buffer ActivationsInHalves { u64vec2 activation_halves[]; };
+void store4(uint index, vec4 v) {
+    activation_halves[index] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+}
+#else
+void store4(uint index, vec4 v) {
+    activation4[index] = v;
+}
+#endif
 
 // Where an operand lives: a specialization constant of many kernels.
 const uint IN_ACTIVATIONS = 0, IN_WEIGHTS = 1, IN_UPLOAD = 2, IN_READBACK = 3;
@@ -56,4 +72,17 @@ uint flat_group() {
 }
 uint flat_id() {
     return flat_group() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+}
+
+// i / d, and what is left. CPUs divide integers lane by lane; this stays in vectors: a float estimate
+// (24 bits), a second one for what it left over, then at most one step. Exact for i < 2^31.
+uint divide(uint i, uint d, out uint rest) {
+    float inverse = 1.0 / float(d);
+    uint q = uint(float(i) * inverse);
+    int r = int(i - q * d);
+    q += uint(int(floor(float(r) * inverse)));
+    r = int(i - q * d);
+    int step = (r >= int(d) ? 1 : 0) - (r < 0 ? 1 : 0);
+    rest = uint(r - step * int(d));
+    return q + uint(step);
 }
