@@ -1,0 +1,228 @@
+"""Photos and labels of the training folder, their augmentation, and a loader in its own process.
+
+Layout: <root>/<set>/images/*.jpg, labels/*.txt (class cx cy w h as fractions), ignore/*.txt, and
+<root>/index.tsv with the columns set, image, width, height, known_classes_mask, boxes,
+ignore_boxes, split, source_name. Mask bit 1: every object of that class in the picture is labelled;
+bit 0: unknown, so there is no background loss for that class.
+"""
+import csv
+import multiprocessing as mp
+import os
+
+import cv2
+import numpy as np
+
+NAMES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+STRIDES = (8, 16, 32)
+PAD = 114
+# How often a photo of a set is drawn; the everyday scenes of coco17 weigh most.
+SET_WEIGHT = {"coco17": 2.0, "coco128": 2.0, "voc": 0.9, "highway": 0.6, "openimages": 1.0,
+              "capston2": 0.9, "bicycles": 0.5, "iitd": 0.8, "lobby": 0.3, "lookalike": 0.3}
+# Factor for a photo that shows a thin class (the largest that applies).
+CLASS_WEIGHT = (1.0, 1.6, 1.2, 1.4, 1.6, 1.6)
+MIN_SIDE = 4.0     # smaller boxes (square root of area, pixels of the network input) are ignored
+MIN_VISIBLE = 0.3  # boxes cut off further than this are ignored
+
+
+def read_boxes(path):
+    if not os.path.exists(path):
+        return np.zeros((0, 5), np.float32)
+    rows = [[float(v) for v in line.split()[:5]] for line in open(path) if line.strip()]
+    return np.array(rows, np.float32).reshape(-1, 5)
+
+
+class Photos:
+    """Decoded photos (RGB, uint8), boxes [n, 5] = class x0 y0 x1 y1 in pixels, masks, weights."""
+
+    def __init__(self, roots, split="train", sets=None, longest=416, limit=0):
+        self.images, self.boxes, self.ignore, self.masks, self.weight, self.names = \
+            [], [], [], [], [], []
+        for root in roots:
+            rows = list(csv.DictReader(open(os.path.join(root, "index.tsv")), delimiter="\t"))
+            for row in rows:
+                if row["split"] != split or (sets and row["set"] not in sets):
+                    continue
+                self.add(root, row, longest)
+                if limit and len(self.images) >= limit:
+                    return
+
+    def add(self, root, row, longest):
+        base, stem = os.path.join(root, row["set"]), row["image"]
+        image = cv2.imread(os.path.join(base, "images", stem + ".jpg"), cv2.IMREAD_COLOR)
+        if image is None:
+            return
+        scale = longest / max(image.shape[:2])
+        if scale < 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        h, w = image.shape[:2]
+        both = []
+        for kind in ("labels", "ignore"):
+            b = read_boxes(os.path.join(base, kind, stem + ".txt"))
+            half = b[:, 3:5] / 2
+            b = np.concatenate([b[:, :1], (b[:, 1:3] - half) * (w, h),
+                                (b[:, 1:3] + half) * (w, h)], 1)
+            both.append(b.astype(np.float32))
+        self.images.append(np.ascontiguousarray(image[:, :, ::-1]))
+        self.boxes.append(both[0])
+        self.ignore.append(both[1][:, 1:])
+        self.masks.append(np.array([c == "1" for c in row["known_classes_mask"]], np.uint8))
+        thin = max([CLASS_WEIGHT[int(c)] for c in both[0][:, 0]], default=0.6)
+        self.weight.append(SET_WEIGHT.get(row["set"], 1.0) * thin)
+        self.names.append(row["set"] + "/" + stem)
+
+
+def blend_noise(rng, image):
+    """Now and then what cameras do: JPEG blocks, blur, low resolution."""
+    kind = rng.random()
+    if kind < 0.08:
+        quality = int(rng.integers(15, 60))
+        ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        return cv2.imdecode(data, cv2.IMREAD_COLOR) if ok else image
+    if kind < 0.14:
+        return cv2.blur(image, (3, 3))
+    if kind < 0.19:
+        h, w = image.shape[:2]
+        small = cv2.resize(image, (w * 5 // 8, h * 5 // 8), interpolation=cv2.INTER_AREA)
+        return cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+class Painter:
+    """Paints one training picture of width x height from one, four or nine photos."""
+
+    def __init__(self, photos, seed):
+        self.photos, self.rng = photos, np.random.default_rng(seed)
+        w = np.array(photos.weight)
+        self.cumulative = np.cumsum(w / w.sum())
+
+    def pick(self):
+        return min(int(np.searchsorted(self.cumulative, self.rng.random())),
+                   len(self.photos.images) - 1)
+
+    def cells(self, width, height, mosaic):
+        """Rectangles that tile the picture."""
+        rng, kind = self.rng, self.rng.random()
+        n = 1 if kind >= mosaic else 2 if kind < mosaic * 0.8 else 3
+        if n == 1:
+            return [(0, 0, width, height)]
+        xs, ys = [0, width], [0, height]
+        for i in range(1, n):
+            xs.insert(i, int(width * (i / n + rng.uniform(-0.5, 0.5) / n * 0.8)))
+            ys.insert(i, int(height * (i / n + rng.uniform(-0.5, 0.5) / n * 0.8)))
+        return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(n) for i in range(n)]
+
+    def place(self, canvas, cell, single):
+        """Draws a photo into a cell; returns boxes, ignore boxes (pixels of the canvas), mask."""
+        rng, k = self.rng, self.pick()
+        image = self.photos.images[k]
+        h, w = image.shape[:2]
+        x0, y0, x1, y1 = cell
+        cw, ch = x1 - x0, y1 - y0
+        fit, fill = min(cw / w, ch / h), max(cw / w, ch / h)
+        u = rng.random()
+        if single:  # from strongly zoomed out over letterboxed to cropped
+            s = fit * rng.uniform(0.45, 1.0) if u < 0.25 else fit if u < 0.45 else \
+                fit * (fill / fit * 1.4) ** rng.random()
+        else:
+            s = fit * (fill / fit * 1.6) ** rng.random()
+        aspect = np.exp(rng.uniform(-0.16, 0.16))
+        sx, sy = s * aspect ** 0.5, s / aspect ** 0.5
+        flip = rng.random() < 0.5
+        tx, ty = rng.random() * (cw - w * sx), rng.random() * (ch - h * sy)
+        m = np.array([[sx, 0, tx], [0, sy, ty]], np.float32)
+        if flip:
+            m[0] = [-sx, 0, tx + w * sx]
+        if s < 0.6:  # keep thin downscaling from aliasing
+            image = cv2.blur(image, (2, 2))
+        canvas[y0:y1, x0:x1] = cv2.warpAffine(
+            image, m, (cw, ch), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(PAD, PAD, PAD))
+        boxes, ignore = self.photos.boxes[k], self.photos.ignore[k]
+        boxes = np.concatenate([boxes[:, :1], warp(boxes[:, 1:], m)], 1)
+        ignore = warp(ignore, m)
+        offset = np.array([x0, y0, x0, y0], np.float32)
+        lo, hi = np.array([0, 0, 0, 0]), np.array([cw, ch, cw, ch])
+        full = area(boxes[:, 1:])
+        boxes[:, 1:] = np.clip(boxes[:, 1:], lo, hi)
+        seen = area(boxes[:, 1:])
+        good = (seen >= MIN_VISIBLE * full) & (seen >= MIN_SIDE ** 2)
+        bad = boxes[~good & (seen > 1), 1:]
+        ignore = np.concatenate([np.clip(ignore, lo, hi), bad], 0)
+        boxes = boxes[good]
+        boxes[:, 1:] += offset
+        return boxes, ignore + offset, self.photos.masks[k]
+
+    def paint(self, width, height, mosaic):
+        canvas = np.empty((height, width, 3), np.uint8)
+        cells = self.cells(width, height, mosaic)
+        known = [np.ones((height // s, width // s, len(NAMES)), np.uint8) for s in STRIDES]
+        boxes, ignores = [], []
+        for cell in cells:
+            b, i, mask = self.place(canvas, cell, len(cells) == 1)
+            boxes.append(b)
+            ignores.append(i)
+            for s, grid in zip(STRIDES, known):
+                fill(grid, s, cell, mask)
+        for i in np.concatenate(ignores, 0):
+            for s, grid in zip(STRIDES, known):
+                fill(grid, s, i, 0)
+        return (blend_noise(self.rng, canvas), np.concatenate(boxes, 0),
+                np.concatenate([g.reshape(-1, len(NAMES)) for g in known], 0))
+
+    def batch(self, size, width, height, mosaic):
+        items = [self.paint(width, height, mosaic) for _ in range(size)]
+        most = max(1, max(len(b) for _, b, _ in items))
+        boxes = np.full((size, most, 5), -1, np.float32)
+        for row, (_, b, _) in zip(boxes, items):
+            row[:len(b)] = b
+        return (np.stack([i for i, _, _ in items]), boxes, np.stack([k for _, _, k in items]))
+
+
+def warp(boxes, m):
+    """Axis-parallel boxes through a matrix of scale, mirror and shift."""
+    x = boxes[:, [0, 2]] * m[0, 0] + m[0, 2]
+    y = boxes[:, [1, 3]] * m[1, 1] + m[1, 2]
+    return np.stack([x.min(1), y.min(1), x.max(1), y.max(1)], 1) if len(boxes) else boxes.copy()
+
+
+def area(b):
+    return np.clip(b[:, 2] - b[:, 0], 0, None) * np.clip(b[:, 3] - b[:, 1], 0, None)
+
+
+def fill(grid, stride, rect, value):
+    """Sets the cells of the grid whose centres lie in rect."""
+    x0, y0, x1, y1 = [max(0, int(np.ceil(v / stride - 0.5))) for v in rect]
+    grid[y0:y1, x0:x1] = value
+
+
+def serve(painter, requests, results):
+    cv2.setNumThreads(1)
+    while True:
+        request = requests.get()
+        if request is None:
+            return
+        results.put(painter.batch(*request))
+
+
+class Loader:
+    """Paints batches ahead of need in a process that shares the decoded photos."""
+
+    def __init__(self, photos, seed, ahead=6, workers=1):
+        context = mp.get_context("fork")
+        self.requests, self.results = context.Queue(), context.Queue()
+        self.workers = [context.Process(target=serve, daemon=True, args=(
+            Painter(photos, [seed, k]), self.requests, self.results)) for k in range(workers)]
+        for worker in self.workers:
+            worker.start()
+        self.ahead, self.waiting = ahead, 0
+
+    def next(self, request):
+        while self.waiting < self.ahead:
+            self.requests.put(request)
+            self.waiting += 1
+        self.waiting -= 1
+        return self.results.get()
+
+    def close(self):
+        for worker in self.workers:
+            worker.terminate()

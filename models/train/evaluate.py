@@ -1,0 +1,141 @@
+"""Average precision at IoU 0.5 (101 points), by class, on photos with YOLO txt labels.
+
+    evaluate.py MODEL.onnx|CHECKPOINT --images DIR --labels DIR [--size 416x256] [--names coco.names]
+
+Only classes of the model that occur in the labels count. Needs torch for a checkpoint; for an .onnx
+file it reads the weights into the same network.
+"""
+import argparse
+import os
+
+import cv2
+import numpy as np
+import torch
+
+from data import NAMES, PAD, read_boxes
+from loss import decode
+
+
+def letterbox(image, width, height):
+    """Scaled to fit, centred, padded with 114. Returns the picture, scale, left, top."""
+    h, w = image.shape[:2]
+    r = min(width / w, height / h)
+    nw, nh = max(1, round(w * r)), max(1, round(h * r))
+    out = np.full((height, width, 3), PAD, np.uint8)
+    x, y = (width - nw) // 2, (height - nh) // 2
+    kind = cv2.INTER_AREA if r < 0.6 else cv2.INTER_LINEAR
+    out[y:y + nh, x:x + nw] = cv2.resize(image, (nw, nh), interpolation=kind)
+    return out, r, x, y
+
+
+def suppress(boxes, scores, limit):
+    order, keep = np.argsort(-scores, kind="stable"), []
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    while len(order):
+        i, rest = order[0], order[1:]
+        keep.append(i)
+        wh = np.minimum(boxes[i, 2:], boxes[rest, 2:]) - np.maximum(boxes[i, :2], boxes[rest, :2])
+        inter = np.clip(wh, 0, None).prod(1)
+        order = rest[inter / (area[i] + area[rest] - inter + 1e-9) < limit]
+    return keep
+
+
+@torch.no_grad()
+def detect(net, images, width, height, floor=0.03, limit=0.6, batch=16):
+    """RGB photos -> per photo an array [n, 6] = class score x0 y0 x1 y1 in its own pixels."""
+    found = []
+    device = next(net.parameters()).device
+    for start in range(0, len(images), batch):
+        boxed = [letterbox(i, width, height) for i in images[start:start + batch]]
+        x = torch.from_numpy(np.stack([b[0] for b in boxed])).to(device)
+        x = x.permute(0, 3, 1, 2).float().div_(255).contiguous(memory_format=torch.channels_last)
+        boxes, logits = decode(net(x)[0])[:2]
+        scores = logits.sigmoid().cpu().numpy()
+        for (_, r, dx, dy), b, s in zip(boxed, boxes.cpu().numpy(), scores):
+            rows = []
+            for c in range(s.shape[1]):
+                m = s[:, c] >= floor
+                kept = suppress(b[m], s[m, c], limit)
+                rows.append(np.concatenate([np.full((len(kept), 1), c), s[m, c][kept][:, None],
+                                            (b[m][kept] - [dx, dy, dx, dy]) / r], 1))
+            found.append(np.concatenate(rows, 0))
+    return found
+
+
+def match(found, truth, c, level=0.5):
+    """Greedy matching by score; returns hits in score order and the number of truths."""
+    rows, total = [], 0
+    for f, t in zip(found, truth):
+        t = t[t[:, 0] == c, 1:]
+        total += len(t)
+        used = np.zeros(len(t), bool)
+        f = f[f[:, 0] == c]
+        for row in f[np.argsort(-f[:, 1], kind="stable")]:
+            hit = False
+            if len(t):
+                wh = np.minimum(row[4:], t[:, 2:]) - np.maximum(row[2:4], t[:, :2])
+                inter = np.clip(wh, 0, None).prod(1)
+                iou = inter / ((row[4:] - row[2:4]).prod() + (t[:, 2:] - t[:, :2]).prod(1) - inter)
+                iou[used] = -1
+                best = int(iou.argmax())
+                hit = iou[best] >= level
+                used[best] |= hit
+            rows.append((row[1], hit))
+    rows.sort(key=lambda r: -r[0])
+    return np.array([r[1] for r in rows], bool), np.array([r[0] for r in rows]), total
+
+
+def average_precision(found, truth, c):
+    hits, _, total = match(found, truth, c)
+    if not total:
+        return float("nan")
+    tp = np.cumsum(hits)
+    recall, precision = tp / total, tp / np.arange(1, len(tp) + 1)
+    points = np.linspace(0, 1, 101)
+    return float(np.mean([precision[recall >= p].max(initial=0) for p in points]))
+
+
+def load_folder(images, labels, names):
+    """Photos and truths; label ids are those of `names`, matched to ours by class name."""
+    photos, truth, ids = [], [], {names.index(n): k for k, n in enumerate(NAMES) if n in names}
+    for f in sorted(os.listdir(images)):
+        image = cv2.imread(os.path.join(images, f), cv2.IMREAD_COLOR)
+        if image is None:
+            continue
+        h, w = image.shape[:2]
+        b = read_boxes(os.path.join(labels, os.path.splitext(f)[0] + ".txt"))
+        b = b[[int(c) in ids for c in b[:, 0]]] if len(b) else b
+        c = np.array([ids[int(c)] for c in b[:, 0]], np.float32).reshape(-1, 1)
+        half = b[:, 3:] / 2
+        truth.append(np.concatenate([c, (b[:, 1:3] - half) * (w, h), (b[:, 1:3] + half) * (w, h)], 1))
+        photos.append(np.ascontiguousarray(image[:, :, ::-1]))
+    return photos, truth
+
+
+def score(net, photos, truth, width, height):
+    found = detect(net, photos, width, height)
+    return [average_precision(found, truth, c) for c in range(len(NAMES))]
+
+
+def row(ap):
+    cells = " ".join("%s %.3f" % (n, a) for n, a in zip(NAMES, ap) if a == a)
+    return "mAP50 %.3f  %s" % (np.nanmean(ap), cells)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("model")
+    p.add_argument("--images", required=True)
+    p.add_argument("--labels", required=True)
+    p.add_argument("--names", help="class names of the labels, one a line (default: ours)")
+    p.add_argument("--size", default="416x256")
+    a = p.parse_args()
+    from export import load_any
+    names = [n.strip() for n in open(a.names)] if a.names else list(NAMES)
+    width, height = (int(v) for v in a.size.split("x"))
+    photos, truth = load_folder(a.images, a.labels, names)
+    print(a.model, a.size, row(score(load_any(a.model), photos, truth, width, height)))
+
+
+if __name__ == "__main__":
+    main()
