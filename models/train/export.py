@@ -1,0 +1,166 @@
+"""Checkpoint -> street.onnx: batch norms folded, any height and width that are multiples of 32.
+
+    export.py CHECKPOINT -o models/street.onnx [--raw]
+
+Writes the averaged (EMA) weights; --raw takes the others. Then reads the file back, runs it with
+plain torch operators node by node and compares with the network.
+"""
+import argparse
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn import functional as F
+
+from data import NAMES
+from net import Residual, Street, Unit
+
+OPSET = 11
+
+
+class Writer:
+    def __init__(self):
+        self.nodes, self.weights, self.count = [], [], 0
+
+    def add(self, op, inputs, name, **attributes):
+        self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
+        return name
+
+    def tensor(self, name, value):
+        self.weights.append(numpy_helper.from_array(value, name))
+        return name
+
+    def conv(self, x, name, conv, norm=None):
+        w, b = fold(conv, norm)
+        k, s = conv.kernel_size[0], conv.stride[0]
+        return self.add("Conv", [x, self.tensor(name + ".weight", w), self.tensor(name + ".bias", b)],
+                        name, kernel_shape=[k, k], strides=[s, s], pads=[k // 2] * 4)
+
+    def unit(self, x, name, unit):
+        return self.add("Relu", [self.conv(x, name + ".conv", unit[0], unit[1])], name)
+
+    def gather(self, x, name, g):
+        parts = [self.unit(x, name + ".a", g.a), self.unit(x, name + ".b", g.b)]
+        for i, u in enumerate(g.units):
+            parts.append(self.unit(parts[-1], "%s.%d" % (name, i), u))
+        return self.unit(self.add("Concat", parts, name + ".all", axis=1), name + ".join", g.join)
+
+    def residual(self, x, name, r):
+        y = self.conv(x, name + ".conv", r.conv[0], r.conv[1])
+        return self.add("Relu", [self.add("Add", [x, y], name + ".sum")], name)
+
+    def chain(self, x, name, modules):
+        for i, m in enumerate(modules):
+            kind = {Unit: self.unit, Residual: self.residual}.get(type(m), self.gather)
+            x = kind(x, "%s.%d" % (name, i), m)
+        return x
+
+    def twice(self, x, name):
+        return self.add("Resize", [x, "no_roi", "twice"], name, mode="nearest",
+                        coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+
+
+def fold(conv, norm):
+    w = conv.weight.detach().double()
+    b = conv.bias.detach().double() if conv.bias is not None else torch.zeros(w.shape[0]).double()
+    if norm is not None:
+        g = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
+        w, b = w * g.view(-1, 1, 1, 1), norm.bias.detach().double() + (b - norm.running_mean) * g
+    return w.float().numpy(), b.float().numpy()
+
+
+def build(net):
+    o = Writer()
+    o.tensor("no_roi", np.zeros(0, np.float32))
+    o.tensor("twice", np.array([1, 1, 2, 2], np.float32))
+    c8 = o.chain(o.chain("image", "stem", net.stem), "c8", net.c8)
+    c16 = o.chain(c8, "c16", net.c16)
+    c32 = o.chain(c16, "c32", net.c32)
+    l32 = o.unit(c32, "lat32", net.lat32)
+    l16 = o.unit(c16, "lat16", net.lat16)
+    t16 = o.gather(o.add("Concat", [o.twice(l32, "up16"), l16], "cat.t16", axis=1), "top16", net.top16)
+    p8 = o.gather(o.add("Concat", [o.twice(t16, "up8"), c8], "cat.p8", axis=1), "top8", net.top8)
+    d16 = o.unit(p8, "down16", net.down16)
+    p16 = o.gather(o.add("Concat", [d16, t16], "cat.p16", axis=1), "out16", net.out16)
+    d32 = o.unit(p16, "down32", net.down32)
+    p32 = o.gather(o.add("Concat", [d32, l32], "cat.p32", axis=1), "out32", net.out32)
+    outputs = []
+    for name, head, pred, p in zip(("p8", "p16", "p32"), net.head, net.pred, (p8, p16, p32)):
+        o.conv(o.unit(p, "head." + name, head), name, pred)
+        outputs.append(helper.make_tensor_value_info(
+            name, TensorProto.FLOAT, [1, 4 + net.classes, "h" + name[1:], "w" + name[1:]]))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
+    graph = helper.make_graph(o.nodes, "street", [image], outputs, o.weights)
+    model = helper.make_model(graph, producer_name="fovea models/train",
+                              opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = 6
+    helper.set_model_props(model, {"names": ",".join(NAMES[:net.classes])})
+    onnx.checker.check_model(model)
+    return model
+
+
+class FileNet(nn.Module):
+    """The exported file, node by node, with torch operators; forward as net.Street's."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.graph = onnx.load(path).graph
+        self.values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy())
+                       for i in self.graph.initializer}
+        self.register_parameter("anchor", nn.Parameter(torch.zeros(1), requires_grad=False))
+
+    def forward(self, x):
+        v = dict(self.values, image=x)
+        for n in self.graph.node:
+            a = {i.name: helper.get_attribute_value(i) for i in n.attribute}
+            i = [v[k] for k in n.input]
+            if n.op_type == "Conv":
+                y = F.conv2d(i[0], i[1], i[2], a["strides"], a["pads"][:2])
+            elif n.op_type == "Concat":
+                y = torch.cat(i, a["axis"])
+            elif n.op_type == "Resize":
+                y = F.interpolate(i[0], scale_factor=2.0)
+            else:
+                y = {"Relu": F.relu, "Add": torch.add}[n.op_type](*i)
+            v[n.output[0]] = y
+        return [v[o.name] for o in self.graph.output], None
+
+
+def load_any(path, raw=False):
+    """The network of a checkpoint, or an exported file, ready to evaluate."""
+    if path.endswith(".onnx"):
+        return FileNet(path).eval()
+    state = torch.load(path, map_location="cpu")
+    state = state["net" if raw else "ema"]
+    net = Street(state["pred.0.weight"].shape[0] - 4)
+    net.load_state_dict(state)
+    return net.eval().to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def largest_difference(net, path, height, width):
+    x = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
+    pairs = zip(net(x)[0], FileNet(path).eval()(x)[0])
+    return max(float((a - b).abs().max() / a.abs().max()) for a, b in pairs)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("checkpoint")
+    p.add_argument("-o", "--output", required=True)
+    p.add_argument("--raw", action="store_true")
+    a = p.parse_args()
+    net = load_any(a.checkpoint, a.raw)
+    onnx.save(build(net), a.output)
+    for size in ((256, 416), (320, 320)):
+        d = largest_difference(net, a.output, *size)
+        print("%s: largest difference at %dx%d: %.1e of the largest value" % (
+            a.output, size[1], size[0], d))
+        if d > 1e-4:
+            raise SystemExit("the file and the network disagree")
+
+
+if __name__ == "__main__":
+    main()
