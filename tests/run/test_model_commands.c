@@ -185,10 +185,10 @@ static void tensors_in_and_out(void) {
     const char *dir = fv_test_tmp("infer");
     char text[3000];
     snprintf(text, sizeof text,
-             "cd %s && /usr/bin/python3 -c \"import numpy as n; n.save('x.npy', n.random.RandomState(1).rand(1,3,352,352).astype('f4'))\" && "
-             "\"$FOVEA\" infer %s --in input.1=x.npy --out-dir gpu && \"$FOVEA\" infer %s --in x.npy --out-dir ref --device reference && "
-             "/usr/bin/python3 -c \"import numpy as n; a=n.load('gpu/758.npy'); b=n.load('ref/758.npy'); "
-             "print(a.shape, abs(a-b).max()/abs(b).max() < 1e-4)\"", dir, model, model);
+             "D=%s M=%s; /usr/bin/python3 -c \"import numpy as n; n.save('$D/x.npy', n.random.RandomState(1).rand(1,3,352,352).astype('f4'))\" && "
+             "\"$FOVEA\" infer $M --in input.1=$D/x.npy --out-dir $D/gpu && \"$FOVEA\" infer $M --in $D/x.npy --out-dir $D/ref --device reference && "
+             "/usr/bin/python3 -c \"import numpy as n; a=n.load('$D/gpu/758.npy'); b=n.load('$D/ref/758.npy'); "
+             "print(a.shape, abs(a-b).max()/abs(b).max() < 1e-4)\"", dir, model);
     if (fv_test_shell("/usr/bin/python3 -c 'import numpy'", NULL, 0)) {
         fv_test_skip("no NumPy");
         return;
