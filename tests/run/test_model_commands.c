@@ -203,6 +203,24 @@ static void tensors_in_and_out(void) {
     one_clear_line("wants 1x3x352x352");
 }
 
+// samples/detect_image.c, built beside the command: the library without GStreamer.
+static void sample_program(void) {
+    const char *model = fv_test_shared("models/FastestDet.onnx");
+    const char *picture = fv_test_shared("images/bus.jpg"), *dir = fv_test_tmp("sample");
+    char command[2000];
+    if (!model || !picture)
+        return;
+    snprintf(command, sizeof command, "ffmpeg -v error -i %s %s/bus.ppm && "
+             "\"$(dirname \"$FOVEA\")/../../samples/detect_image\" %s %s/bus.ppm", picture, dir, model, dir);
+    CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
+    CHECK_EQUAL(count(output, "bus 0."), 1);
+    CHECK(count(output, "person 0.") >= 4);
+    snprintf(command, sizeof command, "\"$(dirname \"$FOVEA\")/../../samples/detect_image\" %s %s",
+             model, picture);
+    CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 2);
+    one_clear_line("cannot be read as PPM");
+}
+
 static void model_in_words(void) {
     const char *model = fv_test_shared("models/yolox_nano.onnx");
     if (!model)
@@ -241,4 +259,4 @@ static void mean_precision_as_the_reference(void) {
 const fv_suite model_commands_suite = {"model_commands", (const fv_case[]){
     CASE(models_that_are_none), CASE(truncated_model), CASE(unsupported_op_is_named), CASE(unknown_head_shows_the_card),
     CASE(bad_arguments), CASE(vulkan_missing), CASE(pictures_of_any_size), CASE(bus_and_four_persons), CASE(tensors_in_and_out),
-    CASE(model_in_words), CASE(mean_precision_as_the_reference), {0}}};
+    CASE(sample_program), CASE(model_in_words), CASE(mean_precision_as_the_reference), {0}}};
