@@ -99,6 +99,23 @@ static void json_lines_are_replayed(void) {
     CHECK_TEXT(output, "");
 }
 
+// Every file of rules that comes with Fovea, over a walker.
+static void rules_that_come_with_it(void) {
+    set_up();
+    put_walker();
+    CHECK_EQUAL(fovea("track --det %s/det.txt --fps 25 -o %s/tracks.txt", dir, dir), 0);
+    static const char *const files[] = {"count-people", "every-key", "intrusion", "traffic"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "config/rules/%s.yaml", files[i]);
+        CHECK_EQUAL(fovea("events --tracks %s/tracks.txt --rules %s --size 640x480 --fps 25", dir,
+                          fv_test_source(path)),
+                    0);
+        if (i == 2)
+            CHECK_CONTAINS(output, "\"event\":\"enter\",\"rule\":\"yard\"");
+    }
+}
+
 static void scores_of_a_perfect_result(void) {
     set_up();
     char command[3000];
@@ -155,6 +172,7 @@ static void bad_input_is_one_clear_line(void) {
 static const fv_suite mot_suite = {"mot-commands",
                                    (const fv_case[]){CASE(detections_become_tracks_and_events),
                                                      CASE(json_lines_are_replayed),
+                                                     CASE(rules_that_come_with_it),
                                                      CASE(scores_of_a_perfect_result),
                                                      CASE(bad_input_is_one_clear_line),
                                                      {0}}};
