@@ -16,11 +16,11 @@ static const double roofline_flops = 2.0 * 4 * 5 * 64 * 64;
 typedef struct {
     const char *model, *device;
     int runs;
-    bool json;
+    bool json, total;
 } arguments;
 
 typedef struct {
-    double median, p99, lowest, gflops, roofline, load_ms;
+    double median, p99, lowest, cpu, gmacs, gflops, roofline, load_ms;
     fv_plan_stats stats;
     int n_layers;
     fv_plan_layer *layer;
@@ -31,6 +31,8 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--json"))
             a->json = true;
+        else if (!strcmp(argv[i], "--total"))
+            a->total = true;
         else if (!strcmp(argv[i], "--runs") && i + 1 < argc)
             a->runs = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--device") && i + 1 < argc)
@@ -49,6 +51,13 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
 static double now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+// Of all threads of this process.
+static double cpu_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
@@ -96,14 +105,18 @@ static bool run_once(fv_session *s, const void *const in[], fv_err *err) {
     return fv_session_push_tensors(s, in, NULL, err) && fv_session_pull(s, &r, err);
 }
 
-static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, fv_err *err) {
+// `cpu`: the lowest time that a run took of the processors.
+static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, double *cpu, fv_err *err) {
     fv_session *s = fv_session_create(plan, NULL, 1, err);
     bool ok = s != NULL;
     for (int i = -WARM_UP; i < runs && ok; i++) {
-        double start = now_ms();
+        double start = now_ms(), start_cpu = cpu_ms();
         ok = run_once(s, in, err);
-        if (i >= 0)
-            ms[i] = now_ms() - start;
+        if (i < 0)
+            continue;
+        ms[i] = now_ms() - start;
+        double used = cpu_ms() - start_cpu;
+        *cpu = i == 0 || used < *cpu ? used : *cpu;
     }
     fv_session_destroy(&s);
     return ok;
@@ -112,8 +125,8 @@ static bool time_runs(const fv_plan *plan, const void *const in[], int runs, dou
 // A plan of its own: time stamps between dispatches cost time.
 static bool profile(fv_gpu *gpu, const fv_graph *g, const void *const in[], int runs, figures *f, fv_err *err) {
     fv_plan *plan = fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .profile = true}, err);
-    double *ms = calloc((size_t)runs + 1, sizeof *ms);
-    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, err);
+    double *ms = calloc((size_t)runs + 1, sizeof *ms), cpu;
+    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, &cpu, err);
     free(ms);
     if (ok) {
         f->n_layers = fv_plan_layers(plan, NULL, 0);
@@ -128,11 +141,12 @@ static bool time_model(fv_gpu *gpu, const fv_graph *g, const void *const in[], i
     double start = now_ms(), *ms = calloc((size_t)runs, sizeof *ms);
     fv_plan *plan = ms ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true}, err) : NULL;
     f->load_ms = now_ms() - start;
-    bool ok = plan && time_runs(plan, in, runs, ms, err);
+    bool ok = plan && time_runs(plan, in, runs, ms, &f->cpu, err);
     if (ok) {
         qsort(ms, (size_t)runs, sizeof *ms, by_value);
         f->lowest = ms[0], f->median = ms[runs / 2], f->p99 = ms[runs * 99 / 100];
-        f->gflops = 2e-6 * (double)fv_graph_macs(g) / f->median;
+        f->gmacs = 1e-9 * (double)fv_graph_macs(g);
+        f->gflops = 2e3 * f->gmacs / f->median;
         f->stats = fv_plan_get_stats(plan);
     }
     free(ms);
@@ -148,11 +162,13 @@ static double rate(const fv_plan_layer *l) {
 
 static void print_text(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
     printf("%s on %s (%s)\n", a->model, caps->name, caps->driver);
-    printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
-           f->median, f->p99, f->lowest, f->gflops, 100 * f->gflops / f->roofline, f->roofline);
+    printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms, processor time %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
+           f->median, f->p99, f->lowest, f->cpu, f->gflops, 100 * f->gflops / f->roofline, f->roofline);
     printf("%d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
            f->stats.n_dispatches, f->stats.n_barriers, f->stats.n_host_steps,
            (double)f->stats.weight_bytes / 1048576, (double)f->stats.activation_bytes / 1048576, f->load_ms);
+    if (!f->n_layers)
+        return;
     printf("\n%-14s %-30s %-20s %8s %8s %6s\n", "op", "shape", "row", "ms", "GFLOP/s", "share");
     for (int i = 0; i < f->n_layers; i++) {
         const fv_plan_layer *l = &f->layer[i];
@@ -185,9 +201,9 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     print_member("model", a->model);
     print_member("device", caps->name);
     print_member("driver", caps->driver);
-    printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"gflops\":%.2f,"
+    printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"cpu_ms\":%.4f,\"gmacs\":%.6f,\"gflops\":%.2f,"
            "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"dispatches\":%d,\"barriers\":%d,\"host_steps\":%d,\"layers\":[",
-           a->runs, f->median, f->p99, f->lowest, f->gflops, f->roofline, f->load_ms, f->stats.n_dispatches,
+           a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->load_ms, f->stats.n_dispatches,
            f->stats.n_barriers, f->stats.n_host_steps);
     for (int i = 0; i < f->n_layers; i++) {
         const fv_plan_layer *l = &f->layer[i];
@@ -213,7 +229,7 @@ static bool bench(const arguments *a, fv_err *err) {
         in[i] = made_up_input(&g->tensor[g->input[i]]);
     ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 &&
          time_model(gpu, g, (const void *const *)in, a->runs, &f, err) &&
-         profile(gpu, g, (const void *const *)in, a->runs, &f, err);
+         (a->total || profile(gpu, g, (const void *const *)in, a->runs, &f, err));
     if (ok)
         (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);
     for (int i = 0; i < MAX_INPUTS; i++)

@@ -22,7 +22,7 @@ const fv_command fv_commands[] = {
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
     {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--report DIR] [--stream NAME] [--size WxH] [--fps N]",
      "stored tracks (JSON Lines or MOTChallenge) through rules, without video", fv_cmd_events},
-    {"bench", "MODEL [--runs N] [--device D] [--json]", "milliseconds of a model and of its layers, beside the device's roofline",
+    {"bench", "MODEL [--runs N] [--device D] [--total] [--json]", "milliseconds of a model and of its layers, beside the device's roofline",
      fv_cmd_bench},
     {"devices", "", "Vulkan devices and cameras, and what each can do", fv_cmd_devices},
     {"doctor", "", "what is missing here, and the package that brings it", fv_cmd_doctor},
