@@ -75,7 +75,7 @@ static void put_options(fv_job *job, int argc, char **argv) {
             continue;
         const char *value = options[o].value ? options[o].value : argv[++i];
         char shown[300];
-        snprintf(shown, sizeof shown, "%s %.200s", options[o].name, options[o].value ? "" : value);
+        snprintf(shown, sizeof shown, "fovea annotate: %s %.200s", options[o].name, options[o].value ? "" : value);
         fv_job_put(job, options[o].key, value, shown);
     }
 }
@@ -89,7 +89,7 @@ int fv_cmd_annotate(int argc, char **argv) {
     fv_job *job = fv_job_create();
     code = fv_job_parse(job, events ? with_events : without_events);
     if (!code) {
-        fv_job_put(job, "streams.0.source.uri", input, "INPUT");
+        fv_job_put(job, "streams.0.source.uri", input, "fovea annotate");
         put_options(job, argc, argv);
         code = fv_job_check(job);
     }

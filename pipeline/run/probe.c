@@ -25,6 +25,13 @@ static void take_audio(probing *p, GstPad *pad) {
     gst_caps_unref(caps);
 }
 
+// In the source's thread, once: the wait below is over.
+static GstPadProbeReturn first_frame(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+    (void)pad, (void)info;
+    gst_element_post_message(user, gst_message_new_application(user, gst_structure_new_empty("first-frame")));
+    return GST_PAD_PROBE_REMOVE;
+}
+
 // Audio pads stay without a peer: their caps are known, their data is not needed.
 static void take_pad(probing *p, GstPad *pad) {
     bool is_audio = g_str_has_prefix(GST_OBJECT_NAME(pad), "audio");
@@ -37,6 +44,8 @@ static void take_pad(probing *p, GstPad *pad) {
     if (is_audio)
         return;
     GstElement *sink = gst_element_factory_make("fakesink", NULL);
+    g_object_set(sink, "sync", FALSE, NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, first_frame, p->pipeline, NULL);
     gst_bin_add(GST_BIN(p->pipeline), sink);
     g_autoptr(GstPad) into = gst_element_get_static_pad(sink, "sink");
     gst_pad_link(pad, into);
@@ -89,16 +98,18 @@ static void set_all(GstElement *element, fv_arena *arena, const fv_settings *set
     }
 }
 
-// Waits for the first frame, the end or an error.
-static bool wait_preroll(GstElement *pipeline, bool failed, fv_err *err) {
+// Waits for the first frame, the end or an error. What is wrong with a source before its first frame is
+// the user's to put right.
+static bool wait_first_frame(GstElement *pipeline, bool failed, fv_err *err) {
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
-    GstMessageType types = failed ? GST_MESSAGE_ERROR : GST_MESSAGE_ASYNC_DONE | GST_MESSAGE_ERROR | GST_MESSAGE_EOS;
+    GstMessageType types = failed ? GST_MESSAGE_ERROR : GST_MESSAGE_APPLICATION | GST_MESSAGE_ERROR | GST_MESSAGE_EOS;
     g_autoptr(GstMessage) m = gst_bus_timed_pop_filtered(bus, failed ? GST_SECOND : GST_CLOCK_TIME_NONE, types);
     if (!m)
         return fv_fail(err, FV_IO, "the source does not start");
     if (GST_MESSAGE_TYPE(m) != GST_MESSAGE_ERROR)
         return true;
     fv_message_error(m, err);
+    err->code = err->code == FV_IO ? FV_BAD_INPUT : err->code;
     return false;
 }
 
@@ -114,11 +125,10 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
     if (always)
         take_pad(p, always);
     GstStateChangeReturn change = gst_element_set_state(p->pipeline, GST_STATE_PAUSED);
-    if (change == GST_STATE_CHANGE_NO_PREROLL) {
-        *p->probe = (fv_probe){.is_live = true};
-        return true;
-    }
-    return wait_preroll(p->pipeline, change == GST_STATE_CHANGE_FAILURE, err) && take_video(p, uri ? uri->text : "the source", err);
+    p->probe->is_live = change == GST_STATE_CHANGE_NO_PREROLL;
+    if (p->probe->is_live)
+        change = gst_element_set_state(p->pipeline, GST_STATE_PLAYING);
+    return wait_first_frame(p->pipeline, change == GST_STATE_CHANGE_FAILURE, err) && take_video(p, uri ? uri->text : "the source", err);
 }
 
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err) {

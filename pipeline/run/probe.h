@@ -10,7 +10,7 @@
 enum { FV_PROBE_MAX_AUDIO = 8 };
 
 typedef struct {
-    bool is_live;             // nothing else is known then
+    bool is_live;
     int width, height;
     int fps_n, fps_d;         // 0/1: variable or not known
     int64_t duration_ns;      // 0: not known
@@ -21,5 +21,6 @@ typedef struct {
 } fv_probe;
 
 // Opens the source once by fvsrc with the description's settings, up to the first frame. The texts live
-// in the arena. FV_BAD_INPUT when the source is not there, is no video or has no frame.
+// in the arena. Waits for a
+// camera's first frame too. FV_BAD_INPUT when the source is not there, is no video or has no frame.
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err);

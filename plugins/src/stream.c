@@ -324,6 +324,24 @@ static void warn_if_nothing_came(fv_src *s) {
     fv_element_warning(GST_ELEMENT(s), &err);
 }
 
+// The video's own length where the file says it; 0: not known. A length of the whole file may be the sound's.
+static int64_t video_length(fv_src *s) {
+    const AVStream *v = fv_reader_video(s->reader);
+    if (v->duration > 0)
+        return av_rescale_q(v->duration, v->time_base, (AVRational){1, GST_SECOND});
+    return fv_reader_n_audio(s->reader) ? 0 : fv_reader_duration_ns(s->reader);
+}
+
+static void warn_if_cut_short(fv_src *s) {
+    fv_err err = {0};
+    int64_t length = video_length(s), missing = length - s->end_ns;
+    if (s->is_live || !s->counts.decoded || s->end_requested || missing < (int64_t)GST_SECOND / 2)
+        return;
+    fv_fail(&err, FV_BAD_INPUT, "%s: ends at %.2f s, but says it is %.2f s long: the file is cut short; what is there was used",
+            fv_uri_redact(s->active.uri), (double)s->end_ns / 1e9, (double)length / 1e9);
+    fv_element_warning(GST_ELEMENT(s), &err);
+}
+
 static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
     fv_err err = {0};
     bool camera = s->is_live && !s->active.realtime;
@@ -336,6 +354,7 @@ static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
         return GST_FLOW_OK;
     }
     warn_if_nothing_came(s);
+    warn_if_cut_short(s);
     return GST_FLOW_EOS;
 }
 
