@@ -74,17 +74,14 @@ static const fv_desc_output *output(const builder *b, int i) {
 
 // ---- one file --------------------------------------------------------------------------------------
 
-// A file keeps its size when the source's changes midway; encoders of 4:2:0 want even sides, containers
+// A file keeps its shape when the source's changes midway; encoders of 4:2:0 want even sides, containers
 // 16 pixels at least.
 static void put_shape(builder *b) {
     int w = b->probe->width, h = b->probe->height;
     put_words(b, "videoconvertscale add-borders=true !");
-    if (!w || !h) {
-        put_words(b, "video/x-raw,format=I420 !");
-        return;
-    }
     int more_w = w < SMALLEST_SIDE ? SMALLEST_SIDE - w : w % 2, more_h = h < SMALLEST_SIDE ? SMALLEST_SIDE - h : h % 2;
-    put_words(b, "video/x-raw,format=I420,width=%d,height=%d !", w, h);
+    put_words(b, "video/x-raw,format=I420,width=%d,height=%d,pixel-aspect-ratio=%d/%d%s%s !", w, h, b->probe->par_n, b->probe->par_d,
+              b->probe->colorimetry ? ",colorimetry=" : "", b->probe->colorimetry ? b->probe->colorimetry : "");
     if (more_w || more_h)
         put_words(b, "videobox right=-%d bottom=-%d !", more_w, more_h);
 }

@@ -79,10 +79,10 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
     return NULL;
 }
 
-// Fragments of 2 s: when the disk is full or the power goes, all but the last ones play. At a proper end the
+// Fragments of 1 s: when the disk is full or the power goes, all but the last ones play. At a proper end the
 // index of an ordinary file is written.
 static const char *const muxers[FV_N_BOXES] = {
-    [FV_BOX_MP4] = "mp4mux fragment-duration=2000 fragment-mode=first-moov-then-finalise",
+    [FV_BOX_MP4] = "mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise",
     [FV_BOX_MATROSKA] = "matroskamux",
     [FV_BOX_WEBM] = "webmmux",
 };

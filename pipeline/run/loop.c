@@ -161,6 +161,14 @@ static void on_forwarded(supervisor *s, GstMessage *message) {
             s->endings[i].ended = true;
 }
 
+static gboolean on_tick(gpointer user) {
+    supervisor *s = user;
+    fv_progress_show(&s->progress, s->meters, s->params->probes, s->names, s->n_streams);
+    if (all_ended(s))
+        g_main_loop_quit(s->loop);
+    return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
     (void)bus;
     supervisor *s = user;
@@ -168,7 +176,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
     case GST_MESSAGE_ERROR: on_error(s, message); break;
     case GST_MESSAGE_WARNING: on_warning(s, message); break;
     case GST_MESSAGE_ELEMENT: on_forwarded(s, message); break;
-    case GST_MESSAGE_EOS: g_main_loop_quit(s->loop); break;
+    case GST_MESSAGE_EOS: on_tick(s); break;
     case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(s->pipeline)); break;
     default: break;
     }
@@ -189,14 +197,6 @@ static gboolean on_signal(gpointer user) {
         gst_element_send_event(source, gst_event_new_eos());
         gst_object_unref(source);
     }
-    return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_tick(gpointer user) {
-    supervisor *s = user;
-    fv_progress_show(&s->progress, s->meters, s->params->probes, s->names, s->n_streams);
-    if (all_ended(s))
-        g_main_loop_quit(s->loop);
     return G_SOURCE_CONTINUE;
 }
 
@@ -226,15 +226,33 @@ static void prepare(supervisor *s) {
     find_endings(s);
 }
 
+// Models and rules are loaded before any file is opened for writing: when they are wrong, what was there
+// before stays.
+static bool load_first(supervisor *s) {
+    static const char *const loaded[] = {"detect", "track", "events", "overlay"};
+    for (int i = 0; i < s->n_streams; i++) {
+        for (size_t k = 0; k < G_N_ELEMENTS(loaded); k++) {
+            g_autoptr(GstElement) e = named(s->pipeline, s->names[i], loaded[k], -1);
+            if (e && gst_element_set_state(e, GST_STATE_PAUSED) == GST_STATE_CHANGE_FAILURE)
+                return false;
+        }
+    }
+    return true;
+}
+
 static void run(supervisor *s) {
     GstBus *bus = gst_element_get_bus(s->pipeline);
     s->loop = g_main_loop_new(NULL, FALSE);
     guint sources[] = {gst_bus_add_watch(bus, on_message, s), g_unix_signal_add(SIGINT, on_signal, s), g_unix_signal_add(SIGTERM, on_signal, s),
                        g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
-    gst_element_set_state(s->pipeline, GST_STATE_PLAYING); // a failure comes as a message
+    bool loaded = load_first(s);
+    if (loaded)
+        gst_element_set_state(s->pipeline, GST_STATE_PLAYING);
+    // A failure comes as a message.
     g_main_loop_run(s->loop);
     fv_progress_clear(&s->progress);
-    gst_element_set_state(s->pipeline, GST_STATE_PAUSED);
+    if (loaded) // at rest, for the summary
+        gst_element_set_state(s->pipeline, GST_STATE_PAUSED);
     for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
         g_source_remove(sources[i]);
     g_main_loop_unref(s->loop);
@@ -254,6 +272,8 @@ static void print_output(const supervisor *s, int stream, int k) {
 
 static void print_summary(const supervisor *s) {
     for (int i = 0; i < s->n_streams; i++) {
+        if (s->exit_code && !fv_meter_get(s->meters[i]).frames)
+            continue;
         fv_meter_print(s->meters[i], stderr);
         for (int k = 0; k < stream_at(s, i)->outputs.n; k++)
             print_output(s, i, k);

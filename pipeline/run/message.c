@@ -66,7 +66,7 @@ void fv_message_error(GstMessage *message, fv_err *err) {
         fv_fail(err, kind_of(error), "%s", error->message);
     else if (path)
         fv_fail(err, kind_of(error), "%s: %s%s", path, full ? "No space left on device" : why ? why : error->message,
-                full ? "; what was written before can be used" : "");
+                full ? "; the file is broken off there" : "");
     else
         fv_fail(err, kind_of(error), "%s: %s%s%s", source ? GST_OBJECT_NAME(source) : "pipeline", error->message, why ? ": " : "", why ? why : "");
     one_line(err->text);

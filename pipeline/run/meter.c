@@ -203,6 +203,7 @@ static void add_drops(GstElement *element, fv_ledger *ledger) {
 fv_ledger fv_meter_ledger(fv_meter *m) {
     g_mutex_lock(&m->lock);
     fv_ledger ledger = m->ledger;
+    bool ended = m->ended;
     g_mutex_unlock(&m->lock);
     g_autoptr(GstObject) pipeline = gst_object_get_parent(GST_OBJECT(m->source));
     GstElement *detect = pipeline ? element_of(GST_ELEMENT(pipeline), m->stream, "detect") : NULL;
@@ -211,6 +212,9 @@ fv_ledger fv_meter_ledger(fv_meter *m) {
     ledger.decoded += fv_ledger_dropped(&ledger) - before; // these never left the source
     add_drops(detect, &ledger);
     gst_clear_object(&detect);
+    uint64_t known = ledger.inferred + ledger.predicted + ledger.skipped + fv_ledger_dropped(&ledger);
+    if (!ended && ledger.decoded > known) // on their way when the run was broken off
+        ledger.dropped[FV_DROP_FLUSH] += ledger.decoded - known;
     return ledger;
 }
 

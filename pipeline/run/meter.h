@@ -22,7 +22,8 @@ typedef struct {
 } fv_meter_state;
 fv_meter_state fv_meter_get(fv_meter *m);
 
-// Frames that left the source; what elements dropped, by reason. Balanced once the stream has ended.
+// Frames that left the source; what elements dropped, by reason. Frames that were on their way when the
+// run was broken off count as dropped (flush).
 fv_ledger fv_meter_ledger(fv_meter *m);
 
 // The summary: three lines or four.

@@ -80,6 +80,10 @@ static bool take_video(probing *p, const char *uri, fv_err *err) {
     fv_probe *o = p->probe;
     o->width = info.width;
     o->height = info.height;
+    o->par_n = info.par_n;
+    o->par_d = info.par_d;
+    g_autofree char *colorimetry = GST_VIDEO_INFO_IS_YUV(&info) ? gst_video_colorimetry_to_string(&info.colorimetry) : NULL;
+    o->colorimetry = fv_arena_strdup(p->arena, colorimetry);
     o->fps_n = info.fps_n;
     o->fps_d = info.fps_d;
     if (gst_pad_query_duration(p->video, GST_FORMAT_TIME, &duration) && duration > 0)

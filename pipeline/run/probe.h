@@ -12,6 +12,8 @@ enum { FV_PROBE_MAX_AUDIO = 8 };
 typedef struct {
     bool is_live;
     int width, height;
+    int par_n, par_d;         // of a pixel, width to height
+    const char *colorimetry;  // as in caps; NULL: not said
     int fps_n, fps_d;         // 0/1: variable or not known
     int64_t duration_ns;      // 0: not known
     int64_t frames;           // by duration and rate; 0: not known

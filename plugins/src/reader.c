@@ -120,8 +120,8 @@ static bool open_all(fv_reader *r, fv_err *err) {
     int video = av_find_best_stream(r->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
     if (video == AVERROR_STREAM_NOT_FOUND ||
         (video >= 0 && r->format->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC))
-        return fv_fail(err, FV_BAD_INPUT, "%s: has no video, only %s; give a file with video",
-                       fv_uri_redact(r->params.uri), r->format->nb_streams ? "sound or data" : "nothing");
+        return fv_fail(err, FV_BAD_INPUT, "%s: has no video%s; give a file with video",
+                       fv_uri_redact(r->params.uri), r->format->nb_streams ? ", only sound or data" : ": it is empty");
     if (video < 0)
         return fv_uri_fail(r->params.uri, video, err);
     choose_streams(r, video);
