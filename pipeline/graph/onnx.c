@@ -192,10 +192,22 @@ static fv_call node_call(importer *im, const fv_node *n) {
                      .n_out = n->n_out, .in = in, .out = out, .err = im->err};
 }
 
+static bool node_types(importer *im, const fv_call *c) {
+    unsigned types = c->op->types;
+    for (int k = 0; k < c->n_in; k++) {
+        const fv_tensor *t = c->in[k];
+        if (t && !(types & FV_TYPE(t->dtype)))
+            return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' of type %s is not supported", t->name, fv_dtype_name(t->dtype));
+        if (!c->op->as_float || c->op->mixed)
+            return true;
+        types &= t && !(FV_TYPES_FLOAT & FV_TYPE(t->dtype)) ? FV_TYPE(t->dtype) : t ? FV_TYPES_FLOAT : types;
+    }
+    return true;
+}
+
 static bool node_shapes(importer *im, const fv_call *c) {
-    if (c->n_in && c->in[0] && !(c->op->types & FV_TYPE(c->in[0]->dtype)))
-        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' of type %s is not supported", c->in[0]->name,
-                       fv_dtype_name(c->in[0]->dtype));
+    if (!node_types(im, c))
+        return false;
     if (!(c->op->shape ? c->op->shape(c) : fv_shape_like(c, 0, c->in[0])))
         return false;
     for (int k = 0; k < c->n_out; k++) {

@@ -294,9 +294,9 @@ static double resize_work(const fv_call *c) {
 }
 
 const fv_op fv_ops_resize[] = {
-    {.name = "Resize", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true,
+    {.name = "Resize", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true, .mixed = true,
      .attr_size = sizeof(fv_resize_attr), .parse = parse, .shape = resize_shape, .run = resize_run, .work = resize_work},
-    {.name = "Upsample", .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true, .variant = 1,
+    {.name = "Upsample", .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true, .mixed = true, .variant = 1,
      .attr_size = sizeof(fv_resize_attr), .parse = parse, .shape = resize_shape, .run = resize_run, .work = resize_work},
     {0},
 };

@@ -109,9 +109,13 @@ static bool unsqueeze_shape(const fv_call *c) {
 
 // ---- Dropout ---------------------------------------------------------------------------------------
 
+// Whether optional input `in` is, or may be, something else than zero.
+static bool may_be_set(const fv_call *c, int in) {
+    return fv_call_has(c, in) && fv_tensor_count(c->in[in]) && (!c->in[in]->data || fv_element_get(c->in[in], 0) != 0);
+}
+
 static bool dropout_shape(const fv_call *c) {
-    if (fv_call_has(c, 2) && (!c->in[2]->data || fv_element_get(c->in[2], 0) != 0) &&
-        !(fv_call_has(c, 1) && c->in[1]->data && fv_element_get(c->in[1], 0) == 0))
+    if (may_be_set(c, 2) && (!fv_call_has(c, 1) || may_be_set(c, 1)))
         return fv_fail(c->err, FV_UNSUPPORTED, "it is in training mode; export the model for inference");
     return fv_shape_like(c, 0, c->in[0]) &&
            fv_shape_set(c, 1, c->opset < 10 ? c->in[0]->dtype : FV_BOOL, c->in[0]->n_dims, c->in[0]->dim);

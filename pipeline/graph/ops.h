@@ -65,8 +65,9 @@ typedef struct fv_op {
     const char *name;
     int min_in, max_in, max_out;
     unsigned types;           // what input 0 may be
-    // The reference knows float32 alone; the caller converts float16 and float64 around it.
-    bool as_float;
+    // The reference knows float32 alone; the caller converts float16 and float64 around it. All inputs
+    // are of one kind then, unless `mixed` (Resize: sizes beside the picture).
+    bool as_float, mixed;
     bool view;                // output 0 is the data of input 0 under another shape
     bool of_shape;            // the result depends on the input's shape alone: always folded
     int variant;              // which of its family the row is
