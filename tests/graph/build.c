@@ -1,0 +1,162 @@
+#include "tests/graph/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void raw(build *b, const void *data, size_t n) {
+    b->data = realloc(b->data, b->size + n + 1);
+    if (n)
+        memcpy(b->data + b->size, data, n);
+    b->size += n;
+}
+
+static void varint(build *b, uint64_t v) {
+    for (; v >= 0x80; v >>= 7)
+        raw(b, &(uint8_t){(uint8_t)(v | 0x80)}, 1);
+    raw(b, &(uint8_t){(uint8_t)v}, 1);
+}
+
+static void number(build *b, int field, int64_t v) {
+    varint(b, (uint64_t)field << 3);
+    varint(b, (uint64_t)v);
+}
+
+static void bytes(build *b, int field, const void *data, size_t n) {
+    varint(b, (uint64_t)field << 3 | 2);
+    varint(b, n);
+    raw(b, data, n);
+}
+
+static void text(build *b, int field, const char *s) {
+    bytes(b, field, s, strlen(s));
+}
+
+static void message(build *b, int field, build *inner) {
+    bytes(b, field, inner->data, inner->size);
+    free(inner->data);
+}
+
+static void each_word(build *b, int field, const char *words) {
+    char copy[512], *save = NULL;
+    strncpy(copy, words, sizeof copy - 1);
+    copy[sizeof copy - 1] = 0;
+    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        text(b, field, strcmp(w, "-") ? w : "");
+}
+
+static void attribute(build *node, char *word) {
+    char *value = strchr(word, '=');
+    build a = {0};
+    *value++ = 0;
+    text(&a, 1, word);
+    char *end;
+    float f = strtof(value, &end);
+    if (*end == ',' || (*end == 0 && value[0] == ',')) {
+        char *save = NULL;
+        for (char *v = strtok_r(value, ",", &save); v; v = strtok_r(NULL, ",", &save))
+            number(&a, 8, strtoll(v, NULL, 10));
+    } else if (*end) {
+        text(&a, 4, value);
+    } else if (strchr(value, '.')) {
+        varint(&a, 2 << 3 | 5);
+        raw(&a, &f, 4);
+    } else {
+        number(&a, 3, strtoll(value, NULL, 10));
+    }
+    message(node, 5, &a);
+}
+
+void build_node(build *b, const char *op, const char *inputs, const char *outputs, const char *attributes) {
+    char copy[512], *save = NULL;
+    build n = {0};
+    each_word(&n, 1, inputs);
+    each_word(&n, 2, outputs);
+    text(&n, 4, op);
+    strncpy(copy, attributes, sizeof copy - 1);
+    copy[sizeof copy - 1] = 0;
+    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        attribute(&n, w);
+    message(b, 1, &n);
+}
+
+void build_if(build *b, const char *condition, const char *output, const build *then_body, const build *else_body) {
+    build n = {0}, a = {0}, c = {0};
+    text(&n, 1, condition);
+    text(&n, 2, output);
+    text(&n, 4, "If");
+    text(&a, 1, "then_branch");
+    bytes(&a, 6, then_body->data, then_body->size);
+    text(&c, 1, "else_branch");
+    bytes(&c, 6, else_body->data, else_body->size);
+    message(&n, 5, &a);
+    message(&n, 5, &c);
+    message(b, 1, &n);
+}
+
+void build_input(build *b, const char *name, int type, int n_dims, const char *const dim[]) {
+    build info = {0}, kind = {0}, tensor = {0}, shape = {0};
+    for (int d = 0; d < n_dims; d++) {
+        build one = {0};
+        if (dim[d][0] >= '0' && dim[d][0] <= '9')
+            number(&one, 1, strtoll(dim[d], NULL, 10));
+        else
+            text(&one, 2, dim[d]);
+        message(&shape, 1, &one);
+    }
+    number(&tensor, 1, type);
+    message(&tensor, 2, &shape);
+    message(&kind, 1, &tensor);
+    text(&info, 1, name);
+    message(&info, 2, &kind);
+    message(b, 11, &info);
+}
+
+void build_output(build *b, const char *name) {
+    build info = {0};
+    text(&info, 1, name);
+    message(b, 12, &info);
+}
+
+static void constant(build *b, const char *name, int type, int n_dims, const int64_t *dim, const void *data, size_t size) {
+    build t = {0};
+    for (int d = 0; d < n_dims; d++)
+        number(&t, 1, dim[d]);
+    number(&t, 2, type);
+    text(&t, 8, name);
+    bytes(&t, 9, data, size);
+    message(b, 5, &t);
+}
+
+void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], const float *data) {
+    size_t n = 4;
+    for (int d = 0; d < n_dims; d++)
+        n *= (size_t)dim[d];
+    constant(b, name, 1, n_dims, dim, data, n);
+}
+
+void build_longs(build *b, const char *name, int n, const int64_t *data) {
+    constant(b, name, 7, 1, (int64_t[]){n}, data, 8 * (size_t)n);
+}
+
+void build_external(build *b, const char *name) {
+    build t = {0}, entry = {0};
+    number(&t, 1, 4);
+    number(&t, 2, 1);
+    text(&t, 8, name);
+    text(&entry, 1, "location");
+    text(&entry, 2, "weights.bin");
+    message(&t, 13, &entry);
+    number(&t, 14, 1);
+    message(b, 5, &t);
+}
+
+uint8_t *build_finish(build *b, int opset, size_t *size) {
+    build model = {0}, set = {0};
+    number(&model, 1, 8);
+    message(&model, 7, b);
+    number(&set, 2, opset);
+    message(&model, 8, &set);
+    *size = model.size;
+    *b = (build){0};
+    return model.data;
+}

@@ -1,0 +1,29 @@
+// Writes small ONNX files for tests: protobuf by hand, field numbers as in pipeline/graph/onnx.proto.
+//
+//     build b = {0};
+//     build_input(&b, "x", 1, 2, (const char *[]){"1", "batch"});
+//     build_node(&b, "Relu", "x", "y", "");
+//     build_output(&b, "y");
+//     size_t size; uint8_t *file = build_finish(&b, 13, &size);   // freed by the caller
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint8_t *data;
+    size_t size;
+} build;
+
+// Names of a node's ports are separated by spaces ("-" is one that is left out). Attributes, likewise:
+// "axis=1 alpha=0.5 mode=linear pads=1,1,1,1": a number with a point is a float, a list is of ints.
+void build_node(build *b, const char *op, const char *inputs, const char *outputs, const char *attributes);
+// An If node with a body for each branch.
+void build_if(build *b, const char *condition, const char *output, const build *then_body, const build *else_body);
+// `type` as in ONNX (1 float32, 7 int64, ...); dimensions are numbers or names.
+void build_input(build *b, const char *name, int type, int n_dims, const char *const dim[]);
+void build_output(build *b, const char *name);
+void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], const float *data);
+void build_longs(build *b, const char *name, int n, const int64_t *data); // one dimension
+void build_external(build *b, const char *name);                          // a tensor in another file
+uint8_t *build_finish(build *b, int opset, size_t *size);

@@ -1,0 +1,226 @@
+// Each pass: how many nodes are left, and that the numbers stay.
+#include <stdlib.h>
+
+#include "pipeline/graph/graph.h"
+#include "pipeline/graph/op_conv.h"
+#include "tests/graph/build.h"
+#include "tests/test.h"
+
+enum { N = 2 * 5 * 5 };
+
+static void fill(float *v, int n) {
+    for (int i = 0; i < n; i++)
+        v[i] = (float)((i * 37 + 11) % 101) / 50 - 1;
+}
+
+// Input x 1x2x5x5, weights w 2x2x3x3 and c (one value a channel) are there for all.
+static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
+    build b = {0};
+    float w[36], c[2] = {0.5f, -1.5f};
+    size_t size;
+    fill(w, 36);
+    build_floats(&b, "w", 4, (int64_t[]){2, 2, 3, 3}, w);
+    build_floats(&b, "c", 1, (int64_t[]){2}, c);
+    build_floats(&b, "c3", 3, (int64_t[]){2, 1, 1}, c);
+    build_floats(&b, "v", 1, (int64_t[]){2}, (float[]){2, 0.25f});
+    build_floats(&b, "three", 0, NULL, (float[]){3});
+    build_floats(&b, "six", 0, NULL, (float[]){6});
+    build_floats(&b, "zero", 0, NULL, (float[]){0});
+    build_floats(&b, "half", 0, NULL, (float[]){0.5f});
+    build_floats(&b, "one", 0, NULL, (float[]){1});
+    build_floats(&b, "root", 0, NULL, (float[]){1.41421354f});
+    build_input(&b, "x", 1, 4, (const char *[]){"1", "2", "5", "5"});
+    nodes(&b);
+    build_output(&b, "y");
+    uint8_t *file = build_finish(&b, 13, &size);
+    fv_graph *g = fv_graph_load_memory(file, size, NULL, err);
+    free(file);
+    return g;
+}
+
+// Optimises to `left` nodes, the last a Conv with this activation and residual, and compares.
+static void check(void (*nodes)(build *b), int left, fv_act act, fv_residual residual) {
+    fv_err err = {0};
+    float x[N], before[N] = {0}, after[N] = {0};
+    fv_graph *g = make(nodes, &err);
+    CHECK_OK(g, err);
+    if (!g)
+        return;
+    fill(x, N);
+    CHECK_OK(fv_graph_run(g, (const void *[]){x}, (void *[]){before}, &err), err);
+    CHECK_OK(fv_graph_optimize(g, &err), err);
+    CHECK_EQUAL(g->n_nodes, left);
+    CHECK_OK(fv_graph_run(g, (const void *[]){x}, (void *[]){after}, &err), err);
+    for (int i = 0; i < N; i++)
+        CHECK_NEAR(after[i], before[i], 1e-5);
+    const fv_node *last = &g->node[g->n_nodes - 1];
+    CHECK_TEXT(g->tensor[g->output[0]].name, "y");
+    if (!strcmp(fv_node_op(last), "Conv")) {
+        CHECK_EQUAL(((fv_conv_attr *)last->attr)->activation.kind, act);
+        CHECK_EQUAL(((fv_conv_attr *)last->attr)->residual, residual);
+    }
+    fv_graph_destroy(&g);
+}
+
+#define CONV(in, out) build_node(b, "Conv", in " w", out, "pads=1,1,1,1")
+
+static void batch_norm(build *b) {
+    CONV("x", "a");
+    build_node(b, "BatchNormalization", "a c v c v", "d", "");
+    build_node(b, "Relu", "d", "y", "");
+}
+
+static void factors(build *b) {
+    CONV("x", "a");
+    build_node(b, "Mul", "a c3", "d", "");
+    build_node(b, "Add", "three d", "e", "");
+    build_node(b, "Div", "e six", "f", "");
+    build_node(b, "Sub", "f c3", "y", "");
+}
+
+static void silu(build *b) {
+    CONV("x", "a");
+    build_node(b, "Sigmoid", "a", "s", "");
+    build_node(b, "Mul", "a s", "y", "");
+}
+
+static void hard_swish(build *b) {
+    CONV("x", "a");
+    build_node(b, "Add", "a three", "p", "");
+    build_node(b, "Clip", "p zero six", "q", "");
+    build_node(b, "Mul", "a q", "m", "");
+    build_node(b, "Div", "m six", "y", "");
+}
+
+static void hard_swish_late(build *b) {
+    CONV("x", "a");
+    build_node(b, "Add", "a three", "p", "");
+    build_node(b, "Clip", "p zero six", "q", "");
+    build_node(b, "Div", "q six", "m", "");
+    build_node(b, "Mul", "a m", "y", "");
+}
+
+static void mish(build *b) {
+    CONV("x", "a");
+    build_node(b, "Softplus", "a", "p", "");
+    build_node(b, "Tanh", "p", "t", "");
+    build_node(b, "Mul", "a t", "y", "");
+}
+
+static void gelu(build *b) {
+    CONV("x", "a");
+    build_node(b, "Div", "a root", "d", "");
+    build_node(b, "Erf", "d", "e", "");
+    build_node(b, "Add", "e one", "p", "");
+    build_node(b, "Mul", "a p", "m", "");
+    build_node(b, "Mul", "m half", "y", "");
+}
+
+static void residual_before(build *b) {
+    CONV("x", "a");
+    build_node(b, "Add", "a x", "s", "");
+    build_node(b, "LeakyRelu", "s", "y", "alpha=0.1");
+}
+
+static void residual_after(build *b) {
+    CONV("x", "a");
+    build_node(b, "Relu", "a", "r", "");
+    build_node(b, "Add", "x r", "y", "");
+}
+
+static void two_convolutions(build *b) {
+    CONV("x", "a");
+    CONV("a", "d");
+    build_node(b, "Add", "d a", "y", "");
+}
+
+static void identities(build *b) {
+    build_node(b, "Identity", "x", "i", "");
+    CONV("i", "a");
+    build_node(b, "Cast", "a", "k", "to=1");
+    build_node(b, "Dropout", "k", "y", "");
+}
+
+static void shared_weights(build *b) { // folding one must not change the other
+    CONV("x", "a");
+    CONV("x", "d");
+    build_node(b, "Mul", "a c3", "e", "");
+    build_node(b, "Add", "d e", "y", "");
+}
+
+static void two_readers(build *b) { // the value before the activation is needed: nothing to fuse
+    CONV("x", "a");
+    build_node(b, "Relu", "a", "r", "");
+    build_node(b, "Mul", "a r", "y", "");
+}
+
+static void padding(build *b) {
+    build_longs(b, "pads", 8, (int64_t[]){0, 0, 1, 1, 0, 0, 1, 1});
+    build_node(b, "Pad", "x pads", "p", "");
+    build_node(b, "Conv", "p w", "y", "");
+}
+
+static void into_convolutions(void) {
+    check(batch_norm, 1, FV_ACT_RELU, FV_RESIDUAL_NONE);
+    check(factors, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(padding, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(identities, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(shared_weights, 2, FV_ACT_NONE, FV_RESIDUAL_BEFORE);
+}
+
+static void activations(void) {
+    check(silu, 1, FV_ACT_SILU, FV_RESIDUAL_NONE);
+    check(hard_swish, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
+    check(hard_swish_late, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
+    check(mish, 1, FV_ACT_MISH, FV_RESIDUAL_NONE);
+    check(gelu, 1, FV_ACT_GELU, FV_RESIDUAL_NONE);
+    check(two_readers, 3, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
+static void residuals(void) {
+    check(residual_before, 1, FV_ACT_LEAKY_RELU, FV_RESIDUAL_BEFORE);
+    check(residual_after, 1, FV_ACT_RELU, FV_RESIDUAL_AFTER);
+    check(two_convolutions, 2, FV_ACT_NONE, FV_RESIDUAL_BEFORE);
+}
+
+// Real detectors: the optimised graph gives what the graph as loaded gives.
+static void detectors_stay_the_same(void) {
+    static const char *const paths[] = {"models/FastestDet.onnx", "models/yunet_n_320_320.onnx", "models/nanodet_m_320.onnx",
+                                        "models/version-RFB-320.onnx", "models/yolo-fastest-1.1.onnx"};
+    for (size_t m = 0; m < sizeof paths / sizeof paths[0]; m++) {
+        fv_err err = {0};
+        const char *path = fv_test_shared(paths[m]);
+        fv_graph *g = path ? fv_graph_load(path, &(fv_graph_params){.default_size = 320}, &err) : NULL;
+        if (!path)
+            return;
+        CHECK_OK(g, err);
+        if (!g)
+            continue;
+        int nodes = g->n_nodes;
+        float *x = malloc(fv_tensor_bytes(&g->tensor[g->input[0]])), *y[2][16];
+        fill(x, (int)fv_tensor_count(&g->tensor[g->input[0]]));
+        for (int i = 0; i < 2 * g->n_outputs; i++)
+            y[i % 2][i / 2] = calloc(1, fv_tensor_bytes(&g->tensor[g->output[i / 2]]));
+        CHECK_OK(fv_graph_run(g, (const void *[]){x}, (void **)y[0], &err), err);
+        CHECK_OK(fv_graph_optimize(g, &err), err);
+        CHECK(g->n_nodes < nodes);
+        CHECK_OK(fv_graph_run(g, (const void *[]){x}, (void **)y[1], &err), err);
+        for (int i = 0; i < g->n_outputs; i++) {
+            double largest = 0, off = 0;
+            for (int64_t k = 0; k < fv_tensor_count(&g->tensor[g->output[i]]); k++) {
+                largest = fmax(largest, fabs((double)y[0][i][k]));
+                off = fmax(off, fabs((double)y[0][i][k] - (double)y[1][i][k]));
+            }
+            CHECK_NEAR(off / largest, 0, 1e-4);
+            free(y[0][i]);
+            free(y[1][i]);
+        }
+        free(x);
+        fv_graph_destroy(&g);
+    }
+}
+
+const fv_suite passes_suite = {
+    "passes",
+    (const fv_case[]){CASE(into_convolutions), CASE(activations), CASE(residuals), CASE(detectors_stay_the_same), {0}},
+};
