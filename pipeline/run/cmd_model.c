@@ -103,7 +103,8 @@ static void print_plan(const arguments *a, const fv_graph *g) {
     fv_err err = {0};
     fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.device = a->device}, &err);
     fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){0}, &err) : NULL;
-    if (plan) {
+    fv_session *session = plan ? fv_session_create(plan, NULL, 1, &err) : NULL; // records: barriers
+    if (session) {
         fv_plan_stats s = fv_plan_get_stats(plan);
         printf("%-11s %s: %d dispatches, %d barriers, %d steps on the host, %.2f MB of weights, %.2f MB of activations\n",
                "plan", fv_gpu_get_caps(gpu)->name, s.n_dispatches, s.n_barriers, s.n_host_steps,
@@ -113,6 +114,7 @@ static void print_plan(const arguments *a, const fv_graph *g) {
     } else {
         printf("%-11s none: %s\n", "plan", err.text);
     }
+    fv_session_destroy(&session);
     fv_plan_destroy(&plan);
     fv_gpu_destroy(&gpu);
 }
