@@ -39,6 +39,16 @@ struct fv_push_operand {
     int pixel_stride4, item_stride4, c_stride4;
 };
 
+// unzip.comp: channels 0, 2, 4, ... to one place and 1, 3, 5, ... to another, four each an invocation.
+#define FV_UNZIP_DIMS 5
+struct fv_push_unzip {
+    uint in_at, even_at, odd_at, count;
+    uint dim[FV_UNZIP_DIMS];
+    int in_stride[FV_UNZIP_DIMS];
+    int even_stride[FV_UNZIP_DIMS];
+    int odd_stride[FV_UNZIP_DIMS];
+};
+
 #ifdef __STDC__
 typedef struct fv_push_operand fv_push_operand;
 #endif
@@ -132,6 +142,7 @@ struct fv_push_matmul {
 #ifdef __STDC__
 typedef struct fv_push_copy fv_push_copy;
 typedef struct fv_push_copy4 fv_push_copy4;
+typedef struct fv_push_unzip fv_push_unzip;
 typedef struct fv_push_eltwise4 fv_push_eltwise4;
 typedef struct fv_push_eltwise1 fv_push_eltwise1;
 typedef struct fv_push_conv_plain fv_push_conv_plain;

@@ -39,15 +39,23 @@ static bool makes_pixels(const fv_plan *p, const fv_node *n) {
 // A tensor that may be asked to be born elsewhere: a node's float output without a home so far.
 static bool may_move(const fv_plan *p, int tensor) {
     const fv_place *place = &p->place[tensor];
-    return place->natural_pixels && !place->has_home && !fv_plan_tensor(p, tensor)->data;
+    return !place->has_home && !fv_plan_tensor(p, tensor)->data && fv_plan_tensor(p, tensor)->dtype == FV_F32;
 }
 
 static void set_home(fv_plan *p, int tensor, const fv_view *view) {
     fv_pixel_view pixels;
-    if (!may_move(p, tensor) || !fv_view_as_pixels(view, &pixels))
+    bool fits = p->place[tensor].natural_pixels ? fv_view_as_pixels(view, &pixels) : fv_view_is_dense(view);
+    if (!may_move(p, tensor) || !fits)
         return;
     p->place[tensor].has_home = true;
     p->place[tensor].home = *view;
+}
+
+static bool is_output(const fv_plan *p, int tensor) {
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        if (p->graph->output[i] == tensor)
+            return true;
+    return false;
 }
 
 // The parts of a concatenation are asked to be born in their places.
@@ -55,10 +63,10 @@ static void house_concat(fv_plan *p, const fv_node *n) {
     int out = n->out[0], axis = ((const fv_axis_attr *)n->attr)->axis;
     const fv_tensor *t = fv_plan_tensor(p, out);
     fv_place *place = &p->place[out];
-    if (!place->natural_pixels || axis == 0)
-        return;
+    if (place->n_uses == 1 && is_output(p, out)) // read by the host alone, row-major
+        place->natural_pixels = false;
     if (!place->has_home) {
-        place->home = fv_plan_scratch(p, t->n_dims, t->dim, true);
+        place->home = fv_plan_scratch(p, t->n_dims, t->dim, place->natural_pixels);
         place->has_home = true;
     }
     int64_t start = 0;

@@ -138,7 +138,7 @@ static void lower_work(fv_plan *p, const work *w) {
     fv_pixel_view v;
     const fv_tensor *out = fv_plan_tensor(p, w->out);
     bool pixels = out->n_dims >= 3 && (fv_plan_has_pixels(p, w->a, &v) || (w->b >= 0 && fv_plan_has_pixels(p, w->b, &v)) ||
-                                       p->place[w->out].has_home);
+                                       (p->place[w->out].has_home && p->place[w->out].natural_pixels));
     if (!pixels || !lower_pixels(p, w))
         lower_any(p, w);
 }

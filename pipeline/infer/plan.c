@@ -178,6 +178,7 @@ static bool build(fv_plan *p, fv_err *err) {
             *err = p->err;
         return false;
     }
+    fv_plan_pair_copies(p);
     if (!fv_plan_place_roots(p, err))
         return false;
     resolve_offsets(p);

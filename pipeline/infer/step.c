@@ -40,7 +40,8 @@ void fv_groups(int64_t n_groups, uint32_t groups[3]) {
 // Kernels that are also there with 64-bit stores (STORE_WIDE in shaders/lib/bind.glsl).
 static const char *widest(const fv_plan *p, const char *kernel) {
     static const char *const wide[][2] = {
-        {"copy4", "copy4_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"}};
+        {"copy4", "copy4_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"},
+        {"unzip", "unzip_wide"}};
     for (size_t i = 0; i < sizeof wide / sizeof wide[0] && fv_gpu_get_caps(p->gpu)->int64; i++)
         if (!strcmp(kernel, wide[i][0]))
             return wide[i][1];
