@@ -21,7 +21,8 @@ static int number_of(const char *name) {
     return *end || end == name || v < 0 || v >= MAX_CLASSES ? -1 : (int)v;
 }
 
-static bool mark(bool *keep, const char *name, fv_arena *arena, const fv_labels *labels, int n_classes, fv_err *err) {
+static bool mark(bool *keep, const char *name, fv_arena *arena, const fv_labels *labels,
+                 int n_classes, fv_err *err) {
     int found = 0;
     for (int i = 0; i < labels->n && i < MAX_CLASSES; i++)
         if (!strcmp(labels->v[i], name))
@@ -32,12 +33,13 @@ static bool mark(bool *keep, const char *name, fv_arena *arena, const fv_labels 
     if (found)
         return true;
     const char *near = nearest(name, labels, arena);
-    return fv_fail(err, FV_BAD_INPUT, "the model has no class '%s'%s%s%s; `fovea model` lists its classes", name,
+    return fv_fail(err, FV_BAD_INPUT,
+                   "the model has no class '%s'%s%s%s; `fovea model` lists its classes", name,
                    near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
 }
 
-bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text, const fv_labels *labels, int n_classes,
-                      fv_err *err) {
+bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text,
+                      const fv_labels *labels, int n_classes, fv_err *err) {
     *classes = (fv_classes){0};
     if (!text || !*text)
         return true;
@@ -48,7 +50,8 @@ bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text, co
         size_t name_n = n;
         while (name_n && isspace((unsigned char)at[name_n - 1]))
             name_n--;
-        if (name_n && !mark(keep, fv_arena_strndup(arena, at, name_n), arena, labels, n_classes, err))
+        if (name_n &&
+            !mark(keep, fv_arena_strndup(arena, at, name_n), arena, labels, n_classes, err))
             return false;
         at += n;
     }

@@ -12,8 +12,8 @@ typedef struct {
 } fv_classes;
 
 // "person, car,17": names of `labels`, or numbers. `n_classes` 0: not known. NULL or "" keeps all.
-bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text, const fv_labels *labels, int n_classes,
-                      fv_err *err);
+bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text,
+                      const fv_labels *labels, int n_classes, fv_err *err);
 
 static inline bool fv_classes_has(const fv_classes *classes, int label) {
     return !classes->n || (label >= 0 && label < classes->n && classes->keep[label]);

@@ -16,13 +16,14 @@ typedef struct fv_detector fv_detector;
 typedef struct {
     const char *model;      // path of an .onnx file; NULL: the default detector
     const char *card;       // path of a model card; NULL: <model without .onnx>.yaml if it is there
-    const char *labels;     // path of a file with one class name a line; NULL: card, <model>.names, metadata, COCO for 80
+    const char *labels;     // path of a file with one class name a line; NULL: card, <model>.names,
+                            // metadata, COCO for 80
     const char *device;     // as fv_gpu_params; "reference" runs the plain-C twin
     float threshold;        // lowest score; <= 0: the card's, else the head family's (mostly 0.25)
     float iou_threshold;    // NMS; <= 0: the card's or 0.45
     int max_objects;        // per frame; 0: 300
     const char *classes;    // comma-separated names or numbers to keep; NULL: all
-    int width, height;      // network input for models with dynamic size; 0: the card's or the default
+    int width, height; // network input for models with dynamic size; 0: the card's or the default
     int slots;              // frames in flight; 0: 2
     bool unclipped;         // boxes may reach outside the picture, as the head gives them
     bool validate;          // Vulkan validation layer
@@ -42,6 +43,6 @@ int fv_detector_slots(const fv_detector *d);
 
 const fv_labels *fv_detector_labels(const fv_detector *d); // lives as long as the detector
 const fv_input *fv_detector_input(const fv_detector *d);
-int fv_detector_classes(const fv_detector *d);             // how many the head tells; 0: it does not tell
-const char *fv_detector_head(const fv_detector *d);        // "yolox", ..., and why it was recognised
+int fv_detector_classes(const fv_detector *d);      // how many the head tells; 0: it does not tell
+const char *fv_detector_head(const fv_detector *d); // "yolox", ..., and why it was recognised
 void fv_detector_destroy(fv_detector **d);

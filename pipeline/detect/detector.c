@@ -41,14 +41,16 @@ static void make_rooms(fv_detector *d) {
     const fv_graph *g = d->engine->graph;
     for (int i = 0; i < d->model.n_outputs; i++)
         if (g->tensor[g->output[i]].dtype != FV_F32)
-            d->model.out[i].data = fv_arena_alloc(d->model.arena, fv_tensor_bytes(&d->model.out[i]));
+            d->model.out[i].data =
+                fv_arena_alloc(d->model.arena, fv_tensor_bytes(&d->model.out[i]));
 }
 
 static bool open_engine(fv_detector *d, const fv_detector_params *p, fv_err *err) {
     const fv_card *card = &d->model.card;
     int width = p->width ? p->width : card->has_size ? card->input.width : 0;
     int height = p->height ? p->height : card->has_size ? card->input.height : width;
-    d->engine = fv_engine_get(d->model.path, p->device, width ? width : height, height, p->validate, err);
+    d->engine =
+        fv_engine_get(d->model.path, p->device, width ? width : height, height, p->validate, err);
     if (!d->engine || !fv_model_settle(&d->model, d->engine->graph, p->labels, err))
         return false;
     make_rooms(d);
@@ -67,13 +69,16 @@ static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
         return fv_fail(err, FV_BAD_INPUT, "%d slots are too many, at most %d", d->slots, MAX_SLOTS);
     if (!fv_model_begin(&d->model, p->model, p->card, err) || !open_engine(d, p, err))
         return false;
-    d->threshold = first_positive(p->threshold, d->model.card.threshold, fv_head_threshold(&d->model.head));
+    d->threshold =
+        first_positive(p->threshold, d->model.card.threshold, fv_head_threshold(&d->model.head));
     d->iou = first_positive(p->iou_threshold, d->model.card.iou_threshold, 0.45f);
     d->in_flight = FV_ARENA_NEW(d->model.arena, pushed, d->slots);
     int room = d->max_objects > N_CANDIDATES ? d->max_objects : N_CANDIDATES;
-    d->candidates = (fv_objects){.capacity = room, .v = FV_ARENA_NEW(d->model.arena, fv_object, room)};
+    d->candidates =
+        (fv_objects){.capacity = room, .v = FV_ARENA_NEW(d->model.arena, fv_object, room)};
     snprintf(d->about, sizeof d->about, "%s (%s)", d->model.head.family, d->model.head.why);
-    return fv_classes_parse(&d->classes, d->model.arena, p->classes, &d->model.labels, d->model.head.n_classes, err);
+    return fv_classes_parse(&d->classes, d->model.arena, p->classes, &d->model.labels,
+                            d->model.head.n_classes, err);
 }
 
 fv_detector *fv_detector_create(const fv_detector_params *params, fv_err *err) {
@@ -102,7 +107,8 @@ int fv_detector_pending(const fv_detector *d) {
 
 bool fv_detector_push(fv_detector *d, const fv_frame *frame, float par, void *user, fv_err *err) {
     int at = (d->first + fv_detector_pending(d)) % d->slots;
-    if (!(d->session ? fv_session_push(d->session, frame, par, NULL, err) : fv_twin_push(d->twin, frame, par, err)))
+    if (!(d->session ? fv_session_push(d->session, frame, par, NULL, err)
+                     : fv_twin_push(d->twin, frame, par, err)))
         return false;
     d->in_flight[at] = (pushed){frame->width, frame->height, user};
     return true;
@@ -114,7 +120,8 @@ static void take_outputs(fv_detector *d, const fv_result *r) {
         if (r->tensor[i].dtype == FV_F32)
             out->data = r->tensor[i].data;
         else
-            fv_convert(out->data, FV_F32, r->tensor[i].data, r->tensor[i].dtype, (size_t)fv_tensor_count(out));
+            fv_convert(out->data, FV_F32, r->tensor[i].data, r->tensor[i].dtype,
+                       (size_t)fv_tensor_count(out));
     }
 }
 
@@ -148,7 +155,8 @@ bool fv_detector_pull(fv_detector *d, fv_objects *objects, void **user, fv_err *
         return false;
     take_outputs(d, &r);
     fv_objects *c = &d->candidates;
-    if (!fv_head_decode(&d->model.head, &d->model.input, d->model.out, d->model.n_outputs, d->threshold, r.fit, c, err))
+    if (!fv_head_decode(&d->model.head, &d->model.input, d->model.out, d->model.n_outputs,
+                        d->threshold, r.fit, c, err))
         return false;
     keep_classes(&d->classes, c);
     if (!fv_head_is_final(&d->model.head))

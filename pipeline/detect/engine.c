@@ -71,20 +71,23 @@ static void entry_free(entry *e) {
     free(e);
 }
 
-static bool entry_fill(entry *e, const char *model, const char *name, int width, int height, bool validate, fv_err *err) {
+static bool entry_fill(entry *e, const char *model, const char *name, int width, int height,
+                       bool validate, fv_err *err) {
     bool reference = name && !strcmp(name, "reference");
     fv_graph_params params = {.width = width, .height = height, .default_size = width ? width : 0};
     if (!reference && !(e->on = device_get(name, validate, err)))
         return false;
     if (!(e->graph = fv_graph_load(model, &params, err)) || !fv_graph_optimize(e->graph, err))
         return false;
-    if (!reference && !(e->plan = fv_plan_create(e->on->gpu, e->graph, &(fv_plan_params){.tune = true}, err)))
+    if (!reference &&
+        !(e->plan = fv_plan_create(e->on->gpu, e->graph, &(fv_plan_params){.tune = true}, err)))
         return fv_fail_in(err, "%s", model);
     e->engine = (fv_engine){e->graph, e->plan};
     return true;
 }
 
-static entry *entry_create(const char *key, const char *model, const char *name, int width, int height, bool validate, fv_err *err) {
+static entry *entry_create(const char *key, const char *model, const char *name, int width,
+                           int height, bool validate, fv_err *err) {
     entry *e = calloc(1, sizeof *e);
     if (!e) {
         fv_fail(err, FV_MEMORY, "%s: out of memory", model);
@@ -100,14 +103,16 @@ static entry *entry_create(const char *key, const char *model, const char *name,
 }
 
 // A file that was written anew is another model.
-static void key_text(char *key, size_t size, const char *model, const char *name, int width, int height, bool validate) {
+static void key_text(char *key, size_t size, const char *model, const char *name, int width,
+                     int height, bool validate) {
     struct stat info = {0};
     stat(model, &info);
-    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d", model, (long long)info.st_mtim.tv_sec, (long)info.st_mtim.tv_nsec,
-             name ? name : "", width, height, validate);
+    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d", model, (long long)info.st_mtim.tv_sec,
+             (long)info.st_mtim.tv_nsec, name ? name : "", width, height, validate);
 }
 
-const fv_engine *fv_engine_get(const char *model, const char *name, int width, int height, bool validate, fv_err *err) {
+const fv_engine *fv_engine_get(const char *model, const char *name, int width, int height,
+                               bool validate, fv_err *err) {
     char key[sizeof ((entry *)0)->key];
     key_text(key, sizeof key, model, name, width, height, validate);
     pthread_mutex_lock(&lock);

@@ -7,15 +7,16 @@
 enum { MAX_LABELS = 65536 };
 
 static const char *const coco[] = {
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
-    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
-    "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee",
-    "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard",
-    "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
-    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch",
-    "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone",
-    "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear",
-    "hair drier", "toothbrush",
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat",
+    "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack",
+    "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball",
+    "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket",
+    "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
+    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair",
+    "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote",
+    "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book",
+    "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 };
 const fv_labels fv_labels_coco = {sizeof coco / sizeof *coco, coco};
 
@@ -25,16 +26,17 @@ const fv_labels fv_labels_face = {1, face};
 // One quoted text; `*at` is moved behind it. A backslash keeps the next letter.
 static char *quoted(const char **at, fv_arena *arena) {
     char quote = *(*at)++;
-    char *text = fv_arena_alloc(arena, strlen(*at) + 1);
-    size_t n = 0;
-    for (; **at && **at != quote; (*at)++) {
-        if (**at == '\\' && (*at)[1])
-            (*at)++;
+    const char *end = *at;
+    while (*end && *end != quote)
+        end += *end == '\\' && end[1] ? 2 : 1;
+    if (!*end)
+        return NULL;
+    char *text = fv_arena_alloc(arena, (size_t)(end - *at) + 1);
+    for (size_t n = 0; *at < end; (*at)++) {
+        *at += **at == '\\' && (*at)[1];
         text[n++] = **at;
     }
-    if (!**at)
-        return NULL;
-    (*at)++;
+    *at = end + 1;
     return text;
 }
 

@@ -20,10 +20,13 @@ static char *beside(const fv_model *m, const char *ending) {
 bool fv_model_begin(fv_model *m, const char *path, const char *card, fv_err *err) {
     char installed[4096];
     *m = (fv_model){.arena = fv_arena_create()};
-    m->path = fv_arena_strdup(m->arena, path ? path : fv_data_path(default_model, installed, sizeof installed));
+    m->path = fv_arena_strdup(
+        m->arena, path ? path : fv_data_path(default_model, installed, sizeof installed));
     if (!path && access(m->path, R_OK))
-        return fv_fail(err, FV_BAD_INPUT, "no model given, and the default detector is not installed at %s; name an .onnx file",
-                       m->path);
+        return fv_fail(
+            err, FV_BAD_INPUT,
+            "no model given, and the default detector is not installed at %s; name an .onnx file",
+            m->path);
     const char *name = card ? card : beside(m, ".yaml");
     m->has_card = card || !access(name, F_OK);
     return !m->has_card || fv_card_load(&m->card, m->arena, name, err);
@@ -82,15 +85,20 @@ static bool find_labels(fv_model *m, const fv_graph *g, const char *labels, fv_e
     m->labels_from = "the model's metadata";
     if (m->labels.n)
         return true;
-    m->labels = is_face(m->head.family) ? fv_labels_face : m->head.n_classes == 80 ? fv_labels_coco : (fv_labels){0};
-    m->labels_from = m->labels.n == 80 ? "COCO" : m->labels.n ? "the family" : "nowhere: classes have numbers only";
+    m->labels = is_face(m->head.family)   ? fv_labels_face
+                : m->head.n_classes == 80 ? fv_labels_coco
+                                          : (fv_labels){0};
+    m->labels_from = m->labels.n == 80 ? "COCO"
+                     : m->labels.n     ? "the family"
+                                       : "nowhere: classes have numbers only";
     return true;
 }
 
 bool fv_model_settle(fv_model *m, const fv_graph *g, const char *labels, fv_err *err) {
     fv_tensor in[1];
     if (g->n_inputs != 1)
-        return fv_fail(err, FV_UNSUPPORTED, "%s: has %d inputs, a detector has one: the picture", m->path, g->n_inputs);
+        return fv_fail(err, FV_UNSUPPORTED, "%s: has %d inputs, a detector has one: the picture",
+                       m->path, g->n_inputs);
     in[0] = g->tensor[g->input[0]];
     m->n_outputs = g->n_outputs;
     m->out = FV_ARENA_NEW(m->arena, fv_tensor, g->n_outputs + 1);

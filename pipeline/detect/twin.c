@@ -23,8 +23,8 @@ struct fv_twin {
 fv_twin *fv_twin_create(const fv_graph *g, const fv_input *input, int slots, fv_err *err) {
     const fv_tensor *in = &g->tensor[g->input[0]];
     if (in->dtype != FV_F32) {
-        fv_fail(err, FV_UNSUPPORTED, "input %s is %s; device reference takes float32 pictures only", in->name,
-                fv_dtype_name(in->dtype));
+        fv_fail(err, FV_UNSUPPORTED, "input %s is %s; device reference takes float32 pictures only",
+                in->name, fv_dtype_name(in->dtype));
         return NULL;
     }
     fv_arena *arena = fv_arena_create();

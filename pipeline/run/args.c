@@ -4,10 +4,12 @@
 
 static bool unknown(const char *name, const fv_option *rows, fv_err *err) {
     const char *near = fv_name_nearest(name, rows, sizeof *rows);
-    return fv_fail(err, FV_BAD_INPUT, "unknown option --%s%s%s", name, near ? "; did you mean --" : "", near ? near : "");
+    return fv_fail(err, FV_BAD_INPUT, "unknown option --%s%s%s", name,
+                   near ? "; did you mean --" : "", near ? near : "");
 }
 
-static bool take_option(void *params, const fv_option *rows, int argc, char **argv, int *i, fv_err *err) {
+static bool take_option(void *params, const fv_option *rows, int argc, char **argv, int *i,
+                        fv_err *err) {
     const char *word = argv[*i] + 2, *value = strchr(word, '=');
     char name[64];
     if (!strcmp(argv[*i], "-o"))
@@ -25,7 +27,8 @@ static bool take_option(void *params, const fv_option *rows, int argc, char **ar
     return fv_option_parse(params, row, argv[++*i], err);
 }
 
-bool fv_args_take(void *params, const fv_option *rows, int argc, char **argv, const char **rest, int *n_rest, fv_err *err) {
+bool fv_args_take(void *params, const fv_option *rows, int argc, char **argv, const char **rest,
+                  int *n_rest, fv_err *err) {
     bool options = true;
     if (rest)
         *n_rest = 0;

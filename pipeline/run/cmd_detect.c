@@ -20,14 +20,20 @@ typedef struct {
 } arguments;
 
 static const fv_option rows[] = {
-    FV_OPTION_STRING(arguments, model, "model", NULL, "the .onnx file; the default detector without it"),
-    FV_OPTION_STRING(arguments, card, "card", NULL, "model card; <model>.yaml without it, if it is there"),
+    FV_OPTION_STRING(arguments, model, "model", NULL,
+                     "the .onnx file; the default detector without it"),
+    FV_OPTION_STRING(arguments, card, "card", NULL,
+                     "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
-    FV_OPTION_STRING(arguments, device, "device", NULL, "number or part of a name of `fovea devices`, or reference"),
+    FV_OPTION_STRING(arguments, device, "device", NULL,
+                     "number or part of a name of `fovea devices`, or reference"),
     FV_OPTION_STRING(arguments, classes, "classes", NULL, "names or numbers to keep, with commas"),
-    FV_OPTION_FLOAT(arguments, threshold, "threshold", 0, 1, 0, "lowest score; 0: the card's, else the family's"),
-    FV_OPTION_FLOAT(arguments, iou, "iou-threshold", 0, 1, 0, "NMS overlap; 0: the card's, else 0.45"),
-    FV_OPTION_INT(arguments, max_objects, "max-objects", 1, MAX_OBJECTS, 300, "at most so many a picture"),
+    FV_OPTION_FLOAT(arguments, threshold, "threshold", 0, 1, 0,
+                    "lowest score; 0: the card's, else the family's"),
+    FV_OPTION_FLOAT(arguments, iou, "iou-threshold", 0, 1, 0,
+                    "NMS overlap; 0: the card's, else 0.45"),
+    FV_OPTION_INT(arguments, max_objects, "max-objects", 1, MAX_OBJECTS, 300,
+                  "at most so many a picture"),
     FV_OPTION_INT(arguments, size, "size", 0, 8192, 0, "input size for models that leave it open"),
     FV_OPTION_BOOL(arguments, json, "json", 0, "one JSON object a picture, as in the record"),
     FV_OPTION_STRING(arguments, draw, "draw", NULL, "folder for annotated pictures (PNG)"),
@@ -40,20 +46,29 @@ static double now_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static void print_text(const char *path, const fv_image *image, const fv_objects *found, const fv_labels *labels, double ms) {
-    printf("%s: %dx%d, %d object%s, %.1f ms\n", path, image->width, image->height, found->n, found->n == 1 ? "" : "s", ms);
+static void print_text(const char *path, const fv_image *image, const fv_objects *found,
+                       const fv_labels *labels, double ms) {
+    printf("%s: %dx%d, %d object%s, %.1f ms\n", path, image->width, image->height, found->n,
+           found->n == 1 ? "" : "s", ms);
     for (int i = 0; i < found->n; i++) {
         const fv_object *o = &found->v[i];
-        printf("  %-20s %.2f  at %.0f,%.0f  size %.0fx%.0f\n", fv_label_get(labels, o->label), (double)o->score,
-               (double)o->box.x, (double)o->box.y, (double)o->box.w, (double)o->box.h);
+        printf("  %-20s %.2f  at %.0f,%.0f  size %.0fx%.0f\n", fv_label_get(labels, o->label),
+               (double)o->score, (double)o->box.x, (double)o->box.y, (double)o->box.w,
+               (double)o->box.h);
     }
 }
 
-static bool print_json(const char *path, uint64_t index, const fv_image *image, const fv_objects *found,
-                       const fv_labels *labels, fv_err *err) {
-    fv_record record = {.stream = path, .frame = index, .pts_ns = FV_TIME_NONE, .utc_ns = FV_TIME_NONE,
-                        .width = image->width, .height = image->height, .inference = FV_INFERRED,
-                        .objects = *found, .labels = labels};
+static bool print_json(const char *path, uint64_t index, const fv_image *image,
+                       const fv_objects *found, const fv_labels *labels, fv_err *err) {
+    fv_record record = {.stream = path,
+                        .frame = index,
+                        .pts_ns = FV_TIME_NONE,
+                        .utc_ns = FV_TIME_NONE,
+                        .width = image->width,
+                        .height = image->height,
+                        .inference = FV_INFERRED,
+                        .objects = *found,
+                        .labels = labels};
     char *line = fv_record_frame_json(&record);
     if (!line)
         return fv_fail(err, FV_MEMORY, "%s: out of memory for the record", path);
@@ -62,14 +77,16 @@ static bool print_json(const char *path, uint64_t index, const fv_image *image, 
     return true;
 }
 
-static bool detect_in(fv_detector *d, const arguments *a, const char *path, uint64_t index, fv_err *err) {
+static bool detect_in(fv_detector *d, const arguments *a, const char *path, uint64_t index,
+                      fv_err *err) {
     fv_image image;
     if (!fv_image_load(&image, path, err))
         return false;
     fv_object *room = calloc(MAX_OBJECTS, sizeof *room);
     fv_objects found = {.capacity = MAX_OBJECTS, .v = room};
     double start = now_ms();
-    bool ok = (room || fv_fail(err, FV_MEMORY, "%s: out of memory", path)) && fv_detector_push(d, &image.frame, 1, NULL, err) &&
+    bool ok = (room || fv_fail(err, FV_MEMORY, "%s: out of memory", path)) &&
+              fv_detector_push(d, &image.frame, 1, NULL, err) &&
               fv_detector_pull(d, &found, NULL, err);
     double ms = now_ms() - start;
     const fv_labels *labels = fv_detector_labels(d);
@@ -87,10 +104,18 @@ static bool detect_in(fv_detector *d, const arguments *a, const char *path, uint
 // A bad picture is said and the others go on; the first fault gives the exit code.
 static int detect_all(const arguments *a, const char **paths, int n) {
     fv_err err = {0};
-    fv_detector *d = fv_detector_create(&(fv_detector_params){
-        .model = a->model, .card = a->card, .labels = a->labels, .device = a->device, .classes = a->classes,
-        .threshold = a->threshold, .iou_threshold = a->iou, .max_objects = a->max_objects,
-        .width = a->size, .height = a->size, .slots = 1}, &err);
+    fv_detector *d = fv_detector_create(&(fv_detector_params){.model = a->model,
+                                                              .card = a->card,
+                                                              .labels = a->labels,
+                                                              .device = a->device,
+                                                              .classes = a->classes,
+                                                              .threshold = a->threshold,
+                                                              .iou_threshold = a->iou,
+                                                              .max_objects = a->max_objects,
+                                                              .width = a->size,
+                                                              .height = a->size,
+                                                              .slots = 1},
+                                        &err);
     if (!d) {
         fprintf(stderr, "fovea detect: %s\n", err.text);
         return fv_err_exit_code(&err);

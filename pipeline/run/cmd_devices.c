@@ -9,16 +9,23 @@ enum { MAX_DEVICES = 32 };
 static void print_gpu(int number, const fv_gpu_info *info) {
     const fv_gpu_caps *c = &info->caps;
     printf("%d  %s\n", number, c->name);
-    printf("   driver %s, Vulkan %u.%u.%u, %s, %.1f GiB\n", c->driver, c->api_version >> 22 & 0x7f, c->api_version >> 12 & 0x3ff,
-           c->api_version & 0xfff, c->cpu ? "CPU" : c->discrete ? "discrete GPU" : "integrated GPU",
+    printf("   driver %s, Vulkan %u.%u.%u, %s, %.1f GiB\n", c->driver, c->api_version >> 22 & 0x7f,
+           c->api_version >> 12 & 0x3ff, c->api_version & 0xfff,
+           c->cpu        ? "CPU"
+           : c->discrete ? "discrete GPU"
+                         : "integrated GPU",
            (double)c->memory_bytes / (1 << 30));
     if (info->reason[0]) {
         printf("   cannot be used: %s\n", info->reason);
         return;
     }
-    printf("   subgroups of %u, %u KiB shared, fp16 storage %s, fp16 arithmetic %s, cooperative matrix %s\n", c->subgroup,
-           c->shared_bytes / 1024, c->fp16_storage ? "yes" : "no", c->fp16_arithmetic ? "yes" : "no",
-           c->coopmat_khr ? "KHR" : c->coopmat_nv ? "NV" : "no");
+    printf("   subgroups of %u, %u KiB shared, fp16 storage %s, fp16 arithmetic %s, cooperative "
+           "matrix %s\n",
+           c->subgroup, c->shared_bytes / 1024, c->fp16_storage ? "yes" : "no",
+           c->fp16_arithmetic ? "yes" : "no",
+           c->coopmat_khr  ? "KHR"
+           : c->coopmat_nv ? "NV"
+                           : "no");
 }
 
 static bool print_gpus(fv_err *err) {
@@ -59,7 +66,8 @@ static void print_cameras(void) {
     gst_init(NULL, NULL);
     GstDeviceMonitor *monitor = gst_device_monitor_new();
     gst_device_monitor_add_filter(monitor, "Video/Source", NULL);
-    GList *list = gst_device_monitor_start(monitor) ? gst_device_monitor_get_devices(monitor) : NULL;
+    GList *list =
+        gst_device_monitor_start(monitor) ? gst_device_monitor_get_devices(monitor) : NULL;
     printf("cameras\n");
     g_list_foreach(list, print_camera, NULL);
     if (!list)

@@ -49,7 +49,9 @@ static int check_vulkan(void) {
         snprintf(text, sizeof text, "Vulkan device %d, %s", i, list[i].caps.name);
         say(!list[i].reason[0], text, list[i].reason);
     }
-    return usable ? 0 : say(false, "a Vulkan device that can be used", "apt-get install mesa-vulkan-drivers");
+    return usable ? 0
+                  : say(false, "a Vulkan device that can be used",
+                        "apt-get install mesa-vulkan-drivers");
 }
 
 static int check_elements(void) {
@@ -76,10 +78,15 @@ static int check_files(void) {
 static int check_cache(void) {
     char dir[4096], text[4200];
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    snprintf(dir, sizeof dir, "%s%s", cache && *cache ? cache : home ? home : "", cache && *cache ? "" : "/.cache");
+    snprintf(dir, sizeof dir, "%s%s",
+             cache && *cache ? cache
+             : home          ? home
+                             : "",
+             cache && *cache ? "" : "/.cache");
     snprintf(text, sizeof text, "the cache folder %s", dir);
     mkdir(dir, 0777);
-    return say(!access(dir, W_OK), text, "set XDG_CACHE_HOME to a folder that can be written, or every start is slow");
+    return say(!access(dir, W_OK), text,
+               "set XDG_CACHE_HOME to a folder that can be written, or every start is slow");
 }
 
 int fv_cmd_doctor(int argc, char **argv) {

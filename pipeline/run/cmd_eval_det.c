@@ -22,15 +22,21 @@ typedef struct {
 } arguments;
 
 static const fv_option rows[] = {
-    FV_OPTION_STRING(arguments, model, "model", NULL, "the .onnx file; the default detector without it"),
+    FV_OPTION_STRING(arguments, model, "model", NULL,
+                     "the .onnx file; the default detector without it"),
     FV_OPTION_STRING(arguments, images, "images", NULL, "folder of pictures"),
-    FV_OPTION_STRING(arguments, labels, "labels", NULL, "folder of NAME.txt files: class x y w h, centre and size as fractions"),
+    FV_OPTION_STRING(arguments, labels, "labels", NULL,
+                     "folder of NAME.txt files: class x y w h, centre and size as fractions"),
     FV_OPTION_STRING(arguments, names, "names", NULL, "file with one class name a line"),
-    FV_OPTION_STRING(arguments, device, "device", NULL, "number or part of a name of `fovea devices`, or reference"),
-    FV_OPTION_STRING(arguments, card, "card", NULL, "model card; <model>.yaml without it, if it is there"),
+    FV_OPTION_STRING(arguments, device, "device", NULL,
+                     "number or part of a name of `fovea devices`, or reference"),
+    FV_OPTION_STRING(arguments, card, "card", NULL,
+                     "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_FLOAT(arguments, floor, "score-floor", 0, 1, 0.03, "lowest score that counts"),
     FV_OPTION_FLOAT(arguments, nms, "nms", 0, 1, 0.6, "NMS overlap"),
-    FV_OPTION_BOOL(arguments, clip, "clip", 0, "cut boxes at the border first, as detect does; the reference values have whole ones"),
+    FV_OPTION_BOOL(
+        arguments, clip, "clip", 0,
+        "cut boxes at the border first, as detect does; the reference values have whole ones"),
     FV_OPTION_BOOL(arguments, json, "json", 0, "one JSON object"),
     {0},
 };
@@ -64,11 +70,14 @@ static bool read_truth(evaluation *e, const char *path, const fv_image *image, f
     float v[5];
     e->truth.n = 0;
     if (!f)
-        return errno == ENOENT || fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
-    while ((fields = fscanf(f, "%f %f %f %f %f%*[^\n]", v, v + 1, v + 2, v + 3, v + 4)) == 5 && e->truth.n < MAX_TRUTH) {
+        return errno == ENOENT ||
+               fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    while ((fields = fscanf(f, "%f %f %f %f %f%*[^\n]", v, v + 1, v + 2, v + 3, v + 4)) == 5 &&
+           e->truth.n < MAX_TRUTH) {
         float w = v[3] * (float)image->width, h = v[4] * (float)image->height;
-        e->truth.v[e->truth.n++] = (fv_object){.label = (int)v[0], .box = {v[1] * (float)image->width - w / 2,
-                                                                           v[2] * (float)image->height - h / 2, w, h}};
+        e->truth.v[e->truth.n++] = (fv_object){
+            .label = (int)v[0],
+            .box = {v[1] * (float)image->width - w / 2, v[2] * (float)image->height - h / 2, w, h}};
         line++;
     }
     fclose(f);
@@ -79,10 +88,12 @@ static bool evaluate(evaluation *e, const char *name, fv_err *err) {
     char path[4096], label[4096];
     fv_image image;
     snprintf(path, sizeof path, "%s/%s", e->a->images, name);
-    snprintf(label, sizeof label, "%s/%.*s.txt", e->a->labels, (int)(strrchr(name, '.') - name), name);
+    snprintf(label, sizeof label, "%s/%.*s.txt", e->a->labels, (int)(strrchr(name, '.') - name),
+             name);
     if (!fv_image_load(&image, path, err))
         return false;
-    bool ok = read_truth(e, label, &image, err) && fv_detector_push(e->d, &image.frame, 1, NULL, err) &&
+    bool ok = read_truth(e, label, &image, err) &&
+              fv_detector_push(e->d, &image.frame, 1, NULL, err) &&
               fv_detector_pull(e->d, &e->found, NULL, err);
     if (ok && !fv_ap_add(e->ap, &e->truth, &e->found, err))
         ok = fv_fail_in(err, "%s", label);
@@ -110,21 +121,26 @@ static void print_text(const evaluation *e, const fv_ap_class *c, fv_ap_class me
     printf("%-24s %8s %8s %8s %8s\n", "class", "labels", "found", "mAP50", "mAP50-95");
     for (int i = 0; i < e->n_classes; i++)
         if (c[i].n_truth)
-            printf("%-24s %8d %8d %8.4f %8.4f\n", fv_label_get(labels, i), c[i].n_truth, c[i].n_detected, c[i].ap50, c[i].ap);
+            printf("%-24s %8d %8d %8.4f %8.4f\n", fv_label_get(labels, i), c[i].n_truth,
+                   c[i].n_detected, c[i].ap50, c[i].ap);
     printf("%-24s %8d %8d %8.4f %8.4f\n", "all", mean.n_truth, mean.n_detected, mean.ap50, mean.ap);
-    printf("%d pictures, score at least %g, NMS %g, head %s\n", e->n_images, (double)e->a->floor, (double)e->a->nms,
-           fv_detector_head(e->d));
+    printf("%d pictures, score at least %g, NMS %g, head %s\n", e->n_images, (double)e->a->floor,
+           (double)e->a->nms, fv_detector_head(e->d));
 }
 
 static void print_json(const evaluation *e, const fv_ap_class *c, fv_ap_class mean) {
     const fv_labels *labels = fv_detector_labels(e->d);
-    printf("{\"images\":%d,\"labels\":%d,\"map50\":%.4f,\"map50_95\":%.4f,\"classes\":[", e->n_images, mean.n_truth, mean.ap50, mean.ap);
+    printf("{\"images\":%d,\"labels\":%d,\"map50\":%.4f,\"map50_95\":%.4f,\"classes\":[",
+           e->n_images, mean.n_truth, mean.ap50, mean.ap);
     for (int i = 0, n = 0; i < e->n_classes; i++) {
         if (!c[i].n_truth)
             continue;
         printf("%s{\"label_id\":%d,\"label\":\"", n++ ? "," : "", i);
         for (const char *t = fv_label_get(labels, i); *t; t++)
-            printf((unsigned char)*t < 32 ? "\\u%04x" : *t == '"' || *t == '\\' ? "\\%c" : "%c", *t);
+            printf((unsigned char)*t < 32    ? "\\u%04x"
+                   : *t == '"' || *t == '\\' ? "\\%c"
+                                             : "%c",
+                   *t);
         printf("\",\"labels\":%d,\"ap50\":%.4f,\"ap\":%.4f}", c[i].n_truth, c[i].ap50, c[i].ap);
     }
     printf("]}\n");
@@ -133,16 +149,27 @@ static void print_json(const evaluation *e, const fv_ap_class *c, fv_ap_class me
 static bool prepare(evaluation *e, fv_err *err) {
     const arguments *a = e->a;
     e->arena = fv_arena_create();
-    e->d = fv_detector_create(&(fv_detector_params){
-        .model = a->model, .card = a->card, .labels = a->names, .device = a->device, .threshold = a->floor,
-        .iou_threshold = a->nms, .max_objects = MAX_FOUND, .unclipped = !a->clip, .slots = 1}, err);
+    e->d = fv_detector_create(&(fv_detector_params){.model = a->model,
+                                                    .card = a->card,
+                                                    .labels = a->names,
+                                                    .device = a->device,
+                                                    .threshold = a->floor,
+                                                    .iou_threshold = a->nms,
+                                                    .max_objects = MAX_FOUND,
+                                                    .unclipped = !a->clip,
+                                                    .slots = 1},
+                              err);
     if (!e->d)
         return false;
     int named = fv_detector_labels(e->d)->n;
-    e->n_classes = named ? named : fv_detector_classes(e->d) ? fv_detector_classes(e->d) : MAX_CLASSES;
+    e->n_classes = named                       ? named
+                   : fv_detector_classes(e->d) ? fv_detector_classes(e->d)
+                                               : MAX_CLASSES;
     e->ap = fv_ap_create(e->n_classes);
-    e->found = (fv_objects){.capacity = MAX_FOUND, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_FOUND)};
-    e->truth = (fv_objects){.capacity = MAX_TRUTH, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_TRUTH)};
+    e->found =
+        (fv_objects){.capacity = MAX_FOUND, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_FOUND)};
+    e->truth =
+        (fv_objects){.capacity = MAX_TRUTH, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_TRUTH)};
     return e->ap || fv_fail(err, FV_MEMORY, "out of memory for %d classes", e->n_classes);
 }
 

@@ -31,7 +31,9 @@ static bool take_input(arguments *a, const char *text, fv_err *err) {
 
 static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
     for (int i = 1; i < argc; i++) {
-        const char **value = !strcmp(argv[i], "--out-dir") ? &a->out_dir : !strcmp(argv[i], "--device") ? &a->device : NULL;
+        const char **value = !strcmp(argv[i], "--out-dir")  ? &a->out_dir
+                             : !strcmp(argv[i], "--device") ? &a->device
+                                                            : NULL;
         bool input = !strcmp(argv[i], "--in");
         if ((value || input) && i + 1 >= argc)
             return fv_fail(err, FV_BAD_INPUT, "%s needs a value", argv[i]);
@@ -74,10 +76,11 @@ static bool bind_input(const arguments *a, const fv_tensor *want, const void **d
     fv_tensor_shape_text(want, wanted, sizeof wanted);
     int i = given_for(a, want->name);
     if (i < 0)
-        return fv_fail(err, FV_BAD_INPUT, "input %s (%s %s) is missing; give --in %s=FILE.npy", want->name,
-                       fv_dtype_name(want->dtype), wanted, want->name);
+        return fv_fail(err, FV_BAD_INPUT, "input %s (%s %s) is missing; give --in %s=FILE.npy",
+                       want->name, fv_dtype_name(want->dtype), wanted, want->name);
     const fv_tensor *t = &a->given[i];
-    bool same = t->n_dims == want->n_dims && !memcmp(t->dim, want->dim, sizeof *t->dim * (size_t)t->n_dims);
+    bool same =
+        t->n_dims == want->n_dims && !memcmp(t->dim, want->dim, sizeof *t->dim * (size_t)t->n_dims);
     if (!same)
         return fv_fail(err, FV_BAD_INPUT, "%s is %s, input %s wants %s", a->path[i],
                        fv_tensor_shape_text(t, got, sizeof got), want->name, wanted);
@@ -89,14 +92,15 @@ static bool bind_input(const arguments *a, const fv_tensor *want, const void **d
 
 static bool bind_inputs(const arguments *a, const fv_graph *g, const void **data, fv_err *err) {
     if (g->n_inputs > MAX_INPUTS)
-        return fv_fail(err, FV_UNSUPPORTED, "%s: %d inputs, at most %d", a->model, g->n_inputs, MAX_INPUTS);
+        return fv_fail(err, FV_UNSUPPORTED, "%s: %d inputs, at most %d", a->model, g->n_inputs,
+                       MAX_INPUTS);
     for (int i = 0; i < a->n; i++) {
         bool known = !a->name[i] && a->n == 1;
         for (int k = 0; k < g->n_inputs && !known; k++)
             known = a->name[i] && !strcmp(g->tensor[g->input[k]].name, a->name[i]);
         if (!known)
-            return fv_fail(err, FV_BAD_INPUT, "%s has no input '%s'; `fovea model` lists them", a->model,
-                           a->name[i] ? a->name[i] : a->path[i]);
+            return fv_fail(err, FV_BAD_INPUT, "%s has no input '%s'; `fovea model` lists them",
+                           a->model, a->name[i] ? a->name[i] : a->path[i]);
     }
     for (int k = 0; k < g->n_inputs; k++)
         if (!bind_input(a, &g->tensor[g->input[k]], &data[k], err))
@@ -111,7 +115,8 @@ static bool save_output(const arguments *a, const fv_tensor *t, fv_err *err) {
     snprintf(path, sizeof path, "%s/%s.npy", a->out_dir, name);
     if (!fv_npy_save(path, t, err))
         return false;
-    printf("%s  %s %s\n", path, fv_dtype_name(t->dtype), fv_tensor_shape_text(t, shape, sizeof shape));
+    printf("%s  %s %s\n", path, fv_dtype_name(t->dtype),
+           fv_tensor_shape_text(t, shape, sizeof shape));
     return true;
 }
 
@@ -124,7 +129,8 @@ static bool save_outputs(const arguments *a, const fv_tensor *out, int n, fv_err
     return true;
 }
 
-static bool run_reference(const arguments *a, const fv_graph *g, const void *const *in, fv_err *err) {
+static bool run_reference(const arguments *a, const fv_graph *g, const void *const *in,
+                          fv_err *err) {
     fv_tensor *out = FV_ARENA_NEW(a->arena, fv_tensor, g->n_outputs + 1);
     void **data = FV_ARENA_NEW(a->arena, void *, g->n_outputs + 1);
     for (int i = 0; i < g->n_outputs; i++) {
@@ -139,8 +145,8 @@ static bool run_device(const arguments *a, const fv_graph *g, const void *const 
     fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true}, err) : NULL;
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, err) : NULL;
     fv_result r;
-    bool ok = session && fv_session_push_tensors(session, in, NULL, err) && fv_session_pull(session, &r, err) &&
-              save_outputs(a, r.tensor, r.n, err);
+    bool ok = session && fv_session_push_tensors(session, in, NULL, err) &&
+              fv_session_pull(session, &r, err) && save_outputs(a, r.tensor, r.n, err);
     fv_session_destroy(&session);
     fv_plan_destroy(&plan);
     fv_gpu_destroy(&gpu);
@@ -154,7 +160,8 @@ static bool run(arguments *a, fv_err *err) {
             return false;
     fv_graph *g = load_graph(a, err);
     bool reference = a->device && !strcmp(a->device, "reference");
-    bool ok = g && bind_inputs(a, g, in, err) && (reference ? run_reference : run_device)(a, g, in, err);
+    bool ok =
+        g && bind_inputs(a, g, in, err) && (reference ? run_reference : run_device)(a, g, in, err);
     fv_graph_destroy(&g);
     return ok;
 }

@@ -16,9 +16,11 @@ typedef struct {
 } arguments;
 
 static const fv_option rows[] = {
-    FV_OPTION_STRING(arguments, card, "card", NULL, "model card; <model>.yaml without it, if it is there"),
+    FV_OPTION_STRING(arguments, card, "card", NULL,
+                     "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
-    FV_OPTION_STRING(arguments, device, "device", NULL, "number or part of a name of `fovea devices`"),
+    FV_OPTION_STRING(arguments, device, "device", NULL,
+                     "number or part of a name of `fovea devices`"),
     FV_OPTION_INT(arguments, size, "size", 0, 8192, 0, "input size for models that leave it open"),
     FV_OPTION_BOOL(arguments, nodes, "nodes", 0, "also every node of the graph"),
     FV_OPTION_BOOL(arguments, steps, "steps", 0, "also every step of the plan"),
@@ -29,18 +31,20 @@ static void print_tensors(const char *title, const fv_graph *g, const int *index
     char shape[96];
     for (int i = 0; i < n; i++) {
         const fv_tensor *t = &g->tensor[index[i]];
-        printf("%-11s %s  %s %s\n", i ? "" : title, t->name, fv_dtype_name(t->dtype), fv_tensor_shape_text(t, shape, sizeof shape));
+        printf("%-11s %s  %s %s\n", i ? "" : title, t->name, fv_dtype_name(t->dtype),
+               fv_tensor_shape_text(t, shape, sizeof shape));
     }
 }
 
 static void print_input(const fv_input *in) {
-    static const char *const fits[] = {"stretched", "letterboxed in the centre", "letterboxed top left"};
+    static const char *const fits[] = {"stretched", "letterboxed in the centre",
+                                       "letterboxed top left"};
     printf("%-11s %dx%d, %s", "preprocess", in->width, in->height, fits[in->fit]);
     if (in->fit != FV_FIT_STRETCH)
         printf(" with pad %g", (double)in->pad);
-    printf(", %s, %s, (pixel - [%g %g %g]) * [%.6g %.6g %.6g]\n", in->bgr ? "BGR" : "RGB", in->nhwc ? "NHWC" : "NCHW",
-           (double)in->mean[0], (double)in->mean[1], (double)in->mean[2], (double)in->scale[0], (double)in->scale[1],
-           (double)in->scale[2]);
+    printf(", %s, %s, (pixel - [%g %g %g]) * [%.6g %.6g %.6g]\n", in->bgr ? "BGR" : "RGB",
+           in->nhwc ? "NHWC" : "NCHW", (double)in->mean[0], (double)in->mean[1],
+           (double)in->mean[2], (double)in->scale[0], (double)in->scale[1], (double)in->scale[2]);
 }
 
 static void print_head(const fv_model *m) {
@@ -49,9 +53,14 @@ static void print_head(const fv_model *m) {
     if (m->head.n_classes)
         printf(" %d classes", m->head.n_classes);
     for (int i = 0; i < m->head.n_strides; i++)
-        printf("%s%d", i ? ", " : m->head.n_classes ? ", strides " : " strides ", m->head.stride[i]);
+        printf("%s%d",
+               i                   ? ", "
+               : m->head.n_classes ? ", strides "
+                                   : " strides ",
+               m->head.stride[i]);
     for (int i = 0; i < m->head.n_anchors; i++)
-        printf("%s%gx%g", i ? ", " : "; anchors ", (double)m->head.anchor[i][0], (double)m->head.anchor[i][1]);
+        printf("%s%gx%g", i ? ", " : "; anchors ", (double)m->head.anchor[i][0],
+               (double)m->head.anchor[i][1]);
     printf("\n");
     print_input(&m->input);
     printf("%-11s %d, from %s", "labels", m->labels.n, m->labels_from);
@@ -106,7 +115,8 @@ static void print_plan(const arguments *a, const fv_graph *g) {
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, &err) : NULL; // records: barriers
     if (session) {
         fv_plan_stats s = fv_plan_get_stats(plan);
-        printf("%-11s %s: %d dispatches, %d barriers, %d steps on the host, %.2f MB of weights, %.2f MB of activations\n",
+        printf("%-11s %s: %d dispatches, %d barriers, %d steps on the host, %.2f MB of weights, "
+               "%.2f MB of activations\n",
                "plan", fv_gpu_get_caps(gpu)->name, s.n_dispatches, s.n_barriers, s.n_host_steps,
                (double)s.weight_bytes / 1e6, (double)s.activation_bytes / 1e6);
         if (a->steps)
@@ -129,9 +139,15 @@ static bool describe(const arguments *a, const char *path, fv_err *err) {
     fv_model m;
     fv_err no_head = {0};
     bool ok = fv_model_begin(&m, path, a->card, err);
-    fv_graph_params params = {.default_size = a->size ? a->size : m.card.has_size ? m.card.input.width : 0,
-                              .width = a->size ? a->size : m.card.has_size ? m.card.input.width : 0,
-                              .height = a->size ? a->size : m.card.has_size ? m.card.input.height : 0};
+    fv_graph_params params = {.default_size = a->size           ? a->size
+                                              : m.card.has_size ? m.card.input.width
+                                                                : 0,
+                              .width = a->size           ? a->size
+                                       : m.card.has_size ? m.card.input.width
+                                                         : 0,
+                              .height = a->size           ? a->size
+                                        : m.card.has_size ? m.card.input.height
+                                                          : 0};
     ok = ok && fv_graph_unsupported(m.path, print_unsupported, NULL, err) >= 0;
     fv_graph *g = ok ? fv_graph_load(m.path, &params, err) : NULL;
     if (g) {

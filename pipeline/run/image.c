@@ -30,7 +30,8 @@ static bool fail_with_bus(GstElement *pipeline, const char *path, const char *wh
     GError *error = NULL;
     if (message)
         gst_message_parse_error(message, &error, NULL);
-    fv_fail(err, FV_BAD_INPUT, "%s: %s%s%s", path, what, error ? ": " : "", error ? error->message : "");
+    fv_fail(err, FV_BAD_INPUT, "%s: %s%s%s", path, what, error ? ": " : "",
+            error ? error->message : "");
     g_clear_error(&error);
     if (message)
         gst_message_unref(message);
@@ -39,10 +40,15 @@ static bool fail_with_bus(GstElement *pipeline, const char *path, const char *wh
 }
 
 static bool image_alloc(fv_image *image, int width, int height, fv_err *err) {
-    *image = (fv_image){.width = width, .height = height, .pixels = malloc((size_t)width * (size_t)height * 3)};
-    image->frame = (fv_frame){.format = FV_RGB, .width = width, .height = height, .stride = {width * 3},
+    *image = (fv_image){
+        .width = width, .height = height, .pixels = malloc((size_t)width * (size_t)height * 3)};
+    image->frame = (fv_frame){.format = FV_RGB,
+                              .width = width,
+                              .height = height,
+                              .stride = {width * 3},
                               .plane = {image->pixels}};
-    return image->pixels || fv_fail(err, FV_MEMORY, "out of memory for a picture of %dx%d", width, height);
+    return image->pixels ||
+           fv_fail(err, FV_MEMORY, "out of memory for a picture of %dx%d", width, height);
 }
 
 // A plane of samples with its subsampling.
@@ -53,8 +59,9 @@ typedef struct {
 
 static plane plane_of(const GstVideoFrame *f, int i) {
     const GstVideoFormatInfo *format = f->info.finfo;
-    return (plane){GST_VIDEO_FRAME_COMP_DATA(f, i), GST_VIDEO_FRAME_COMP_STRIDE(f, i), GST_VIDEO_FRAME_COMP_WIDTH(f, i),
-                   GST_VIDEO_FRAME_COMP_HEIGHT(f, i), GST_VIDEO_FORMAT_INFO_W_SUB(format, i), GST_VIDEO_FORMAT_INFO_H_SUB(format, i)};
+    return (plane){GST_VIDEO_FRAME_COMP_DATA(f, i),        GST_VIDEO_FRAME_COMP_STRIDE(f, i),
+                   GST_VIDEO_FRAME_COMP_WIDTH(f, i),       GST_VIDEO_FRAME_COMP_HEIGHT(f, i),
+                   GST_VIDEO_FORMAT_INFO_W_SUB(format, i), GST_VIDEO_FORMAT_INFO_H_SUB(format, i)};
 }
 
 static float clamped(float v, float most) {
@@ -65,10 +72,13 @@ static float clamped(float v, float most) {
 static float sample(const plane *p, int x, int y) {
     float fx = clamped(p->half_x ? ((float)x + 0.5f) / 2 - 0.5f : (float)x, (float)(p->width - 1));
     float fy = clamped(p->half_y ? ((float)y + 0.5f) / 2 - 0.5f : (float)y, (float)(p->height - 1));
-    int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < p->width ? x0 + 1 : x0, y1 = y0 + 1 < p->height ? y0 + 1 : y0;
-    const uint8_t *top = p->v + (size_t)y0 * (size_t)p->stride, *low = p->v + (size_t)y1 * (size_t)p->stride;
+    int x0 = (int)fx, y0 = (int)fy, x1 = x0 + 1 < p->width ? x0 + 1 : x0,
+        y1 = y0 + 1 < p->height ? y0 + 1 : y0;
+    const uint8_t *top = p->v + (size_t)y0 * (size_t)p->stride,
+                  *low = p->v + (size_t)y1 * (size_t)p->stride;
     fx -= (float)x0, fy -= (float)y0;
-    return (top[x0] * (1 - fx) + top[x1] * fx) * (1 - fy) + (low[x0] * (1 - fx) + low[x1] * fx) * fy;
+    return (top[x0] * (1 - fx) + top[x1] * fx) * (1 - fy) +
+           (low[x0] * (1 - fx) + low[x1] * fx) * fy;
 }
 
 static uint8_t rounded(float v) {
@@ -77,14 +87,18 @@ static uint8_t rounded(float v) {
 
 static void copy_planar(fv_image *image, const GstVideoFrame *f) {
     plane luma = plane_of(f, 0), blue = plane_of(f, 1), red = plane_of(f, 2);
-    fv_frame kind = {.format = FV_I420, .full_range = f->info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
-                     .matrix = f->info.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? FV_BT709 : FV_BT601};
+    fv_frame kind = {
+        .format = FV_I420,
+        .full_range = f->info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+        .matrix = f->info.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? FV_BT709 : FV_BT601};
     fv_color c = fv_color_compute(&kind);
     uint8_t *to = image->pixels;
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++, to += 3) {
-            float l = ((float)luma.v[(size_t)y * (size_t)luma.stride + (size_t)x] - c.y_offset) * c.y_scale;
-            float cb = (sample(&blue, x, y) - 128) * c.c_scale, cr = (sample(&red, x, y) - 128) * c.c_scale;
+            float l = ((float)luma.v[(size_t)y * (size_t)luma.stride + (size_t)x] - c.y_offset) *
+                      c.y_scale;
+            float cb = (sample(&blue, x, y) - 128) * c.c_scale,
+                  cr = (sample(&red, x, y) - 128) * c.c_scale;
             to[0] = rounded(l + c.cr_r * cr);
             to[1] = rounded(l + c.cb_g * cb + c.cr_g * cr);
             to[2] = rounded(l + c.cb_b * cb);
@@ -94,7 +108,8 @@ static void copy_planar(fv_image *image, const GstVideoFrame *f) {
 static void copy_packed(fv_image *image, const GstVideoFrame *f) {
     size_t row = (size_t)image->width * 3, stride = (size_t)GST_VIDEO_FRAME_PLANE_STRIDE(f, 0);
     for (int y = 0; y < image->height; y++)
-        memcpy(image->pixels + (size_t)y * row, (const uint8_t *)GST_VIDEO_FRAME_PLANE_DATA(f, 0) + (size_t)y * stride, row);
+        memcpy(image->pixels + (size_t)y * row,
+               (const uint8_t *)GST_VIDEO_FRAME_PLANE_DATA(f, 0) + (size_t)y * stride, row);
 }
 
 static bool copy_sample(fv_image *image, GstSample *sample, fv_err *err) {
@@ -104,7 +119,8 @@ static bool copy_sample(fv_image *image, GstSample *sample, fv_err *err) {
         !image_alloc(image, GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info), err) ||
         !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
         return false;
-    (GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_RGB ? copy_packed : copy_planar)(image, &frame);
+    (GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_RGB ? copy_packed : copy_planar)(image,
+                                                                                       &frame);
     gst_video_frame_unmap(&frame);
     return true;
 }
@@ -114,7 +130,8 @@ static GstElement *parse(const char *text, fv_err *err) {
     gst_init(NULL, NULL);
     GstElement *pipeline = gst_parse_launch(text, &error);
     if (error)
-        fv_fail(err, FV_UNSUPPORTED, "GStreamer: %s; `fovea doctor` says which package is missing", error->message);
+        fv_fail(err, FV_UNSUPPORTED, "GStreamer: %s; `fovea doctor` says which package is missing",
+                error->message);
     if (error && pipeline)
         gst_clear_object(&pipeline);
     g_clear_error(&error);
@@ -143,8 +160,10 @@ static bool is_jpeg(const char *path) {
 
 static bool load_with(fv_image *image, const char *path, const char *decoder, fv_err *err) {
     char text[256];
-    snprintf(text, sizeof text, "filesrc name=file ! %s ! videoflip video-direction=auto ! videoconvert ! "
-             "video/x-raw,format={RGB,I420,Y42B,Y444} ! appsink name=out sync=false", decoder);
+    snprintf(text, sizeof text,
+             "filesrc name=file ! %s ! videoflip video-direction=auto ! videoconvert ! "
+             "video/x-raw,format={RGB,I420,Y42B,Y444} ! appsink name=out sync=false",
+             decoder);
     GstElement *pipeline = parse(text, err);
     if (!pipeline)
         return false;
@@ -153,7 +172,8 @@ static bool load_with(fv_image *image, const char *path, const char *decoder, fv
     GstSample *sample = NULL;
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_signal_emit_by_name(out, "try-pull-sample", (guint64)PATIENCE_SECONDS * GST_SECOND, &sample);
-    bool ok = sample ? copy_sample(image, sample, err) : fail_with_bus(pipeline, path, "is no picture that can be decoded", err);
+    bool ok = sample ? copy_sample(image, sample, err)
+                     : fail_with_bus(pipeline, path, "is no picture that can be decoded", err);
     if (sample)
         gst_sample_unref(sample);
     gst_object_unref(out);
@@ -161,22 +181,26 @@ static bool load_with(fv_image *image, const char *path, const char *decoder, fv
     return ok;
 }
 
-// The decoder that agrees with libjpeg first: what decodebin takes for JPEG, jpegdec, and the quick conversion of
-// videoconvert are off by 3 levels in the mean, which moves the mAP of small detectors by 0.7 points.
+// The decoder that agrees with libjpeg first: what decodebin takes for JPEG, jpegdec, and the quick
+// conversion of videoconvert are off by 3 levels in the mean, which moves the mAP of small
+// detectors by 0.7 points.
 bool fv_image_load(fv_image *image, const char *path, fv_err *err) {
     *image = (fv_image){0};
     if (!is_readable(path, err))
         return false;
-    return (is_jpeg(path) && load_with(image, path, "jpegparse ! avdec_mjpeg", NULL)) || load_with(image, path, "decodebin", err);
+    return (is_jpeg(path) && load_with(image, path, "jpegparse ! avdec_mjpeg", NULL)) ||
+           load_with(image, path, "decodebin", err);
 }
 
 static void push_picture(const fv_image *image, GstElement *in) {
     GstVideoInfo info;
-    gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, (guint)image->width, (guint)image->height);
+    gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, (guint)image->width,
+                              (guint)image->height);
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&info), NULL);
     for (int y = 0; y < image->height; y++)
         gst_buffer_fill(buffer, (gsize)y * (gsize)GST_VIDEO_INFO_PLANE_STRIDE(&info, 0),
-                        image->pixels + (size_t)y * (size_t)image->width * 3, (gsize)image->width * 3);
+                        image->pixels + (size_t)y * (size_t)image->width * 3,
+                        (gsize)image->width * 3);
     GstCaps *caps = gst_video_info_to_caps(&info);
     GstFlowReturn flow;
     g_object_set(in, "caps", caps, "format", GST_FORMAT_TIME, NULL);
@@ -187,7 +211,8 @@ static void push_picture(const fv_image *image, GstElement *in) {
 }
 
 bool fv_image_save(const fv_image *image, const char *path, fv_err *err) {
-    GstElement *pipeline = parse("appsrc name=in ! videoconvert ! pngenc snapshot=false ! filesink name=file", err);
+    GstElement *pipeline =
+        parse("appsrc name=in ! videoconvert ! pngenc snapshot=false ! filesink name=file", err);
     if (!pipeline)
         return false;
     set_location(pipeline, "file", path);
@@ -195,7 +220,8 @@ bool fv_image_save(const fv_image *image, const char *path, fv_err *err) {
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     push_picture(image, in);
     GstBus *bus = gst_element_get_bus(pipeline);
-    GstMessage *end = gst_bus_timed_pop_filtered(bus, PATIENCE_SECONDS * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    GstMessage *end = gst_bus_timed_pop_filtered(bus, PATIENCE_SECONDS * GST_SECOND,
+                                                 GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     bool ok = end && GST_MESSAGE_TYPE(end) == GST_MESSAGE_EOS;
     if (!ok)
         fv_fail(err, FV_IO, "%s: the picture cannot be written", path);

@@ -1,4 +1,5 @@
-// Pictures from files and into files, through GStreamer: whatever it decodes (JPEG, PNG, WebP, BMP, ...).
+// Pictures from files and into files, through GStreamer: whatever it decodes (JPEG, PNG, WebP, BMP,
+// ...).
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +14,8 @@ typedef struct {
     fv_frame frame; // the same as a frame
 } fv_image;
 
-// The first picture in the file, upright (its EXIF orientation applied), without transparency. Errors name the file.
+// The first picture in the file, upright (its EXIF orientation applied), without transparency.
+// Errors name the file.
 bool fv_image_load(fv_image *image, const char *path, fv_err *err);
 
 // As PNG.

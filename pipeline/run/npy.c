@@ -9,8 +9,9 @@ enum { MAX_HEADER = 65536, ALIGNMENT = 64 };
 static const int64_t max_elements = (int64_t)1 << 31;
 
 static const char *const descr[FV_N_DTYPES] = {
-    [FV_F32] = "<f4", [FV_F16] = "<f2", [FV_F64] = "<f8", [FV_I64] = "<i8", [FV_I32] = "<i4", [FV_I16] = "<i2",
-    [FV_I8] = "|i1",  [FV_U64] = "<u8", [FV_U32] = "<u4", [FV_U16] = "<u2", [FV_U8] = "|u1",  [FV_BOOL] = "|b1",
+    [FV_F32] = "<f4", [FV_F16] = "<f2", [FV_F64] = "<f8", [FV_I64] = "<i8",
+    [FV_I32] = "<i4", [FV_I16] = "<i2", [FV_I8] = "|i1",  [FV_U64] = "<u8",
+    [FV_U32] = "<u4", [FV_U16] = "<u2", [FV_U8] = "|u1",  [FV_BOOL] = "|b1",
 };
 
 static bool parse_dtype(const char *header, fv_tensor *t) {
@@ -33,7 +34,8 @@ static bool parse_shape(const char *header, fv_tensor *t) {
             continue;
         char *end;
         long long v = strtoll(at, &end, 10);
-        if (end == at || v < 0 || v > max_elements || t->n_dims == FV_MAX_DIMS || (v && count > max_elements / v))
+        if (end == at || v < 0 || v > max_elements || t->n_dims == FV_MAX_DIMS ||
+            (v && count > max_elements / v))
             return false;
         count *= t->dim[t->n_dims++] = v;
         at = end - 1;
@@ -62,9 +64,11 @@ static bool read_tensor(FILE *f, const char *path, fv_arena *arena, fv_tensor *t
     if (!header)
         return fv_fail(err, FV_BAD_INPUT, "%s: no .npy file; write it with numpy.save", path);
     if (strstr(header, "'fortran_order': True"))
-        return fv_fail(err, FV_BAD_INPUT, "%s: in Fortran order; save numpy.ascontiguousarray(x)", path);
+        return fv_fail(err, FV_BAD_INPUT, "%s: in Fortran order; save numpy.ascontiguousarray(x)",
+                       path);
     if (!parse_dtype(header, t) || !parse_shape(header, t))
-        return fv_fail(err, FV_BAD_INPUT, "%s: dtype or shape that is not supported: %.120s", path, header);
+        return fv_fail(err, FV_BAD_INPUT, "%s: dtype or shape that is not supported: %.120s", path,
+                       header);
     size_t bytes = fv_tensor_bytes(t);
     t->data = malloc(bytes ? bytes : 1);
     if (!t->data)
@@ -73,7 +77,8 @@ static bool read_tensor(FILE *f, const char *path, fv_arena *arena, fv_tensor *t
     void *own = got == bytes ? fv_arena_memdup(arena, t->data, bytes) : NULL;
     free(t->data);
     t->data = own;
-    return own || fv_fail(err, FV_BAD_INPUT, "%s: is cut off: %zu of %zu bytes of data", path, got, bytes);
+    return own ||
+           fv_fail(err, FV_BAD_INPUT, "%s: is cut off: %zu of %zu bytes of data", path, got, bytes);
 }
 
 bool fv_npy_load(const char *path, fv_arena *arena, fv_tensor *t, fv_err *err) {
@@ -90,10 +95,14 @@ bool fv_npy_save(const char *path, const fv_tensor *t, fv_err *err) {
     char text[256], shape[128] = "";
     size_t n = 0;
     for (int i = 0; i < t->n_dims; i++)
-        n += (size_t)snprintf(shape + n, sizeof shape - n, "%lld,%s", (long long)t->dim[i], i + 1 < t->n_dims ? " " : "");
-    int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr[t->dtype], shape);
+        n += (size_t)snprintf(shape + n, sizeof shape - n, "%lld,%s", (long long)t->dim[i],
+                              i + 1 < t->n_dims ? " " : "");
+    int length =
+        snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                 descr[t->dtype], shape);
     int padded = (10 + length + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - 10;
-    unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)padded, (unsigned char)(padded >> 8)};
+    unsigned char start[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)padded, (unsigned char)(padded >> 8)};
     FILE *f = fopen(path, "wb");
     if (!f)
         return fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));

@@ -5,7 +5,8 @@
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 
-// Versions 1 to 3, little endian, C order, every fv_dtype. Name and data live in the arena. Errors name the file.
+// Versions 1 to 3, little endian, C order, every fv_dtype. Name and data live in the arena. Errors
+// name the file.
 bool fv_npy_load(const char *path, fv_arena *arena, fv_tensor *t, fv_err *err);
 
 // Version 1.

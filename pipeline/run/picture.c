@@ -16,12 +16,14 @@ static bool make_folder(const char *dir, fv_err *err) {
 
 // "photos/bus.jpg" -> "<dir>/bus.png"
 static void name_for(const char *dir, const char *path, char *name, size_t size) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
-    snprintf(name, size, "%s/%.*s.png", dir, dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
+               *dot = strrchr(base, '.');
+    snprintf(name, size, "%s/%.*s.png", dir,
+             dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
 }
 
-bool fv_picture_draw(fv_image *image, const fv_objects *objects, const fv_labels *labels, const char *dir,
-                     const char *path, fv_err *err) {
+bool fv_picture_draw(fv_image *image, const fv_objects *objects, const fv_labels *labels,
+                     const char *dir, const char *path, fv_err *err) {
     char name[4096];
     fv_draw_style style;
     fv_options_default(&style, fv_draw_options);
@@ -32,8 +34,13 @@ bool fv_picture_draw(fv_image *image, const fv_objects *objects, const fv_labels
     fv_drawer *drawer = fv_drawer_create(&style, err);
     if (!drawer)
         return false;
-    fv_record record = {.stream = path, .pts_ns = FV_TIME_NONE, .utc_ns = FV_TIME_NONE, .width = image->width,
-                        .height = image->height, .objects = *objects, .labels = labels};
+    fv_record record = {.stream = path,
+                        .pts_ns = FV_TIME_NONE,
+                        .utc_ns = FV_TIME_NONE,
+                        .width = image->width,
+                        .height = image->height,
+                        .objects = *objects,
+                        .labels = labels};
     fv_drawer_draw(drawer, &image->frame, &record, NULL, 0);
     fv_drawer_destroy(&drawer);
     name_for(dir, path, name, sizeof name);

@@ -42,11 +42,12 @@ void fv_ap_destroy(fv_ap **ap) {
     *ap = NULL;
 }
 
-static bool labels_in_range(const fv_ap *ap, const fv_objects *objects, const char *what, fv_err *err) {
+static bool labels_in_range(const fv_ap *ap, const fv_objects *objects, const char *what,
+                            fv_err *err) {
     for (int i = 0; i < objects->n; i++)
         if (objects->v[i].label < 0 || objects->v[i].label >= ap->n_classes)
-            return fv_fail(err, FV_BAD_INPUT, "%s of class %d, but there are %d classes", what, objects->v[i].label,
-                           ap->n_classes);
+            return fv_fail(err, FV_BAD_INPUT, "%s of class %d, but there are %d classes", what,
+                           objects->v[i].label, ap->n_classes);
     return true;
 }
 
@@ -77,7 +78,9 @@ static unsigned match(const fv_object *found, const fv_objects *truth, unsigned 
         float least = 0.5f + 0.05f * (float)t, most = 0;
         int best = -1;
         for (int k = 0; k < truth->n; k++) {
-            float iou = truth->v[k].label == found->label && !(taken[k] & 1u << t) ? fv_box_iou(found->box, truth->v[k].box) : -1;
+            float iou = truth->v[k].label == found->label && !(taken[k] & 1u << t)
+                            ? fv_box_iou(found->box, truth->v[k].box)
+                            : -1;
             if (iou >= least && iou > most)
                 most = iou, best = k;
         }
@@ -89,7 +92,8 @@ static unsigned match(const fv_object *found, const fv_objects *truth, unsigned 
     return correct;
 }
 
-static bool add_hits(fv_ap *ap, const fv_objects *truth, const fv_objects *found, const hit *order, unsigned *taken) {
+static bool add_hits(fv_ap *ap, const fv_objects *truth, const fv_objects *found, const hit *order,
+                     unsigned *taken) {
     for (int i = 0; i < found->n; i++) {
         const fv_object *o = &found->v[order[i].order];
         hit *h = hit_add(&ap->of[o->label]);
@@ -102,7 +106,8 @@ static bool add_hits(fv_ap *ap, const fv_objects *truth, const fv_objects *found
 }
 
 bool fv_ap_add(fv_ap *ap, const fv_objects *truth, const fv_objects *found, fv_err *err) {
-    if (!labels_in_range(ap, truth, "a label", err) || !labels_in_range(ap, found, "a detection", err))
+    if (!labels_in_range(ap, truth, "a label", err) ||
+        !labels_in_range(ap, found, "a detection", err))
         return false;
     for (int i = 0; i < truth->n; i++)
         ap->of[truth->v[i].label].n_truth++;

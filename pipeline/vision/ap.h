@@ -1,6 +1,6 @@
-// Average precision of detections against labels (Lin et al., COCO): for each class the detections of all pictures
-// in order of score, each matched to the free label of its class and picture that it overlaps most;
-// precision made non-increasing, sampled at the recalls 0, 0.01 ... 1.
+// Average precision of detections against labels (Lin et al., COCO): for each class the detections
+// of all pictures in order of score, each matched to the free label of its class and picture that
+// it overlaps most; precision made non-increasing, sampled at the recalls 0, 0.01 ... 1.
 #pragma once
 
 #include "pipeline/base/err.h"

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const fv_head_row *const groups[] = {fv_head_rows_face, fv_head_rows_point, fv_head_rows_pair,
-                                            fv_head_rows_yolo, fv_head_rows_anchor};
+static const fv_head_row *const groups[] = {fv_head_rows_face, fv_head_rows_point,
+                                            fv_head_rows_pair, fv_head_rows_yolo,
+                                            fv_head_rows_anchor};
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 
 static const fv_head_row *row_at(int i) {
@@ -40,14 +41,16 @@ float fv_head_threshold(const fv_head *head) {
     return row && row->threshold > 0 ? row->threshold : 0.25f;
 }
 
-// ---- what was seen, in words ---------------------------------------------------------------------
+// ---- what was seen, in words
+// ---------------------------------------------------------------------
 
 static void outputs_text(const fv_tensor *out, int n_out, char *text, size_t size) {
     size_t n = 0;
     text[0] = 0;
     for (int i = 0; i < n_out && i < 12 && n < size; i++) {
         char shape[96];
-        n += (size_t)snprintf(text + n, size - n, "%s%.40s %s", i ? ", " : "", out[i].name ? out[i].name : "?",
+        n += (size_t)snprintf(text + n, size - n, "%s%.40s %s", i ? ", " : "",
+                              out[i].name ? out[i].name : "?",
                               fv_tensor_shape_text(&out[i], shape, sizeof shape));
     }
     if (n_out > 12 && n < size)
@@ -65,57 +68,70 @@ static bool not_recognised(const fv_tensor *out, int n_out, fv_err *err) {
     char seen[300], families[400];
     outputs_text(out, n_out, seen, sizeof seen);
     families_text(families, sizeof families);
-    return fv_fail(err, FV_UNSUPPORTED,
-                   "no detection head is recognised in the outputs (%s); if it is one of these, say so in a "
-                   "YAML file named as the model: `head: {family: yolov8, classes: 80}`; families: %s", seen, families);
+    return fv_fail(
+        err, FV_UNSUPPORTED,
+        "no detection head is recognised in the outputs (%s); if it is one of these, say so in a "
+        "YAML file named as the model: `head: {family: yolov8, classes: 80}`; families: %s",
+        seen, families);
 }
 
-static bool does_not_fit(const fv_head *head, const fv_head_row *row, const fv_tensor *out, int n_out, fv_err *err) {
+static bool does_not_fit(const fv_head *head, const fv_head_row *row, const fv_tensor *out,
+                         int n_out, fv_err *err) {
     char seen[300];
     outputs_text(out, n_out, seen, sizeof seen);
-    return fv_fail(err, FV_BAD_INPUT,
-                   "the outputs (%s) are not those of head '%s' (%s)%s; correct family, classes, anchors and strides "
-                   "in the model card", seen, row->family, row->sign,
-                   head->n_classes || head->n_anchors || head->n_strides ? " with what the card says" : "");
+    return fv_fail(
+        err, FV_BAD_INPUT,
+        "the outputs (%s) are not those of head '%s' (%s)%s; correct family, classes, anchors and "
+        "strides "
+        "in the model card",
+        seen, row->family, row->sign,
+        head->n_classes || head->n_anchors || head->n_strides ? " with what the card says" : "");
 }
 
 static bool unknown_family(const char *family, fv_err *err) {
     char families[400];
     families_text(families, sizeof families);
-    return fv_fail(err, FV_BAD_INPUT, "unknown head family '%s'; the families are: %s", family, families);
+    return fv_fail(err, FV_BAD_INPUT, "unknown head family '%s'; the families are: %s", family,
+                   families);
 }
 
 static bool is_sane(const fv_head *head, fv_err *err) {
     for (int i = 0; i < head->n_strides; i++)
         if (head->stride[i] < 1 || head->stride[i] > 1024)
-            return fv_fail(err, FV_BAD_INPUT, "a stride of %d; strides are 1..1024 network pixels", head->stride[i]);
-    return (head->n_classes >= 0 && head->n_anchors >= 0 && head->n_anchors <= FV_MAX_ANCHORS && head->n_strides >= 0 &&
-            head->n_strides <= 8 && head->reg_max >= 0 && head->reg_max <= 256) ||
-           fv_fail(err, FV_BAD_INPUT, "a head with %d classes, %d anchors, %d strides and %d bins", head->n_classes,
-                   head->n_anchors, head->n_strides, head->reg_max);
+            return fv_fail(err, FV_BAD_INPUT, "a stride of %d; strides are 1..1024 network pixels",
+                           head->stride[i]);
+    return (head->n_classes >= 0 && head->n_anchors >= 0 && head->n_anchors <= FV_MAX_ANCHORS &&
+            head->n_strides >= 0 && head->n_strides <= 8 && head->reg_max >= 0 &&
+            head->reg_max <= 256) ||
+           fv_fail(err, FV_BAD_INPUT, "a head with %d classes, %d anchors, %d strides and %d bins",
+                   head->n_classes, head->n_anchors, head->n_strides, head->reg_max);
 }
 
-// ---- recognition -----------------------------------------------------------------------------------
+// ---- recognition
+// -----------------------------------------------------------------------------------
 
 static bool input_size(const fv_tensor *in, int n_in, fv_input *input, fv_err *err) {
     char shape[96];
     const fv_tensor *t = in;
     if (n_in < 1 || t->n_dims != 4 || t->dim[0] != 1 || (t->dim[1] != 3 && t->dim[3] != 3))
-        return fv_fail(err, FV_UNSUPPORTED,
-                       "input %s is %s; a detector's first input is one picture, 1x3xHxW or 1xHxWx3",
-                       n_in < 1 || !t->name ? "?" : t->name,
-                       n_in < 1 ? "missing" : fv_tensor_shape_text(t, shape, sizeof shape));
+        return fv_fail(
+            err, FV_UNSUPPORTED,
+            "input %s is %s; a detector's first input is one picture, 1x3xHxW or 1xHxWx3",
+            n_in < 1 || !t->name ? "?" : t->name,
+            n_in < 1 ? "missing" : fv_tensor_shape_text(t, shape, sizeof shape));
     input->nhwc = t->dim[1] != 3;
     int64_t h = t->dim[input->nhwc ? 1 : 2], w = t->dim[input->nhwc ? 2 : 3];
     if (w < 1 || h < 1 || w > 1 << 14 || h > 1 << 14)
-        return fv_fail(err, FV_UNSUPPORTED, "input %s is %s; give its width and height in the model card",
+        return fv_fail(err, FV_UNSUPPORTED,
+                       "input %s is %s; give its width and height in the model card",
                        t->name ? t->name : "?", fv_tensor_shape_text(t, shape, sizeof shape));
     input->width = (int)w;
     input->height = (int)h;
     return true;
 }
 
-static void settle(const fv_head_row *row, const fv_tensor *out, int n_out, fv_head *head, fv_input *input) {
+static void settle(const fv_head_row *row, const fv_tensor *out, int n_out, fv_head *head,
+                   fv_input *input) {
     char shape[96], more[32] = "";
     if (n_out > 1)
         snprintf(more, sizeof more, " and %d more", n_out - 1);
@@ -138,8 +154,8 @@ static bool row_fits(const fv_head_row *row, const fv_seen *seen, fv_head *head)
     return true;
 }
 
-bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int n_out, fv_head *head,
-                       fv_input *input, fv_err *err) {
+bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int n_out,
+                       fv_head *head, fv_input *input, fv_err *err) {
     *input = (fv_input){0};
     if (!input_size(in, n_in, input, err) || !is_sane(head, err))
         return false;
@@ -158,7 +174,8 @@ bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int 
     return told ? does_not_fit(head, told, out, n_out, err) : not_recognised(out, n_out, err);
 }
 
-static const fv_head_row *levels_of(const fv_head *head, const fv_seen *seen, fv_levels *levels, fv_err *err) {
+static const fv_head_row *levels_of(const fv_head *head, const fv_seen *seen, fv_levels *levels,
+                                    fv_err *err) {
     const fv_head_row *row = row_find(head->family);
     fv_head copy = *head;
     if (!is_sane(head, err))
@@ -177,13 +194,15 @@ static fv_seen seen_again(const fv_input *input, const fv_tensor *out, int n_out
                      .input_name = "", .told = true};
 }
 
-bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out, fv_err *err) {
+bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                   fv_err *err) {
     fv_seen seen = seen_again(input, out, n_out);
     fv_levels levels = {0};
     return levels_of(head, &seen, &levels, err) != NULL;
 }
 
-// ---- the best objects, as a heap with the worst on top; `detection` holds the order of arrival ------
+// ---- the best objects, as a heap with the worst on top; `detection` holds the order of arrival
+// ------
 
 static bool worse(const fv_object *a, const fv_object *b) {
     return a->score != b->score ? a->score < b->score : a->detection > b->detection;
@@ -226,7 +245,8 @@ static void best_first(fv_objects *objects) {
         objects->v[i].detection = -1;
 }
 
-// ---- the loop over cells ---------------------------------------------------------------------------
+// ---- the loop over cells
+// ---------------------------------------------------------------------------
 
 enum { BLOCK = 64 };
 
@@ -243,7 +263,8 @@ typedef struct {
     bool open[BLOCK]; // the objectness leaves room for a score over the threshold
 } scan;
 
-static float probability(const fv_cells *m, int64_t i, float best) { // softmax of channels; `best` is one of them
+static float probability(const fv_cells *m, int64_t i,
+                         float best) { // softmax of channels; `best` is one of them
     float sum = 0;
     for (int64_t k = 0; k < m->c; k++)
         sum += expf(fv_cell(m, i, k) - best);
@@ -311,7 +332,8 @@ static void add_cell(scan *s, const fv_level *l, int64_t i, float best, int labe
     }
     float b[4];
     s->row->box(s->seen, s->head, l, i, b);
-    fv_object o = {.box = to_source(s->fit, b), .score = score, .label = label, .detection = s->arrived++};
+    fv_object o = {
+        .box = to_source(s->fit, b), .score = score, .label = label, .detection = s->arrived++};
     if (!(o.box.w > 0 && o.box.h > 0) || !isfinite(o.box.x + o.box.y + o.box.w + o.box.h))
         return;
     if (s->row->point && l->point.c)
@@ -337,7 +359,12 @@ bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor 
     const fv_head_row *row = levels_of(head, &seen, &levels, err);
     if (!row)
         return false;
-    scan s = {.row = row, .head = head, .seen = &seen, .threshold = threshold, .fit = fit, .objects = objects};
+    scan s = {.row = row,
+              .head = head,
+              .seen = &seen,
+              .threshold = threshold,
+              .fit = fit,
+              .objects = objects};
     for (int i = 0; i < levels.n; i++)
         scan_level(&s, &levels.v[i]);
     best_first(objects);

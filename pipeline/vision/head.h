@@ -18,21 +18,22 @@ typedef struct {
     int reg_max;            // bins of a distribution over distances; 0: none
 } fv_head;
 
-// Looks at the graph's inputs and outputs (names, dtypes, shapes; no data). What `head` already says
-// is a condition: with a family only that row is tried (names no longer matter), n_classes, anchors and
-// strides are taken as given; {0} lets the outputs decide. The error says what was
-// seen and shows the model card to write. `input` gets the family's usual preprocess (scale, mean,
-// fit, channel order) and the size. Without a card some shapes are read as their commonest meaning:
+// Looks at the graph's inputs and outputs (names, dtypes, shapes; no data). What `head` already
+// says is a condition: with a family only that row is tried (names no longer matter), n_classes,
+// anchors and strides are taken as given; {0} lets the outputs decide. The error says what was seen
+// and shows the model card to write. `input` gets the family's usual preprocess (scale, mean, fit,
+// channel order) and the size. Without a card some shapes are read as their commonest meaning:
 //
 //     [1, N, 5 + classes], one box a cell      yolox as its project exports it; if it was exported
 //                                              with the decoding inside: yolox-decoded
 //     maps [1, 3 (5 + classes), H, W]          darknet's exp() boxes; yolov5-raw for (2 s)^2 ones
 //     maps 5-D [1, 3, H, W, 5 + classes]       yolov5-raw with YOLOv5's anchors; YOLOv7's by card
-bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int n_out, fv_head *head,
-                       fv_input *input, fv_err *err);
+bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int n_out,
+                       fv_head *head, fv_input *input, fv_err *err);
 
 // Checks that `head` fits the outputs (shapes against family, classes, strides).
-bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out, fv_err *err);
+bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                   fv_err *err);
 
 // Decodes one picture's outputs: boxes in source pixels through the inverse of `fit`, scores at
 // least `threshold`, before NMS. Keeps the best `objects->capacity`, best first; of equal scores
@@ -44,7 +45,8 @@ bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor 
 // True for families whose outputs are final: one box an object (YOLOv10, DETR, lists).
 bool fv_head_is_final(const fv_head *head);
 
-// The lowest score that is usually worth showing: scores of one family mean other things than another's.
+// The lowest score that is usually worth showing: scores of one family mean other things than
+// another's.
 float fv_head_threshold(const fv_head *head);
 
 // Family `i` of all the tables and what its outputs look like; NULL after the last.

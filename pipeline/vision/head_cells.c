@@ -43,7 +43,8 @@ static int stride_of(const fv_seen *seen, int64_t w, int64_t h) {
     return 0;
 }
 
-bool fv_cells_map(const fv_seen *seen, const fv_tensor *t, fv_cells *m, int *w, int *h, int *stride) {
+bool fv_cells_map(const fv_seen *seen, const fv_tensor *t, fv_cells *m, int *w, int *h,
+                  int *stride) {
     if (t->dtype != FV_F32 || t->n_dims != 4 || t->dim[0] != 1 || fv_tensor_count(t) < 1)
         return false;
     const int64_t *d = t->dim;
@@ -75,7 +76,8 @@ static int64_t grid_cells(const fv_seen *seen, const int *stride, int n) {
 bool fv_head_grid(const fv_seen *seen, fv_head *head, int64_t n, int per_cell) {
     static const struct {
         int n, stride[4];
-    } sets[] = {{3, {8, 16, 32}}, {4, {8, 16, 32, 64}}, {4, {4, 8, 16, 32}}, {2, {16, 32}}, {2, {8, 16}}};
+    } sets[] = {
+        {3, {8, 16, 32}}, {4, {8, 16, 32, 64}}, {4, {4, 8, 16, 32}}, {2, {16, 32}}, {2, {8, 16}}};
     if (head->n_strides)
         return grid_cells(seen, head->stride, head->n_strides) * per_cell == n;
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
@@ -88,7 +90,8 @@ bool fv_head_grid(const fv_seen *seen, fv_head *head, int64_t n, int per_cell) {
     return false;
 }
 
-bool fv_levels_split(const fv_seen *seen, const fv_head *head, const fv_cells *m, int per_cell, fv_levels *levels) {
+bool fv_levels_split(const fv_seen *seen, const fv_head *head, const fv_cells *m, int per_cell,
+                     fv_levels *levels) {
     int64_t first = 0;
     for (int i = 0; i < head->n_strides; i++) {
         fv_level *l = fv_level_add(levels);
@@ -177,13 +180,15 @@ void fv_box_from_centre(float x, float y, float w, float h, float b[4]) {
     b[3] = y + h / 2;
 }
 
-void fv_box_centre(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+void fv_box_centre(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                   float b[4]) {
     (void)seen, (void)head;
     const fv_cells *m = &l->box;
     fv_box_from_centre(fv_cell(m, i, 0), fv_cell(m, i, 1), fv_cell(m, i, 2), fv_cell(m, i, 3), b);
 }
 
-void fv_box_corners(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+void fv_box_corners(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                    float b[4]) {
     (void)seen, (void)head;
     for (int k = 0; k < 4; k++)
         b[k] = fv_cell(&l->box, i, k);

@@ -23,9 +23,13 @@ static bool find_by_channels(const fv_seen *seen, fv_head *head, fv_levels *leve
     for (int i = 0; i < seen->n_out; i++) {
         fv_cells m;
         fv_level *l;
-        if (seen->out[i].n_dims > 3 || !fv_cells_rows(&seen->out[i], &m) || !(l = level_of(seen, levels, m.n, per_cell)))
+        if (seen->out[i].n_dims > 3 || !fv_cells_rows(&seen->out[i], &m) ||
+            !(l = level_of(seen, levels, m.n, per_cell)))
             return false;
-        fv_cells *place = m.c == 4 ? &l->box : m.c == 10 ? &l->point : m.c == 1 && !l->score.c ? &l->score : &l->objectness;
+        fv_cells *place = m.c == 4                  ? &l->box
+                          : m.c == 10               ? &l->point
+                          : m.c == 1 && !l->score.c ? &l->score
+                                                    : &l->objectness;
         if (place->c || (m.c != 1 && m.c != 4 && m.c != 10))
             return false;
         *place = m;
@@ -69,9 +73,9 @@ static bool find_retinaface(const fv_seen *seen, fv_head *head, fv_levels *level
     }
     fv_head grid = {.n_strides = 3, .stride = {8, 16, 32}};
     fv_levels parts = {0};
-    if (seen->n_out != 3 || box.c != 4 || point.c != 10 || score.c != 2 || box.n != score.n || box.n != point.n ||
-        !fv_head_grid(seen, &grid, box.n, PRIORS) || !fv_levels_split(seen, &grid, &box, PRIORS, &parts) ||
-        !fv_head_classes(head, 1))
+    if (seen->n_out != 3 || box.c != 4 || point.c != 10 || score.c != 2 || box.n != score.n ||
+        box.n != point.n || !fv_head_grid(seen, &grid, box.n, PRIORS) ||
+        !fv_levels_split(seen, &grid, &box, PRIORS, &parts) || !fv_head_classes(head, 1))
         return false;
     int64_t first = 0;
     for (int i = 0; i < parts.n * PRIORS; i++) {
@@ -96,16 +100,18 @@ static bool find_retinaface(const fv_seen *seen, fv_head *head, fv_levels *level
     return true;
 }
 
-static void box_yunet(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_yunet(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen, (void)head;
     float x, y, s = (float)l->stride;
     const fv_cells *m = &l->box;
     fv_grid_place(l, i, &x, &y);
-    fv_box_from_centre((x + fv_cell(m, i, 0)) * s, (y + fv_cell(m, i, 1)) * s, expf(fv_cell(m, i, 2)) * s,
-                       expf(fv_cell(m, i, 3)) * s, b);
+    fv_box_from_centre((x + fv_cell(m, i, 0)) * s, (y + fv_cell(m, i, 1)) * s,
+                       expf(fv_cell(m, i, 2)) * s, expf(fv_cell(m, i, 3)) * s, b);
 }
 
-static void box_scrfd(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_scrfd(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen, (void)head;
     float x, y, s = (float)l->stride;
     const fv_cells *m = &l->box;
@@ -117,13 +123,16 @@ static void box_scrfd(const fv_seen *seen, const fv_head *head, const fv_level *
 }
 
 // Prior boxes with the variances 0.1 and 0.2 of SSD (Liu et al. 2016).
-static void box_prior(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_prior(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen, (void)head;
     float x, y, s = (float)l->stride, size = l->anchor[0];
     const fv_cells *m = &l->box;
     fv_grid_place(l, i, &x, &y);
-    fv_box_from_centre((x + 0.5f) * s + fv_cell(m, i, 0) * 0.1f * size, (y + 0.5f) * s + fv_cell(m, i, 1) * 0.1f * size,
-                       size * expf(fv_cell(m, i, 2) * 0.2f), size * expf(fv_cell(m, i, 3) * 0.2f), b);
+    fv_box_from_centre((x + 0.5f) * s + fv_cell(m, i, 0) * 0.1f * size,
+                       (y + 0.5f) * s + fv_cell(m, i, 1) * 0.1f * size,
+                       size * expf(fv_cell(m, i, 2) * 0.2f), size * expf(fv_cell(m, i, 3) * 0.2f),
+                       b);
 }
 
 static void point_grid(const fv_level *l, int64_t i, int k, float p[2]) {
@@ -148,11 +157,17 @@ static float score_yunet(float objectness, float best) {
 #define HALF .mean = {127.5f, 127.5f, 127.5f}, .scale = {1 / 128.f, 1 / 128.f, 1 / 128.f}
 
 const fv_head_row fv_head_rows_face[] = {
-    {"yunet", "class, objectness, box and five landmarks at three strides", find_yunet,
-     score_yunet, box_yunet, point_grid, false, {CORNER, FV_INPUT_BGR_RAW}, 0.6f},
-    {"scrfd", "score, distances and landmarks of two boxes a cell at three strides", find_scrfd,
-     fv_score_class, box_scrfd, point_grid, false, {CORNER, HALF}, 0.5f},
-    {"retinaface", "boxes [1, N, 4], scores [1, N, 2] and landmarks [1, N, 10] of two prior boxes a cell", find_retinaface,
-     fv_score_class, box_prior, point_prior, false, {CORNER, .bgr = true, .mean = {104, 117, 123}, .scale = {1, 1, 1}}, 0.5f},
+    {"yunet",
+     "class, objectness, box and five landmarks at three strides",
+     find_yunet, score_yunet, box_yunet, point_grid, false,
+     {CORNER, FV_INPUT_BGR_RAW}, 0.6f},
+    {"scrfd",
+     "score, distances and landmarks of two boxes a cell at three strides",
+     find_scrfd, fv_score_class, box_scrfd, point_grid, false,
+     {CORNER, HALF}, 0.5f},
+    {"retinaface",
+     "boxes [1, N, 4], scores [1, N, 2] and landmarks [1, N, 10] of two prior boxes a cell",
+     find_retinaface, fv_score_class, box_prior, point_prior, false,
+     {CORNER, .bgr = true, .mean = {104, 117, 123}, .scale = {1, 1, 1}}, 0.5f},
     {0},
 };

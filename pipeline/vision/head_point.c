@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-// Expectation of a distribution over distances, in strides (Generalized Focal Loss, Li et al. 2020, eq. 5).
+// Expectation of a distribution over distances, in strides (Generalized Focal Loss, Li et al. 2020,
+// eq. 5).
 static float expected(const fv_cells *m, int64_t i, int first, int bins) {
     float top = -INFINITY, sum = 0, mean = 0;
     for (int k = 0; k < bins; k++)
@@ -27,12 +28,14 @@ static void distances(const fv_head *head, const fv_level *l, int64_t i, float c
     b[3] = (y + centre) * s + d[3];
 }
 
-void fv_box_distances(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+void fv_box_distances(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen;
     distances(head, l, i, 0.5f, b);
 }
 
-static void box_nanodet_plus(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_nanodet_plus(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                             float b[4]) {
     (void)seen;
     distances(head, l, i, 0, b);
 }
@@ -83,7 +86,8 @@ static bool find_pairs(const fv_seen *seen, fv_head *head, fv_levels *levels, in
     head->reg_max = bins;
     for (int k = 0; k < levels->n; k++) {
         fv_level *l = &levels->v[k];
-        if (!l->box.c || !l->score.c || l->score.c != levels->v[0].score.c || !fv_head_classes(head, l->score.c))
+        if (!l->box.c || !l->score.c || l->score.c != levels->v[0].score.c ||
+            !fv_head_classes(head, l->score.c))
             return false;
         l->score = fv_cells_channels(&l->score, 0, head->n_classes);
     }
@@ -103,7 +107,8 @@ static bool find_nanodet_plus(const fv_seen *seen, fv_head *head, fv_levels *lev
     fv_cells m;
     int bins = head->reg_max ? head->reg_max : 8;
     if (seen->n_out != 1 || seen->out[0].n_dims > 3 || !fv_cells_rows(&seen->out[0], &m) ||
-        !fv_head_grid(seen, head, m.n, 1) || (!seen->told && (head->n_strides != 4 || head->stride[0] != 8)) ||
+        !fv_head_grid(seen, head, m.n, 1) ||
+        (!seen->told && (head->n_strides != 4 || head->stride[0] != 8)) ||
         !fv_head_classes(head, m.c - 4 * bins) || !fv_levels_split(seen, head, &m, 1, levels))
         return false;
     head->reg_max = bins;
@@ -129,25 +134,29 @@ static bool find_fastestdet(const fv_seen *seen, fv_head *head, fv_levels *level
     return fv_levels_settle(head, levels);
 }
 
-static void box_fastestdet(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_fastestdet(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                           float b[4]) {
     (void)head;
     float x, y, w = (float)seen->width, h = (float)seen->height;
     const fv_cells *m = &l->box;
     fv_grid_place(l, i, &x, &y);
-    fv_box_from_centre((x + tanhf(fv_cell(m, i, 0))) / (float)l->w * w, (y + tanhf(fv_cell(m, i, 1))) / (float)l->h * h,
+    fv_box_from_centre((x + tanhf(fv_cell(m, i, 0))) / (float)l->w * w,
+                       (y + tanhf(fv_cell(m, i, 1))) / (float)l->h * h,
                        fv_sigmoid(fv_cell(m, i, 2)) * w, fv_sigmoid(fv_cell(m, i, 3)) * h, b);
 }
 
-// Maps [1, 4 + classes, H, W] at the strides 8, 16, 32: distances before softplus, class logits. Maps whose channels may
-// be 3 x (5 + classes) are darknet's, unless a card tells.
+// Maps [1, 4 + classes, H, W] at the strides 8, 16, 32: distances before softplus, class logits.
+// Maps whose channels may be 3 x (5 + classes) are darknet's, unless a card tells.
 static bool find_fovea(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     if (seen->n_out > 8 || (!seen->told && seen->n_out != 3))
         return false;
     for (int i = 0; i < seen->n_out; i++) {
         fv_cells m;
         fv_level *l = fv_level_add(levels);
-        if (!fv_cells_map(seen, &seen->out[i], &m, &l->w, &l->h, &l->stride) || !fv_head_classes(head, m.c - 4) ||
-            (!seen->told && (m.c >= 64 || (m.c >= 18 && m.c % 3 == 0) || m.c != seen->out[0].dim[1])))
+        if (!fv_cells_map(seen, &seen->out[i], &m, &l->w, &l->h, &l->stride) ||
+            !fv_head_classes(head, m.c - 4) ||
+            (!seen->told &&
+             (m.c >= 64 || (m.c >= 18 && m.c % 3 == 0) || m.c != seen->out[0].dim[1])))
             return false;
         l->box = fv_cells_channels(&m, 0, 4);
         l->score = fv_cells_channels(&m, 4, head->n_classes);
@@ -159,7 +168,8 @@ static float softplus(float x) {
     return x > 20 ? x : log1pf(expf(x));
 }
 
-static void box_fovea(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_fovea(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen, (void)head;
     float x, y, s = (float)l->stride;
     const fv_cells *m = &l->box;
@@ -177,15 +187,26 @@ static float score_fastestdet(float objectness, float best) {
 #define STRETCH_BGR .fit = FV_FIT_STRETCH, FV_INPUT_BGR_IMAGENET
 
 const fv_head_row fv_head_rows_point[] = {
-    {"fovea", "three maps [1, 4 + classes, H, W]: distances before softplus, class logits (our own detector)", find_fovea,
-     fv_score_logit, box_fovea, NULL, false, {.fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT}, 0},
-    {"nanodet-plus", "[1, cells of strides 8 to 64, classes + 4 x 8]: class scores and distances", find_nanodet_plus,
-     fv_score_class, box_nanodet_plus, NULL, false, {STRETCH_BGR}, 0.35f},
-    {"nanodet", "three pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances", find_nanodet,
-     fv_score_class, fv_box_distances, NULL, false, {STRETCH_BGR}, 0.35f},
-    {"picodet", "four pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances", find_picodet,
-     fv_score_class, fv_box_distances, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_IMAGENET}, 0},
-    {"fastestdet", "one map [1, 5 + classes, H, W] at stride 16: objectness, box, class scores", find_fastestdet,
-     score_fastestdet, box_fastestdet, NULL, false, {.fit = FV_FIT_STRETCH, FV_INPUT_BGR_UNIT}, 0.5f},
+    {"fovea",
+     "three maps [1, 4 + classes, H, W]: distances before softplus, class logits (our own "
+     "detector)",
+     find_fovea, fv_score_logit, box_fovea, NULL, false,
+     {.fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT}, 0},
+    {"nanodet-plus",
+     "[1, cells of strides 8 to 64, classes + 4 x 8]: class scores and distances",
+     find_nanodet_plus, fv_score_class, box_nanodet_plus, NULL, false,
+     {STRETCH_BGR}, 0.35f},
+    {"nanodet",
+     "three pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances",
+     find_nanodet, fv_score_class, fv_box_distances, NULL, false,
+     {STRETCH_BGR}, 0.35f},
+    {"picodet",
+     "four pairs of [cells, classes] and [cells, 4 x 8]: class scores and distances",
+     find_picodet, fv_score_class, fv_box_distances, NULL, false,
+     {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_IMAGENET}, 0},
+    {"fastestdet",
+     "one map [1, 5 + classes, H, W] at stride 16: objectness, box, class scores",
+     find_fastestdet, score_fastestdet, box_fastestdet, NULL, false,
+     {.fit = FV_FIT_STRETCH, FV_INPUT_BGR_UNIT}, 0.5f},
     {0},
 };

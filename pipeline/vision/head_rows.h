@@ -37,7 +37,8 @@ typedef struct {
 } fv_seen;
 
 // [1, C, H, W] or [1, H, W, C] whose H and W are the input's by a stride of 4..128 (rounded up).
-bool fv_cells_map(const fv_seen *seen, const fv_tensor *t, fv_cells *m, int *w, int *h, int *stride);
+bool fv_cells_map(const fv_seen *seen, const fv_tensor *t, fv_cells *m, int *w, int *h,
+                  int *stride);
 
 // A part of the outputs whose cells share a grid and formulas. Grid cell of cell i: i / per_cell.
 typedef struct {
@@ -61,7 +62,8 @@ fv_level *fv_level_add(fv_levels *levels); // NULL when there are too many
 // strides where head says none, and fills head->stride.
 bool fv_head_grid(const fv_seen *seen, fv_head *head, int64_t n, int per_cell);
 // One level for each of head->stride, `box` set to its part of `m` (all channels).
-bool fv_levels_split(const fv_seen *seen, const fv_head *head, const fv_cells *m, int per_cell, fv_levels *levels);
+bool fv_levels_split(const fv_seen *seen, const fv_head *head, const fv_cells *m, int per_cell,
+                     fv_levels *levels);
 // Sorts by stride and puts the strides into head (or compares, where it has some).
 bool fv_levels_settle(fv_head *head, fv_levels *levels);
 // The outputs have room for n classes: settles head->n_classes, or checks what it says.
@@ -70,7 +72,8 @@ bool fv_head_classes(fv_head *head, int64_t n);
 bool fv_head_anchors(fv_head *head, const float (*anchors)[2], int n);
 
 // b = x0, y0, x1, y1 in network pixels.
-typedef void (*fv_box_rule)(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]);
+typedef void (*fv_box_rule)(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                            float b[4]);
 typedef void (*fv_point_rule)(const fv_level *l, int64_t i, int k, float p[2]);
 typedef float (*fv_score_rule)(float objectness, float best); // grows with both
 
@@ -86,7 +89,8 @@ typedef struct {
     float threshold;           // lowest score worth showing; 0: 0.25
 } fv_head_row;
 
-extern const fv_head_row fv_head_rows_face[], fv_head_rows_pair[], fv_head_rows_yolo[], fv_head_rows_anchor[],
+extern const fv_head_row fv_head_rows_face[], fv_head_rows_pair[], fv_head_rows_yolo[],
+    fv_head_rows_anchor[],
     fv_head_rows_point[]; // each ends with {0}
 
 float fv_sigmoid(float x);
@@ -96,9 +100,12 @@ float fv_score_logit(float objectness, float best);         // sigmoid(best)
 float fv_score_logit_product(float objectness, float best); // sigmoid of both
 
 void fv_grid_place(const fv_level *l, int64_t i, float *x, float *y); // column, row
-void fv_box_centre(const fv_seen *, const fv_head *, const fv_level *, int64_t, float b[4]);  // cx cy w h, pixels
-void fv_box_corners(const fv_seen *, const fv_head *, const fv_level *, int64_t, float b[4]); // x0 y0 x1 y1, pixels
-void fv_box_distances(const fv_seen *, const fv_head *, const fv_level *, int64_t, float b[4]); // distributions over distances
+void fv_box_centre(const fv_seen *, const fv_head *, const fv_level *, int64_t,
+                   float b[4]); // cx cy w h, pixels
+void fv_box_corners(const fv_seen *, const fv_head *, const fv_level *, int64_t,
+                    float b[4]); // x0 y0 x1 y1, pixels
+void fv_box_distances(const fv_seen *, const fv_head *, const fv_level *, int64_t,
+                      float b[4]); // distributions over distances
 void fv_box_from_centre(float x, float y, float w, float h, float b[4]);
 
 // Preprocess that several families share: {RGB / 255, ...}.
@@ -108,4 +115,5 @@ void fv_box_from_centre(float x, float y, float w, float h, float b[4]);
 #define FV_INPUT_RGB_IMAGENET                                                                      \
     .mean = {123.675f, 116.28f, 103.53f}, .scale = {1 / 58.395f, 1 / 57.12f, 1 / 57.375f}
 #define FV_INPUT_BGR_IMAGENET                                                                      \
-    .bgr = true, .mean = {103.53f, 116.28f, 123.675f}, .scale = {1 / 57.375f, 1 / 57.12f, 1 / 58.395f}
+    .bgr = true, .mean = {103.53f, 116.28f, 123.675f},                                             \
+    .scale = {1 / 57.375f, 1 / 57.12f, 1 / 58.395f}

@@ -49,7 +49,8 @@ static bool find_yolov10(const fv_seen *seen, fv_head *head, fv_levels *levels) 
 static bool find_rtdetr(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
     const fv_tensor *t = &seen->out[0];
-    if (seen->n_out != 1 || t->n_dims != 3 || !fv_cells_rows(t, &m) || (!seen->told && (!is_list(seen, &m) || m.c < 7 || m.c > m.n)))
+    if (seen->n_out != 1 || t->n_dims != 3 || !fv_cells_rows(t, &m) ||
+        (!seen->told && (!is_list(seen, &m) || m.c < 7 || m.c > m.n)))
         return false;
     if (!fv_head_classes(head, m.c - 4))
         return false;
@@ -59,7 +60,8 @@ static bool find_rtdetr(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     return true;
 }
 
-static bool rows_with_objectness(const fv_seen *seen, fv_head *head, int per_cell, int64_t points, fv_cells *m) {
+static bool rows_with_objectness(const fv_seen *seen, fv_head *head, int per_cell, int64_t points,
+                                 fv_cells *m) {
     for (int i = 0; i < seen->n_out; i++) {
         const fv_tensor *t = &seen->out[i];
         if (t->n_dims > 3 || !fv_cells_rows(t, m) || m->c < 6 + points)
@@ -94,20 +96,24 @@ static bool find_yolov6(const fv_seen *seen, fv_head *head, fv_levels *levels) {
 
 static bool find_yolox_decoded(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
-    return seen->told && rows_with_objectness(seen, head, 1, 0, &m) && one_level(head, &m, 0, levels);
+    return seen->told && rows_with_objectness(seen, head, 1, 0, &m) &&
+           one_level(head, &m, 0, levels);
 }
 
-// box, objectness, five landmarks, one class; shaped as a YOLOv5 of 11 classes, but its input is "input".
+// box, objectness, five landmarks, one class; shaped as a YOLOv5 of 11 classes, but its input is
+// "input".
 static bool find_yolo5face(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
     if (!seen->told && strcmp(seen->input_name, "input") != 0)
         return false;
-    return rows_with_objectness(seen, head, 3, 10, &m) && m.c == 16 && one_level(head, &m, 10, levels);
+    return rows_with_objectness(seen, head, 3, 10, &m) && m.c == 16 &&
+           one_level(head, &m, 10, levels);
 }
 
 static bool find_yolox(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
-    if (!rows_with_objectness(seen, head, 1, 0, &m) || (!seen->told && (seen->n_out > 1 || head->stride[0] != 8)) ||
+    if (!rows_with_objectness(seen, head, 1, 0, &m) ||
+        (!seen->told && (seen->n_out > 1 || head->stride[0] != 8)) ||
         !fv_levels_split(seen, head, &m, 1, levels))
         return false;
     for (int i = 0; i < levels->n; i++) {
@@ -121,7 +127,8 @@ static bool find_yolox(const fv_seen *seen, fv_head *head, fv_levels *levels) {
 }
 
 // Maps of 4 x bins + classes channels, together or in pairs.
-static bool add_bins_map(const fv_seen *seen, fv_head *head, const fv_tensor *t, int64_t *classes, fv_levels *levels) {
+static bool add_bins_map(const fv_seen *seen, fv_head *head, const fv_tensor *t, int64_t *classes,
+                         fv_levels *levels) {
     fv_cells m;
     int w, h, stride;
     if (!fv_cells_map(seen, t, &m, &w, &h, &stride))
@@ -170,16 +177,18 @@ static bool find_yolov8_raw(const fv_seen *seen, fv_head *head, fv_levels *level
     return fv_levels_settle(head, levels);
 }
 
-static void box_yolox(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_yolox(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                      float b[4]) {
     (void)seen, (void)head;
     float x, y, s = (float)l->stride;
     fv_grid_place(l, i, &x, &y);
     const fv_cells *m = &l->box;
-    fv_box_from_centre((fv_cell(m, i, 0) + x) * s, (fv_cell(m, i, 1) + y) * s, expf(fv_cell(m, i, 2)) * s,
-                       expf(fv_cell(m, i, 3)) * s, b);
+    fv_box_from_centre((fv_cell(m, i, 0) + x) * s, (fv_cell(m, i, 1) + y) * s,
+                       expf(fv_cell(m, i, 2)) * s, expf(fv_cell(m, i, 3)) * s, b);
 }
 
-static void box_fractions(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i, float b[4]) {
+static void box_fractions(const fv_seen *seen, const fv_head *head, const fv_level *l, int64_t i,
+                          float b[4]) {
     float w = (float)seen->width, h = (float)seen->height;
     fv_box_centre(seen, head, l, i, b);
     b[0] *= w, b[1] *= h, b[2] *= w, b[3] *= h;
@@ -193,23 +202,43 @@ static void point_pixels(const fv_level *l, int64_t i, int k, float p[2]) {
 #define LETTERBOX .fit = FV_FIT_LETTERBOX, .pad = 114, FV_INPUT_RGB_UNIT
 
 const fv_head_row fv_head_rows_yolo[] = {
-    {"yolov10", "[1, objects, 6]: finished boxes x0 y0 x1 y1, score, class (YOLOv10, YOLO26, end-to-end exports)", find_yolov10,
-     fv_score_class, fv_box_corners, NULL, true, {LETTERBOX}, 0},
-    {"yolov8", "[1, 4 + classes, cells]: boxes cx cy w h in pixels, then class scores (YOLOv8, 9, 11, 12)", find_yolov8,
-     fv_score_class, fv_box_centre, NULL, false, {LETTERBOX}, 0},
-    {"yolo5face", "[1, 3 x cells, 16]: box, objectness, five landmarks, face", find_yolo5face,
-     fv_score_product, fv_box_centre, point_pixels, false, {LETTERBOX}, 0},
-    {"yolov5", "[1, 3 x cells, 5 + classes]: boxes cx cy w h in pixels, objectness, class scores (YOLOv5, YOLOv7)", find_yolov5,
-     fv_score_product, fv_box_centre, NULL, false, {LETTERBOX}, 0},
-    {"yolov6", "\"outputs\" [1, cells, 5 + classes]: boxes cx cy w h in pixels, objectness, class scores", find_yolov6,
-     fv_score_product, fv_box_centre, NULL, false, {LETTERBOX}, 0},
-    {"yolox", "[1, cells, 5 + classes]: offsets to the cells of strides 8, 16, 32, objectness, class scores", find_yolox,
-     fv_score_product, box_yolox, NULL, false, {.fit = FV_FIT_LETTERBOX_TOP_LEFT, .pad = 114, FV_INPUT_BGR_RAW}, 0},
-    {"yolox-decoded", "[1, cells, 5 + classes]: YOLOX exported with boxes in pixels (by card only)", find_yolox_decoded,
-     fv_score_product, fv_box_centre, NULL, false, {.fit = FV_FIT_LETTERBOX_TOP_LEFT, .pad = 114, FV_INPUT_BGR_RAW}, 0},
-    {"rtdetr", "[1, queries, 4 + classes]: boxes cx cy w h as fractions, then class scores", find_rtdetr,
-     fv_score_class, box_fractions, NULL, true, {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_UNIT}, 0.5f},
-    {"yolov8-raw", "maps of 4 x 16 distances and class logits a cell, together or in pairs", find_yolov8_raw,
-     fv_score_logit, fv_box_distances, NULL, false, {LETTERBOX}, 0},
+    {"yolov10",
+     "[1, objects, 6]: finished boxes x0 y0 x1 y1, score, class (YOLOv10, YOLO26, end-to-end "
+     "exports)",
+     find_yolov10, fv_score_class, fv_box_corners, NULL, true,
+     {LETTERBOX}, 0},
+    {"yolov8",
+     "[1, 4 + classes, cells]: boxes cx cy w h in pixels, then class scores (YOLOv8, 9, 11, 12)",
+     find_yolov8, fv_score_class, fv_box_centre, NULL, false,
+     {LETTERBOX}, 0},
+    {"yolo5face",
+     "[1, 3 x cells, 16]: box, objectness, five landmarks, face",
+     find_yolo5face, fv_score_product, fv_box_centre, point_pixels, false,
+     {LETTERBOX}, 0},
+    {"yolov5",
+     "[1, 3 x cells, 5 + classes]: boxes cx cy w h in pixels, objectness, class scores (YOLOv5, "
+     "YOLOv7)",
+     find_yolov5, fv_score_product, fv_box_centre, NULL, false,
+     {LETTERBOX}, 0},
+    {"yolov6",
+     "\"outputs\" [1, cells, 5 + classes]: boxes cx cy w h in pixels, objectness, class scores",
+     find_yolov6, fv_score_product, fv_box_centre, NULL, false,
+     {LETTERBOX}, 0},
+    {"yolox",
+     "[1, cells, 5 + classes]: offsets to the cells of strides 8, 16, 32, objectness, class scores",
+     find_yolox, fv_score_product, box_yolox, NULL, false,
+     {.fit = FV_FIT_LETTERBOX_TOP_LEFT, .pad = 114, FV_INPUT_BGR_RAW}, 0},
+    {"yolox-decoded",
+     "[1, cells, 5 + classes]: YOLOX exported with boxes in pixels (by card only)",
+     find_yolox_decoded, fv_score_product, fv_box_centre, NULL, false,
+     {.fit = FV_FIT_LETTERBOX_TOP_LEFT, .pad = 114, FV_INPUT_BGR_RAW}, 0},
+    {"rtdetr",
+     "[1, queries, 4 + classes]: boxes cx cy w h as fractions, then class scores",
+     find_rtdetr, fv_score_class, box_fractions, NULL, true,
+     {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_UNIT}, 0.5f},
+    {"yolov8-raw",
+     "maps of 4 x 16 distances and class logits a cell, together or in pairs",
+     find_yolov8_raw, fv_score_logit, fv_box_distances, NULL, false,
+     {LETTERBOX}, 0},
     {0},
 };

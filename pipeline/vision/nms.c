@@ -11,7 +11,8 @@ static void sort_by_score(fv_objects *objects) { // stable; linear when sorted a
     }
 }
 
-static bool suppressed(const fv_object *o, const fv_object *kept, int n, float iou, bool class_agnostic) {
+static bool suppressed(const fv_object *o, const fv_object *kept, int n, float iou,
+                       bool class_agnostic) {
     for (int i = 0; i < n; i++)
         if ((class_agnostic || kept[i].label == o->label) && fv_box_iou(kept[i].box, o->box) > iou)
             return true;

@@ -3,5 +3,6 @@
 extern const fv_suite cards_suite, detector_suite, labels_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&labels_suite, &cards_suite, &detector_suite, NULL});
+    return fv_test_main(argc, argv,
+                        (const fv_suite *[]){&labels_suite, &cards_suite, &detector_suite, NULL});
 }

@@ -80,7 +80,8 @@ static void a_card_overrules(void) {
         return;
     snprintf(path, sizeof path, "%s/m.yaml", dir);
     FILE *f = fopen(path, "w");
-    fprintf(f, "head: {family: yolox-decoded, classes: 3}\ninput: {fit: stretch, channels: rgb, std: 255}\n"
+    fprintf(f, "head: {family: yolox-decoded, classes: 3}\ninput: {fit: stretch, channels: rgb, "
+               "std: 255}\n"
                "labels: [a, b, c]\nthreshold: 0.7\n");
     fclose(f);
     fv_graph *g = fv_graph_load(whole, NULL, &err);

@@ -19,7 +19,8 @@ static void begin(found *f) {
 }
 
 // Detector and picture of a case; false (and the case skipped) where the material is missing.
-static bool prepare(fv_detector **d, fv_detector_params params, const char *model, fv_image *image) {
+static bool prepare(fv_detector **d, fv_detector_params params, const char *model,
+                    fv_image *image) {
     fv_err err = {0};
     const char *picture = fv_test_shared("images/bus.jpg");
     params.model = fv_test_shared(model);
@@ -54,7 +55,8 @@ static void device_as_the_reference(void) {
     if (!prepare(&gpu, (fv_detector_params){.threshold = 0.5f}, "models/FastestDet.onnx", &image))
         return;
     fv_image_finish(&image);
-    prepare(&twin, (fv_detector_params){.threshold = 0.5f, .device = "reference"}, "models/FastestDet.onnx", &image);
+    prepare(&twin, (fv_detector_params){.threshold = 0.5f, .device = "reference"},
+            "models/FastestDet.onnx", &image);
     found a, b;
     detect(gpu, &image.frame, &a);
     detect(twin, &image.frame, &b);
@@ -95,7 +97,8 @@ static void slots_in_order(void) {
     int marks[4];
     void *user;
     found f;
-    if (!prepare(&d, (fv_detector_params){.threshold = 0.5f, .slots = 2}, "models/FastestDet.onnx", &image))
+    if (!prepare(&d, (fv_detector_params){.threshold = 0.5f, .slots = 2}, "models/FastestDet.onnx",
+                 &image))
         return;
     fv_frame half = image.frame; // the upper half: other boxes
     half.height /= 2;
@@ -121,7 +124,8 @@ static void classes_and_limits(void) {
     fv_image image;
     fv_detector *d;
     found f;
-    if (!prepare(&d, (fv_detector_params){.threshold = 0.3f, .classes = "bus, 7"}, "models/FastestDet.onnx", &image))
+    if (!prepare(&d, (fv_detector_params){.threshold = 0.3f, .classes = "bus, 7"},
+                 "models/FastestDet.onnx", &image))
         return;
     detect(d, &image.frame, &f);
     CHECK(f.objects.n >= 1);
@@ -129,7 +133,8 @@ static void classes_and_limits(void) {
         CHECK(f.v[i].label == 5 || f.v[i].label == 7);
     fv_detector_destroy(&d);
     fv_image_finish(&image);
-    prepare(&d, (fv_detector_params){.threshold = 0.3f, .max_objects = 2}, "models/FastestDet.onnx", &image);
+    prepare(&d, (fv_detector_params){.threshold = 0.3f, .max_objects = 2}, "models/FastestDet.onnx",
+            &image);
     detect(d, &image.frame, &f);
     CHECK_EQUAL(f.objects.n, 2);
     fv_detector_destroy(&d);
@@ -138,11 +143,14 @@ static void classes_and_limits(void) {
 
 static void one_engine_for_a_model(void) {
     fv_err err = {0};
-    const char *model = fv_test_shared("models/FastestDet.onnx"), *other = fv_test_shared("models/version-RFB-320.onnx");
+    const char *model = fv_test_shared("models/FastestDet.onnx"),
+               *other = fv_test_shared("models/version-RFB-320.onnx");
     if (!model || !other)
         return;
-    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, false, &err), *b = fv_engine_get(model, NULL, 0, 0, false, &err);
-    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, false, &err), *r = fv_engine_get(model, "reference", 0, 0, false, &err);
+    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, false, &err),
+                    *b = fv_engine_get(model, NULL, 0, 0, false, &err);
+    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, false, &err),
+                    *r = fv_engine_get(model, "reference", 0, 0, false, &err);
     CHECK(a && a == b && c && c != a && r && r != a);
     CHECK(a && a->plan && r && !r->plan);
     fv_engine_put(&a);
@@ -165,11 +173,13 @@ static void *work(void *data) {
     worker *w = data;
     fv_err err = {0};
     for (int round = 0; round < 2; round++) {
-        fv_detector *d = fv_detector_create(&(fv_detector_params){.model = w->model, .threshold = 0.5f}, &err);
+        fv_detector *d =
+            fv_detector_create(&(fv_detector_params){.model = w->model, .threshold = 0.5f}, &err);
         w->ok = d != NULL;
         for (int i = 0; i < 3 && w->ok; i++) {
             begin(&w->result);
-            w->ok = fv_detector_push(d, &w->image->frame, 1, NULL, &err) && fv_detector_pull(d, &w->result.objects, NULL, &err);
+            w->ok = fv_detector_push(d, &w->image->frame, 1, NULL, &err) &&
+                    fv_detector_pull(d, &w->result.objects, NULL, &err);
         }
         fv_detector_destroy(&d);
     }
@@ -204,7 +214,8 @@ static void faces_with_landmarks(void) {
     fv_err err = {0};
     found f;
     const char *picture = fv_test_shared("images/zidane.jpg");
-    if (!picture || !prepare(&d, (fv_detector_params){.threshold = 0.6f}, "models/yunet_n_320_320.onnx", &image))
+    if (!picture || !prepare(&d, (fv_detector_params){.threshold = 0.6f},
+                             "models/yunet_n_320_320.onnx", &image))
         return;
     fv_image_finish(&image);
     CHECK_OK(fv_image_load(&image, picture, &err), err);
@@ -214,12 +225,14 @@ static void faces_with_landmarks(void) {
         const fv_object *o = &f.v[i];
         CHECK_TEXT(fv_label_get(fv_detector_labels(d), o->label), "face");
         CHECK_EQUAL(o->n_keypoints, 5);
-        CHECK(o->keypoint[0][0] < o->keypoint[1][0] && o->keypoint[0][1] < o->keypoint[3][1]); // eyes; eye above mouth
+        CHECK(o->keypoint[0][0] < o->keypoint[1][0] &&
+              o->keypoint[0][1] < o->keypoint[3][1]); // eyes; eye above mouth
     }
     fv_detector_destroy(&d);
     fv_image_finish(&image);
 }
 
 const fv_suite detector_suite = {"detector", (const fv_case[]){
-    CASE(device_as_the_reference), CASE(validation_is_silent), CASE(slots_in_order), CASE(classes_and_limits), CASE(one_engine_for_a_model), CASE(threads_share_a_plan),
+    CASE(device_as_the_reference), CASE(validation_is_silent), CASE(slots_in_order),
+    CASE(classes_and_limits), CASE(one_engine_for_a_model), CASE(threads_share_a_plan),
     CASE(faces_with_landmarks), {0}}};

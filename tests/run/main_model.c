@@ -3,5 +3,6 @@
 extern const fv_suite image_suite, model_commands_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&image_suite, &model_commands_suite, NULL});
+    return fv_test_main(argc, argv,
+                        (const fv_suite *[]){&image_suite, &model_commands_suite, NULL});
 }

@@ -29,7 +29,8 @@ static void no_pictures(void) {
     fv_image image;
     const char *dir = fv_test_tmp("bad");
     char path[512];
-    CHECK_FAILS(fv_image_load(&image, "/nonexistent.jpg", &err), err, "/nonexistent.jpg: cannot be read");
+    CHECK_FAILS(fv_image_load(&image, "/nonexistent.jpg", &err), err,
+                "/nonexistent.jpg: cannot be read");
     CHECK_FAILS(fv_image_load(&image, dir, &err), err, "is no file");
     snprintf(path, sizeof path, "%s/empty.jpg", dir);
     fclose(fopen(path, "w"));
@@ -54,12 +55,15 @@ static void npy_round_trip(void) {
         fv_tensor t = {.dtype = FV_F32, .n_dims = dims, .dim = {2, 3, 4, 1}, .data = v}, back;
         CHECK_OK(fv_npy_save(path, &t, &err), err);
         CHECK_OK(fv_npy_load(path, arena, &back, &err), err);
-        CHECK(back.dtype == FV_F32 && back.n_dims == dims && !memcmp(back.dim, t.dim, sizeof(int64_t) * (size_t)dims));
+        CHECK(back.dtype == FV_F32 && back.n_dims == dims &&
+              !memcmp(back.dim, t.dim, sizeof(int64_t) * (size_t)dims));
         CHECK(!memcmp(back.data, v, fv_tensor_bytes(&t)));
     }
     char text[1000];
     char command[1200];
-    snprintf(command, sizeof command, "/usr/bin/python3 -c \"import numpy; x = numpy.load('%s'); print(x.shape, x.dtype)\"", path);
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 -c \"import numpy; x = numpy.load('%s'); print(x.shape, x.dtype)\"",
+             path);
     if (!fv_test_shell(command, text, sizeof text)) // NumPy itself agrees, where it is installed
         CHECK_CONTAINS(text, "(2, 3, 4, 1) float32");
     fv_arena_destroy(&arena);
@@ -73,10 +77,16 @@ static void npy_that_is_none(void) {
     } rows[] = {
         {"hello", 5, "no .npy file"},
         {"\x93NUMPY\x01\x00\x40\x00{'descr'", 18, "no .npy file"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }  \n", 71, "not supported"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2,3), } \n", 71, "Fortran"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }  \n1234", 75, "of 8 bytes"},
-        {"\x93NUMPY\x01\x00\x41\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999,)}\n", 75, "not supported"},
+        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }  \n",
+         71, "not supported"},
+        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2,3), } \n",
+         71, "Fortran"},
+        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }  "
+         "\n1234",
+         75, "of 8 bytes"},
+        {"\x93NUMPY\x01\x00\x41\x00{'descr': '<f4', 'fortran_order': False, 'shape': "
+         "(99999999999,)}\n",
+         75, "not supported"},
     };
     fv_arena *arena = fv_arena_create();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -92,5 +102,6 @@ static void npy_that_is_none(void) {
     fv_arena_destroy(&arena);
 }
 
-const fv_suite image_suite = {"image", (const fv_case[]){CASE(png_comes_back_as_it_went), CASE(no_pictures), CASE(npy_round_trip),
-                                                         CASE(npy_that_is_none), {0}}};
+const fv_suite image_suite = {"image", (const fv_case[]){
+    CASE(png_comes_back_as_it_went), CASE(no_pictures), CASE(npy_round_trip),
+    CASE(npy_that_is_none), {0}}};

@@ -47,7 +47,9 @@ static const char *make_picture(const char *dir, int w, int h) {
     char command[1200];
     snprintf(path, sizeof path, "%s/%dx%d.png", dir, w, h);
     snprintf(command, sizeof command,
-             "gst-launch-1.0 -q videotestsrc num-buffers=1 ! video/x-raw,format=RGB,width=%d,height=%d ! pngenc ! filesink location=%s", w, h, path);
+             "gst-launch-1.0 -q videotestsrc num-buffers=1 ! "
+             "video/x-raw,format=RGB,width=%d,height=%d ! pngenc ! filesink location=%s",
+             w, h, path);
     CHECK_EQUAL(fv_test_shell(command, NULL, 0), 0);
     return path;
 }
@@ -68,7 +70,9 @@ static void models_that_are_none(void) {
         one_clear_line("/nonexistent.onnx");
         CHECK_EQUAL(fovea("%s %s %s", commands[i], write_file(dir, "empty.onnx", ""), last), 2);
         one_clear_line("empty.onnx");
-        CHECK_EQUAL(fovea("%s %s %s", commands[i], write_file(dir, "text.onnx", "this is no model\n"), last), 2);
+        CHECK_EQUAL(fovea("%s %s %s", commands[i],
+                          write_file(dir, "text.onnx", "this is no model\n"), last),
+                    2);
         one_clear_line("text.onnx");
         CHECK_EQUAL(fovea("%s %s %s", commands[i], dir, last), 2);
         one_clear_line(dir);
@@ -124,7 +128,8 @@ static void bad_arguments(void) {
     CHECK_CONTAINS(output, "--images");
     CHECK_EQUAL(fovea("detect --help"), 0);
     CHECK_CONTAINS(output, "--iou-threshold");
-    CHECK_EQUAL(fv_test_shell("FOVEA_DATA=/nonexistent \"$FOVEA\" detect x.jpg", output, sizeof output), 2);
+    CHECK_EQUAL(
+        fv_test_shell("FOVEA_DATA=/nonexistent \"$FOVEA\" detect x.jpg", output, sizeof output), 2);
     one_clear_line("default detector is not installed at /nonexistent/models/street.onnx");
 }
 
@@ -133,13 +138,17 @@ static void vulkan_missing(void) {
     if (!model)
         return;
     char command[2000];
-    snprintf(command, sizeof command, "VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" detect --model %s %s", model,
+    snprintf(command, sizeof command,
+             "VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" detect --model %s %s", model,
              make_picture(fv_test_tmp("vk"), 8, 8));
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 2);
     one_clear_line("mesa-vulkan-drivers");
-    CHECK_EQUAL(fv_test_shell("VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" devices", output, sizeof output), 2);
+    CHECK_EQUAL(
+        fv_test_shell("VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" devices", output, sizeof output),
+        2);
     CHECK_CONTAINS(output, "mesa-vulkan-drivers");
-    CHECK_EQUAL(fv_test_shell("VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" doctor", output, sizeof output), 1);
+    CHECK_EQUAL(
+        fv_test_shell("VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" doctor", output, sizeof output), 1);
     CHECK_CONTAINS(output, "mesa-vulkan-drivers");
 }
 
@@ -156,14 +165,16 @@ static void pictures_of_any_size(void) {
     CHECK_CONTAINS(output, "\"width\":4096,\"height\":2160,");
     CHECK_EQUAL(lines(output), 2);
     // a bad picture between good ones: named, the others done, exit code 2
-    CHECK_EQUAL(fovea("detect --json --model %s %s /nonexistent.jpg %s %s", model, small, dir, small), 2);
+    CHECK_EQUAL(
+        fovea("detect --json --model %s %s /nonexistent.jpg %s %s", model, small, dir, small), 2);
     CHECK_EQUAL(count(output, "\"schema\""), 2);
     CHECK_CONTAINS(output, "/nonexistent.jpg: cannot be read");
     CHECK_CONTAINS(output, "is no file");
 }
 
 static void bus_and_four_persons(void) {
-    const char *model = fv_test_shared("models/yolov8n_640.onnx"), *picture = fv_test_shared("images/bus.jpg");
+    const char *model = fv_test_shared("models/yolov8n_640.onnx"),
+               *picture = fv_test_shared("images/bus.jpg");
     if (!model || !picture)
         return;
     const char *dir = fv_test_tmp("draw");
@@ -172,7 +183,8 @@ static void bus_and_four_persons(void) {
     CHECK_EQUAL(count(output, "\"label\":\"bus\""), 1);
     CHECK_EQUAL(count(output, "\"label\":\"person\""), 4);
     CHECK_CONTAINS(output, "\"inference\":\"inferred\"");
-    CHECK_EQUAL(fovea("detect --model %s --classes bus %s/bus.png", model, dir), 0); // what was drawn is a picture
+    CHECK_EQUAL(fovea("detect --model %s --classes bus %s/bus.png", model, dir),
+                0); // what was drawn is a picture
     CHECK_CONTAINS(output, "1 object,");
     CHECK_EQUAL(fovea("detect --model %s --classes buss %s", model, picture), 2);
     one_clear_line("did you mean 'bus'");
@@ -185,10 +197,14 @@ static void tensors_in_and_out(void) {
     const char *dir = fv_test_tmp("infer");
     char text[3000];
     snprintf(text, sizeof text,
-             "D=%s M=%s; /usr/bin/python3 -c \"import numpy as n; n.save('$D/x.npy', n.random.RandomState(1).rand(1,3,352,352).astype('f4'))\" && "
-             "\"$FOVEA\" infer $M --in input.1=$D/x.npy --out-dir $D/gpu && \"$FOVEA\" infer $M --in $D/x.npy --out-dir $D/ref --device reference && "
-             "/usr/bin/python3 -c \"import numpy as n; a=n.load('$D/gpu/758.npy'); b=n.load('$D/ref/758.npy'); "
-             "print(a.shape, abs(a-b).max()/abs(b).max() < 1e-4)\"", dir, model);
+             "D=%s M=%s; /usr/bin/python3 -c \"import numpy as n; n.save('$D/x.npy', "
+             "n.random.RandomState(1).rand(1,3,352,352).astype('f4'))\" && "
+             "\"$FOVEA\" infer $M --in input.1=$D/x.npy --out-dir $D/gpu && \"$FOVEA\" infer $M "
+             "--in $D/x.npy --out-dir $D/ref --device reference && "
+             "/usr/bin/python3 -c \"import numpy as n; a=n.load('$D/gpu/758.npy'); "
+             "b=n.load('$D/ref/758.npy'); "
+             "print(a.shape, abs(a-b).max()/abs(b).max() < 1e-4)\"",
+             dir, model);
     if (fv_test_shell("/usr/bin/python3 -c 'import numpy'", NULL, 0)) {
         fv_test_skip("no NumPy");
         return;
@@ -210,8 +226,10 @@ static void sample_program(void) {
     char command[2000];
     if (!model || !picture)
         return;
-    snprintf(command, sizeof command, "ffmpeg -v error -i %s %s/bus.ppm && "
-             "\"$(dirname \"$FOVEA\")/../../samples/detect_image\" %s %s/bus.ppm", picture, dir, model, dir);
+    snprintf(command, sizeof command,
+             "ffmpeg -v error -i %s %s/bus.ppm && "
+             "\"$(dirname \"$FOVEA\")/../../samples/detect_image\" %s %s/bus.ppm",
+             picture, dir, model, dir);
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
     CHECK_EQUAL(count(output, "bus 0."), 1);
     CHECK(count(output, "person 0.") >= 4);
@@ -250,13 +268,16 @@ static void mean_precision_as_the_reference(void) {
         const char *model = fv_test_shared(rows[i].model), *data = fv_test_shared("eval/coco64");
         if (!model || !data)
             return;
-        CHECK_EQUAL(fovea("eval det --json --model %s --images %s/images --labels %s/labels", model, data, data), 0);
+        CHECK_EQUAL(fovea("eval det --json --model %s --images %s/images --labels %s/labels", model,
+                          data, data),
+                    0);
         CHECK_NEAR(number_after("\"map50\":"), rows[i].map50, 0.005);
         CHECK_EQUAL(number_after("\"images\":"), 64);
     }
 }
 
 const fv_suite model_commands_suite = {"model_commands", (const fv_case[]){
-    CASE(models_that_are_none), CASE(truncated_model), CASE(unsupported_op_is_named), CASE(unknown_head_shows_the_card),
-    CASE(bad_arguments), CASE(vulkan_missing), CASE(pictures_of_any_size), CASE(bus_and_four_persons), CASE(tensors_in_and_out),
+    CASE(models_that_are_none), CASE(truncated_model), CASE(unsupported_op_is_named),
+    CASE(unknown_head_shows_the_card), CASE(bad_arguments), CASE(vulkan_missing),
+    CASE(pictures_of_any_size), CASE(bus_and_four_persons), CASE(tensors_in_and_out),
     CASE(sample_program), CASE(model_in_words), CASE(mean_precision_as_the_reference), {0}}};

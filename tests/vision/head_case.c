@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 head_case case_begin(const char *input_name, int w, int h) {
-    return (head_case){.in = {.name = input_name, .dtype = FV_F32, .n_dims = 4, .dim = {1, 3, h, w}}};
+    return (head_case){
+        .in = {.name = input_name, .dtype = FV_F32, .n_dims = 4, .dim = {1, 3, h, w}}};
 }
 
 float *case_output(head_case *c, const char *name, const char *shape, float value) {
@@ -22,8 +23,8 @@ bool case_recognise(head_case *c) {
     return fv_head_recognise(&c->in, 1, c->out, c->n_out, &c->head, &c->input, &c->err);
 }
 
-fv_object case_expect(head_case *c, const char *family, int classes, float threshold, int label, float score,
-                      float x0, float y0, float x1, float y1) {
+fv_object case_expect(head_case *c, const char *family, int classes, float threshold, int label,
+                      float score, float x0, float y0, float x1, float y1) {
     fv_object room[50] = {0};
     fv_objects found = {.capacity = 50, .v = room};
     fv_fit fit = {0.5f, 0.5f, 4, 6};
@@ -31,7 +32,8 @@ fv_object case_expect(head_case *c, const char *family, int classes, float thres
     CHECK_TEXT(c->head.family, family);
     CHECK_EQUAL(c->head.n_classes, classes);
     CHECK_OK(fv_head_check(&c->head, &c->input, c->out, c->n_out, &c->err), c->err);
-    CHECK_OK(fv_head_decode(&c->head, &c->input, c->out, c->n_out, threshold, fit, &found, &c->err), c->err);
+    CHECK_OK(fv_head_decode(&c->head, &c->input, c->out, c->n_out, threshold, fit, &found, &c->err),
+             c->err);
     CHECK_EQUAL(found.n, 1);
     fv_object o = room[0];
     CHECK_EQUAL(o.label, label);

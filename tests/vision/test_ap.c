@@ -9,7 +9,9 @@ static fv_object object(float x, float w, float score, int label) {
 static fv_ap *one_picture(fv_object *truth, int n_truth, fv_object *found, int n_found) {
     fv_err err = {0};
     fv_ap *ap = fv_ap_create(3);
-    CHECK_OK(fv_ap_add(ap, &(fv_objects){n_truth, n_truth, truth}, &(fv_objects){n_found, n_found, found}, &err), err);
+    CHECK_OK(fv_ap_add(ap, &(fv_objects){n_truth, n_truth, truth},
+                       &(fv_objects){n_found, n_found, found}, &err),
+             err);
     return ap;
 }
 
@@ -70,9 +72,12 @@ static void pictures_do_not_mix(void) {
     CHECK_OK(fv_ap_add(ap, &(fv_objects){0, 0, NULL}, &(fv_objects){1, 1, found}, &err), err);
     CHECK(fv_ap_result(ap, NULL).ap50 == 0);
     truth[0].label = 4;
-    CHECK_FAILS(fv_ap_add(ap, &(fv_objects){1, 1, truth}, &(fv_objects){0, 0, NULL}, &err), err, "class 4");
+    CHECK_FAILS(fv_ap_add(ap, &(fv_objects){1, 1, truth}, &(fv_objects){0, 0, NULL}, &err), err,
+                "class 4");
     fv_ap_destroy(&ap);
 }
 
-const fv_suite ap_suite = {"ap", (const fv_case[]){CASE(perfect_and_empty), CASE(points_of_recall), CASE(a_label_is_matched_once_and_to_the_best),
-                                                   CASE(stricter_overlaps), CASE(pictures_do_not_mix), {0}}};
+const fv_suite ap_suite = {"ap", (const fv_case[]){
+    CASE(perfect_and_empty), CASE(points_of_recall),
+    CASE(a_label_is_matched_once_and_to_the_best), CASE(stricter_overlaps),
+    CASE(pictures_do_not_mix), {0}}};

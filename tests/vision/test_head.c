@@ -52,7 +52,8 @@ static void preprocess_of_the_family(void) {
     head_case c = case_begin("images", 416, 416);
     case_output(&c, "output", "1x3549x85", 0);
     CHECK_OK(case_recognise(&c), c.err);
-    CHECK(c.input.fit == FV_FIT_LETTERBOX_TOP_LEFT && c.input.bgr && c.input.pad == 114 && c.input.scale[2] == 1);
+    CHECK(c.input.fit == FV_FIT_LETTERBOX_TOP_LEFT && c.input.bgr && c.input.pad == 114 &&
+          c.input.scale[2] == 1);
     CHECK_CONTAINS(c.head.why, "output 1x3549x85");
     CHECK_EQUAL(c.head.stride[2], 32);
     case_end(&c);
@@ -73,14 +74,19 @@ static void the_best_are_kept_in_order(void) {
     fv_object room[10];
     fv_objects found = {.capacity = 10, .v = room};
     CHECK_OK(case_recognise(&c), c.err);
-    CHECK_OK(fv_head_decode(&c.head, &c.input, c.out, 1, 0.25f, (fv_fit){1, 1, 0, 0}, &found, &c.err), c.err);
+    CHECK_OK(
+        fv_head_decode(&c.head, &c.input, c.out, 1, 0.25f, (fv_fit){1, 1, 0, 0}, &found, &c.err),
+        c.err);
     CHECK_EQUAL(found.n, 10);
     for (int i = 1; i < found.n; i++) {
         CHECK(room[i].score <= room[i - 1].score);
-        CHECK(room[i].score < room[i - 1].score || room[i].box.w > room[i - 1].box.w); // ties: earlier cell first
+        CHECK(room[i].score < room[i - 1].score ||
+              room[i].box.w > room[i - 1].box.w); // ties: earlier cell first
     }
     found = (fv_objects){.v = room}; // no room at all
-    CHECK_OK(fv_head_decode(&c.head, &c.input, c.out, 1, 0.25f, (fv_fit){1, 1, 0, 0}, &found, &c.err), c.err);
+    CHECK_OK(
+        fv_head_decode(&c.head, &c.input, c.out, 1, 0.25f, (fv_fit){1, 1, 0, 0}, &found, &c.err),
+        c.err);
     CHECK_EQUAL(found.n, 0);
     case_end(&c);
 }
@@ -94,7 +100,9 @@ static void the_threshold_is_included(void) {
     fv_object room[4];
     fv_objects found = {.capacity = 4, .v = room};
     CHECK_OK(case_recognise(&c), c.err);
-    CHECK_OK(fv_head_decode(&c.head, &c.input, c.out, 1, 0.5f, (fv_fit){1, 1, 0, 0}, &found, &c.err), c.err);
+    CHECK_OK(
+        fv_head_decode(&c.head, &c.input, c.out, 1, 0.5f, (fv_fit){1, 1, 0, 0}, &found, &c.err),
+        c.err);
     CHECK_EQUAL(found.n, 1);
     case_end(&c);
 }
@@ -109,5 +117,7 @@ static void families_have_a_sign(void) {
 }
 
 const fv_suite head_suite = {"head", (const fv_case[]){
-    CASE(unknown_outputs_show_the_card), CASE(inputs_that_are_no_picture), CASE(nhwc_input_is_seen), CASE(cards_that_do_not_fit),
-    CASE(preprocess_of_the_family), CASE(the_best_are_kept_in_order), CASE(the_threshold_is_included), CASE(families_have_a_sign), {0}}};
+    CASE(unknown_outputs_show_the_card), CASE(inputs_that_are_no_picture),
+    CASE(nhwc_input_is_seen), CASE(cards_that_do_not_fit), CASE(preprocess_of_the_family),
+    CASE(the_best_are_kept_in_order), CASE(the_threshold_is_included),
+    CASE(families_have_a_sign), {0}}};

@@ -5,7 +5,8 @@ static float *at(float *v, int channels_per_box, int box, int cells, int cell) {
     return v + (int64_t)box * channels_per_box * cells + cell; // channel k is [k * cells]
 }
 
-static void put_darknet(float *p, int cells, float fx, float fy, float w, float h, float objectness, float score, int label) {
+static void put_darknet(float *p, int cells, float fx, float fy, float w, float h, float objectness,
+                        float score, int label) {
     p[0] = logit(fx), p[cells] = logit(fy), p[2 * cells] = logf(w), p[3 * cells] = logf(h);
     p[4 * cells] = logit(objectness);
     p[(5 + label) * cells] = logit(score);
@@ -34,7 +35,8 @@ static void darknet_three_levels_and_cards(void) {
     case_output(&c, "c", "1x18x13x13", -20);
     put_darknet(at(v, 6, 1, 52 * 52, 0), 52 * 52, 0.25f, 0.5f, 1, 1, 0.9f, 0.9f, 0);
     c.head = (fv_head){.family = "yolov4"};
-    case_expect(&c, "yolov4", 1, 0.25f, 0, 0.81f, 1.6f - 9.5f, 4 - 18, 1.6f + 9.5f, 4 + 18); // anchor 19 x 36
+    case_expect(&c, "yolov4", 1, 0.25f, 0, 0.81f, 1.6f - 9.5f, 4 - 18, 1.6f + 9.5f,
+                4 + 18); // anchor 19 x 36
 
     c = case_begin("input", 416, 416); // own anchors
     v = case_output(&c, "a", "1x18x26x26", -20);
@@ -50,7 +52,8 @@ static void yolov5_raw_boxes(void) {
     case_output(&c, "b", "1x3x4x4x7", -20);
     case_output(&c, "c", "1x3x2x2x7", -20);
     float *p = v + ((2 * 8 + 7) * 8 + 3) * 7; // third anchor 33 x 23, row 7, column 3
-    const float row[] = {logit(0.75f), logit(0.5f), logit(0.5f), logit(0.25f), logit(0.9f), -9, logit(0.5f)};
+    const float row[] = {logit(0.75f), logit(0.5f), logit(0.5f), logit(0.25f),
+                         logit(0.9f),  -9,          logit(0.5f)};
     memcpy(p, row, sizeof row);
     float x = (1.5f - 0.5f + 3) * 8, y = (1 - 0.5f + 7) * 8, w = 33, h = 23 / 4.f;
     case_expect(&c, "yolov5-raw", 2, 0.25f, 1, 0.45f, x - w / 2, y - h / 2, x + w / 2, y + h / 2);
@@ -65,7 +68,8 @@ static void fastest2_shared_classes(void) {
     memcpy(p + 4, box, sizeof box); // second anchor 37.88 x 51.48
     p[12 + 1] = 0.9f, p[16] = 0.8f;
     float x = 21 * 16, y = 21.5f * 16, w = 37.88f, h = 51.48f / 4;
-    case_expect(&c, "yolo-fastestv2", 2, 0.25f, 1, 0.72f, x - w / 2, y - h / 2, x + w / 2, y + h / 2);
+    case_expect(&c, "yolo-fastestv2", 2, 0.25f, 1, 0.72f, x - w / 2, y - h / 2, x + w / 2,
+                y + h / 2);
 }
 
 static void yolov2_softmax(void) {
@@ -74,7 +78,8 @@ static void yolov2_softmax(void) {
     float *p = at(v, 7, 0, 169, 14);
     put_darknet(p, 169, 0.5f, 0.5f, 1, 1, 0.9f, 0.5f, 0);
     p[5 * 169] = logf(3), p[6 * 169] = logf(1);
-    case_expect(&c, "yolov2", 2, 0.25f, 0, 0.9f * 0.75f, 48 - 17.28f, 48 - 19.04f, 48 + 17.28f, 48 + 19.04f);
+    case_expect(&c, "yolov2", 2, 0.25f, 0, 0.9f * 0.75f, 48 - 17.28f, 48 - 19.04f, 48 + 17.28f,
+                48 + 19.04f);
 }
 
 static void put_bins(float *v) { // distances 1, 2, 3, 4.5 strides
@@ -142,7 +147,8 @@ static void fastestdet_map(void) {
     v[cell] = 0.9f, v[484 + cell] = atanhf(0.5f), v[2 * 484 + cell] = 0;
     v[3 * 484 + cell] = logit(0.25f), v[4 * 484 + cell] = logit(0.5f), v[6 * 484 + cell] = 0.8f;
     float x = 0.5f * 16, y = 21 * 16, w = 88, h = 176;
-    case_expect(&c, "fastestdet", 2, 0.25f, 1, powf(0.9f, 0.6f) * powf(0.8f, 0.4f), x - w / 2, y - h / 2, x + w / 2, y + h / 2);
+    case_expect(&c, "fastestdet", 2, 0.25f, 1, powf(0.9f, 0.6f) * powf(0.8f, 0.4f), x - w / 2,
+                y - h / 2, x + w / 2, y + h / 2);
 }
 
 static void yunet_levels(void) {
@@ -208,17 +214,84 @@ static void pairs_of_boxes_and_scores(void) {
         float box[4], best, score;
         int classes, label_at, label;
     } rows[] = {
-        {"ultralight", "boxes", "1x4420x4", "scores", "1x4420x2", "", {0.1f, 0.2f, 0.3f, 0.5f}, 0.7f, 0.7f, 1, 1, 0},
-        {"ssd", "boxes", "1x3000x4", "scores", "1x3000x21", "", {0.1f, 0.2f, 0.3f, 0.5f}, 0.7f, 0.7f, 20, 20, 19},
-        {"yolov4-boxes", "boxes", "1x10647x1x4", "confs", "1x10647x3", "", {0.1f, 0.2f, 0.3f, 0.5f}, 0.7f, 0.7f, 3, 2, 2},
-        {"yolo-nas", "913", "1x1580x4", "904", "1x1580x3", "", {32, 48, 96, 120}, 0.7f, 0.7f, 3, 2, 2},
-        {"detr-sigmoid", "pred_boxes", "1x300x4", "logits", "1x300x3", "", {0.2f, 0.35f, 0.2f, 0.3f}, 0.8472979f, 0.7f, 3, 2, 2},
-        {"detr", "pred_boxes", "1x100x4", "logits", "1x100x3", "", {0.2f, 0.35f, 0.2f, 0.3f}, 0.8472979f, 0.7f, 2, 1, 1},
+        {"ultralight",
+         "boxes",
+         "1x4420x4",
+         "scores",
+         "1x4420x2",
+         "",
+         {0.1f, 0.2f, 0.3f, 0.5f},
+         0.7f,
+         0.7f,
+         1,
+         1,
+         0},
+        {"ssd",
+         "boxes",
+         "1x3000x4",
+         "scores",
+         "1x3000x21",
+         "",
+         {0.1f, 0.2f, 0.3f, 0.5f},
+         0.7f,
+         0.7f,
+         20,
+         20,
+         19},
+        {"yolov4-boxes",
+         "boxes",
+         "1x10647x1x4",
+         "confs",
+         "1x10647x3",
+         "",
+         {0.1f, 0.2f, 0.3f, 0.5f},
+         0.7f,
+         0.7f,
+         3,
+         2,
+         2},
+        {"yolo-nas",
+         "913",
+         "1x1580x4",
+         "904",
+         "1x1580x3",
+         "",
+         {32, 48, 96, 120},
+         0.7f,
+         0.7f,
+         3,
+         2,
+         2},
+        {"detr-sigmoid",
+         "pred_boxes",
+         "1x300x4",
+         "logits",
+         "1x300x3",
+         "",
+         {0.2f, 0.35f, 0.2f, 0.3f},
+         0.8472979f,
+         0.7f,
+         3,
+         2,
+         2},
+        {"detr",
+         "pred_boxes",
+         "1x100x4",
+         "logits",
+         "1x100x3",
+         "",
+         {0.2f, 0.35f, 0.2f, 0.3f},
+         0.8472979f,
+         0.7f,
+         2,
+         1,
+         1},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         head_case c = case_begin("input", 320, 240);
         // detr: the third logit is "no object"; elsewhere it stays far below
-        float *score = case_output(&c, rows[r].score_name, rows[r].score_shape, strstr(rows[r].family, "detr") ? -30 : 0);
+        float *score = case_output(&c, rows[r].score_name, rows[r].score_shape,
+                                   strstr(rows[r].family, "detr") ? -30 : 0);
         float *box = case_output(&c, rows[r].box_name, rows[r].box_shape, 0);
         int64_t n = c.out[1].dim[1], classes = c.out[0].dim[2];
         if (!strcmp(rows[r].family, "detr")) {
@@ -227,7 +300,8 @@ static void pairs_of_boxes_and_scores(void) {
         }
         memcpy(box + (n - 1) * 4, rows[r].box, sizeof rows[r].box);
         score[(n - 1) * classes + rows[r].label_at] = rows[r].best;
-        case_expect(&c, rows[r].family, rows[r].classes, 0.25f, rows[r].label, rows[r].score, 32, 48, 96, 120);
+        case_expect(&c, rows[r].family, rows[r].classes, 0.25f, rows[r].label, rows[r].score, 32,
+                    48, 96, 120);
     }
 }
 
@@ -251,7 +325,8 @@ static void ppyoloe_columns_and_lists(void) {
 }
 
 const fv_suite head_grid_suite = {"head_grid", (const fv_case[]){
-    CASE(darknet_two_levels), CASE(darknet_three_levels_and_cards), CASE(yolov5_raw_boxes), CASE(fastest2_shared_classes),
-    CASE(yolov2_softmax), CASE(nanodet_pairs), CASE(nanodet_plus_rounds_cells_up), CASE(picodet_pairs), CASE(fastestdet_map), CASE(fovea_maps),
-    CASE(yunet_levels), CASE(scrfd_two_boxes_a_cell), CASE(retinaface_priors), CASE(pairs_of_boxes_and_scores),
-    CASE(ppyoloe_columns_and_lists), {0}}};
+    CASE(darknet_two_levels), CASE(darknet_three_levels_and_cards), CASE(yolov5_raw_boxes),
+    CASE(fastest2_shared_classes), CASE(yolov2_softmax), CASE(nanodet_pairs),
+    CASE(nanodet_plus_rounds_cells_up), CASE(picodet_pairs), CASE(fastestdet_map),
+    CASE(fovea_maps), CASE(yunet_levels), CASE(scrfd_two_boxes_a_cell), CASE(retinaface_priors),
+    CASE(pairs_of_boxes_and_scores), CASE(ppyoloe_columns_and_lists), {0}}};

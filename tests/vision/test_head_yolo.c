@@ -19,10 +19,12 @@ static void yolov8_with_masks_and_card(void) {
     v[6 * 84] = 7; // a mask coefficient, no class
     case_expect(&c, "yolov8", 2, 0.25f, 1, 0.5f, 8, 9, 12, 15);
 
-    c = case_begin("images", 64, 64); // one class and key points look like 6 classes; the card says 1
+    c = case_begin("images", 64,
+                   64); // one class and key points look like 6 classes; the card says 1
     v = case_output(&c, "output0", "1x10x84", 0);
     c.head = (fv_head){.family = "yolov8", .n_classes = 1};
-    v[3] = 10, v[84 + 3] = 12, v[2 * 84 + 3] = 4, v[3 * 84 + 3] = 6, v[4 * 84 + 3] = 0.5f, v[5 * 84 + 3] = 44;
+    v[3] = 10, v[84 + 3] = 12, v[2 * 84 + 3] = 4, v[3 * 84 + 3] = 6, v[4 * 84 + 3] = 0.5f,
+    v[5 * 84 + 3] = 44;
     case_expect(&c, "yolov8", 1, 0.25f, 0, 0.5f, 8, 9, 12, 15);
 }
 
@@ -134,6 +136,7 @@ static void yolov8_raw_maps(void) {
 }
 
 const fv_suite head_yolo_suite = {"head_yolo", (const fv_case[]){
-    CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list), CASE(yolov5_rows_beside_raw_maps),
-    CASE(yolov6_rows), CASE(yolox_offsets), CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks),
-    CASE(rtdetr_queries), CASE(yolov8_raw_maps), {0}}};
+    CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list),
+    CASE(yolov5_rows_beside_raw_maps), CASE(yolov6_rows), CASE(yolox_offsets),
+    CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks), CASE(rtdetr_queries),
+    CASE(yolov8_raw_maps), {0}}};

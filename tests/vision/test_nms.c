@@ -7,7 +7,8 @@ static fv_object object(float x, float score, int label) {
 }
 
 static void overlaps_of_a_class_go(void) {
-    fv_object v[] = {object(0, 0.5f, 1), object(1, 0.9f, 1), object(2, 0.7f, 2), object(30, 0.1f, 1)};
+    fv_object v[] = {object(0, 0.5f, 1), object(1, 0.9f, 1), object(2, 0.7f, 2),
+                     object(30, 0.1f, 1)};
     fv_objects o = {4, 4, v};
     fv_nms(&o, 0.5f, false);
     CHECK_EQUAL(o.n, 3);
@@ -35,7 +36,8 @@ static void ties_keep_the_earlier(void) {
 }
 
 static void only_kept_boxes_suppress(void) {
-    fv_object v[] = {object(0, 0.9f, 0), object(4, 0.8f, 0), object(8, 0.7f, 0)}; // 1 falls to 0, so 2 stays
+    fv_object v[] = {object(0, 0.9f, 0), object(4, 0.8f, 0),
+                     object(8, 0.7f, 0)}; // 1 falls to 0, so 2 stays
     fv_objects o = {3, 3, v};
     fv_nms(&o, 0.4f, false);
     CHECK_EQUAL(o.n, 2);
@@ -45,5 +47,6 @@ static void only_kept_boxes_suppress(void) {
     CHECK_EQUAL(o.n, 0);
 }
 
-const fv_suite nms_suite = {"nms", (const fv_case[]){CASE(overlaps_of_a_class_go), CASE(limit_itself_is_kept),
-                                                     CASE(ties_keep_the_earlier), CASE(only_kept_boxes_suppress), {0}}};
+const fv_suite nms_suite = {"nms", (const fv_case[]){
+    CASE(overlaps_of_a_class_go), CASE(limit_itself_is_kept), CASE(ties_keep_the_earlier),
+    CASE(only_kept_boxes_suppress), {0}}};
