@@ -1,7 +1,7 @@
 // What a convolution does to its result before it writes it.
 #include "pipeline/graph/passes.h"
 
-static const fv_activation *activation_of(const fv_node *n) {
+const fv_activation *fv_pass_activation_of(const fv_node *n) {
     static const char *const ops[] = {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Mish",
                                       "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu", "Gelu"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
@@ -23,7 +23,7 @@ int fv_pass_activation(fv_passes *p) {
     for (int i = 0; i < p->g->n_nodes; i++) {
         fv_node *n = &p->g->node[i];
         simplify_prelu(p, n);
-        const fv_activation *a = activation_of(n);
+        const fv_activation *a = fv_pass_activation_of(n);
         fv_node *conv = a ? fv_pass_sole(p, n, 0, "Conv") : NULL;
         fv_conv_attr *c = conv ? conv->attr : NULL;
         if (!c || c->activation.kind || c->residual == FV_RESIDUAL_AFTER || p->g->tensor[n->out[0]].dtype != FV_F32)

@@ -13,6 +13,7 @@ static const struct {
     {"recognise hard sigmoid", fv_pass_hard_sigmoid},
     {"recognise x f(x): SiLU, hard swish, Mish", fv_pass_gated},
     {"recognise GELU", fv_pass_gelu},
+    {"move activations up to convolutions", fv_pass_hoist},
     {"fuse activations into convolutions", fv_pass_activation},
     {"fuse residual sums into convolutions", fv_pass_residual},
     {"drop nodes that nobody reads", fv_pass_dead},

@@ -28,12 +28,15 @@ int fv_pass_gated(fv_passes *p);
 int fv_pass_gelu(fv_passes *p);
 int fv_pass_activation(fv_passes *p);   // pass_fuse.c
 int fv_pass_residual(fv_passes *p);
+int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
 
 // ---- asking ----------------------------------------------------------------------------------------
 
 bool fv_node_is(const fv_node *n, const char *op);
 // The node that makes input k of n if it is such an op and nothing else reads what it makes; else NULL.
 fv_node *fv_pass_sole(const fv_passes *p, const fv_node *n, int k, const char *op);
+// The attributes of an activation that is known while the graph is made; NULL where n is none.
+const fv_activation *fv_pass_activation_of(const fv_node *n);
 // Input k of n is a constant float32 with one value: gives it.
 bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value);
 // Of a node with two inputs, one of them a constant scalar: which one it is, -1.

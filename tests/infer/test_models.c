@@ -20,6 +20,7 @@ static void compare(const char *path, float scale, float shift) {
 static void fastestdet(void) { compare("models/FastestDet.onnx", 0.5f, 0.5f); }
 static void yolox_nano(void) { compare("models/yolox_nano.onnx", 127, 128); }
 static void yolov8n(void) { compare("models/yolov8n_640.onnx", 0.5f, 0.5f); }
+static void yolov5n(void) { compare("models/yolov5n_640.onnx", 0.5f, 0.5f); }
 static void nanodet_m(void) { compare("models/nanodet_m_320.onnx", 1, 0); }
 static void yolo_fastest(void) { compare("models/yolo-fastest-1.1.onnx", 0.5f, 0.5f); }
 static void yunet(void) { compare("models/yunet_n_320_320.onnx", 127, 128); }
@@ -27,4 +28,4 @@ static void ultralight(void) { compare("models/version-RFB-320.onnx", 1, 0); }
 
 const fv_suite models_suite = {"models", (const fv_case[]){
     CASE(fastestdet), CASE(yolox_nano), CASE(yolov8n), CASE(nanodet_m), CASE(yolo_fastest), CASE(yunet),
-    CASE(ultralight), {0}}};
+    CASE(ultralight), CASE(yolov5n), {0}}};
