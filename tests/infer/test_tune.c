@@ -1,0 +1,79 @@
+#include <stdlib.h>
+
+#include "pipeline/infer/tune.h"
+#include "tests/infer/compare.h"
+#include "tests/test.h"
+
+static const fv_conv_shape shape = {.n = 1, .in_channels = 16, .out_channels = 16, .groups = 1, .in_w = 20, .in_h = 20,
+                                    .out_w = 20, .out_h = 20, .kernel_x = 3, .kernel_y = 3, .stride_x = 1, .stride_y = 1,
+                                    .dilation_x = 1, .dilation_y = 1, .pad_x = 1, .pad_y = 1, .eights = true};
+
+static fv_gpu *device(const char *cache) {
+    fv_err err = {0};
+    fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.validate = true, .cache_dir = cache}, &err);
+    CHECK_OK(gpu != NULL, err);
+    return gpu;
+}
+
+static const fv_conv_row *tune_once(fv_gpu *gpu) {
+    fv_tuner *t = fv_tuner_create(gpu);
+    const fv_conv_row *row = fv_tune_conv(t, gpu, &shape);
+    fv_tuner_destroy(&t);
+    CHECK(t == NULL);
+    return row;
+}
+
+static void winners_are_kept(void) {
+    char path[640] = "", *old = getenv("FOVEA_TUNE") ? strdup(getenv("FOVEA_TUNE")) : NULL;
+    unsetenv("FOVEA_TUNE");
+    fv_gpu *gpu = device(fv_test_tmp("tune"));
+    if (gpu && fv_gpu_cache_path(gpu, "tune", path, sizeof path)) {
+        const fv_conv_row *row = tune_once(gpu);
+        CHECK(row != NULL);
+        char *text = fv_test_read(path), line[256];
+        fv_conv_shape_text(&shape, line, sizeof line);
+        CHECK_CONTAINS(text, "fovea-tune 1\n");
+        CHECK_CONTAINS(text, line);
+        CHECK_CONTAINS(text, row ? row->name : "?");
+        free(text);
+        CHECK(tune_once(gpu) == row);
+        // What the file says is believed: another row that fits.
+        const fv_conv_row *other = row && !strcmp(row->name, "tile 2x32") ? &fv_conv_rows[0] : NULL;
+        for (const fv_conv_row *r = fv_conv_rows; r->name && !other; r++)
+            other = strcmp(r->name, "tile 2x32") ? NULL : r;
+        FILE *f = fopen(path, "w");
+        fprintf(f, "fovea-tune 1\nnonsense\n%s = no such row, 1.0 ms\n%s = %s, 0.1 ms\n", line, line, other->name);
+        fclose(f);
+        CHECK(tune_once(gpu) == other);
+        // Another version is not.
+        f = fopen(path, "w");
+        fprintf(f, "fovea-tune 0\n%s = %s, 0.1 ms\n", line, other->name);
+        fclose(f);
+        CHECK(tune_once(gpu) != NULL);
+        text = fv_test_read(path);
+        CHECK_CONTAINS(text, "fovea-tune 1\n");
+        free(text);
+    }
+    fv_gpu_destroy(&gpu);
+    if (old)
+        setenv("FOVEA_TUNE", old, 1);
+    free(old);
+}
+
+static void can_be_turned_off(void) {
+    char *old = getenv("FOVEA_TUNE") ? strdup(getenv("FOVEA_TUNE")) : NULL;
+    setenv("FOVEA_TUNE", "0", 1);
+    fv_gpu *gpu = fv_compare_gpu();
+    fv_tuner *t = gpu ? fv_tuner_create(gpu) : NULL;
+    CHECK(t == NULL);
+    if (gpu)
+        CHECK(fv_tune_conv(t, gpu, &shape) == fv_conv_row_default(&shape, fv_gpu_get_caps(gpu)));
+    fv_tuner_destroy(&t);
+    if (old)
+        setenv("FOVEA_TUNE", old, 1);
+    else
+        unsetenv("FOVEA_TUNE");
+    free(old);
+}
+
+const fv_suite tune_suite = {"tune", (const fv_case[]){CASE(winners_are_kept), CASE(can_be_turned_off), {0}}};
