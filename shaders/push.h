@@ -92,6 +92,20 @@ struct fv_push_conv_plain {
     fv_push_window win;
 };
 
+// conv_separable.comp: a depthwise convolution and the 1 x 1 behind it.
+struct fv_push_separable {
+    uint in_at4, in_pitch4, channels4; // of the depthwise one
+    int width, height;                 // of one input picture
+    uint out_at4, out_pitch4, out_channels;
+    int out_width, out_height;
+    uint rows, blocks_x;               // rows of all pictures; blocks of P output pixels in a row
+    uint depthwise_at4;                // [channels4][taps, then the bias] of vec4
+    uint weights_at4, bias_at4;        // [block][channels4][OB outputs] of vec4 over inputs; [outputs]
+    int pad_x, pad_y;
+    uint residual_at4, residual_pitch4;
+    float alpha, beta, depthwise_alpha, depthwise_beta; // of the activations
+};
+
 // pool.comp
 struct fv_push_pool {
     uint in_at4, in_pitch4, out_at4, out_pitch4, c4, count_pad;
@@ -147,6 +161,7 @@ typedef struct fv_push_eltwise4 fv_push_eltwise4;
 typedef struct fv_push_eltwise1 fv_push_eltwise1;
 typedef struct fv_push_conv_plain fv_push_conv_plain;
 typedef struct fv_push_pool fv_push_pool;
+typedef struct fv_push_separable fv_push_separable;
 typedef struct fv_push_resize fv_push_resize;
 typedef struct fv_push_softmax fv_push_softmax;
 typedef struct fv_push_reduce fv_push_reduce;

@@ -25,6 +25,11 @@ extern const fv_lowering fv_lower_conv_rows[], fv_lower_pool_rows[], fv_lower_re
 // Unary function of a fused or single activation (shaders/eltwise.h), with its parameters.
 void fv_lower_unary(fv_plan *p, const fv_node *n, int in, int out, uint32_t unary, float alpha, float beta);
 
+// A depthwise convolution and the 1 x 1 that alone reads it, in one step. Given the depthwise node,
+// returns the other one, or NULL where that cannot be (or would not pay).
+const fv_node *fv_separable_find(const fv_plan *p, const fv_node *depthwise);
+void fv_lower_separable(fv_plan *p, const fv_node *depthwise, const fv_node *pointwise);
+
 // One convolution, for lower_conv.c and its tuner: `add` NULL without a residual. The output's
 // channels beyond the last are zeroed.
 bool fv_lower_conv_fits(const fv_plan *p, const fv_node *n, uint32_t kind);

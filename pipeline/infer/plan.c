@@ -101,11 +101,18 @@ static void lower_on_host(fv_plan *p, const fv_node *n) {
         (i < n_in ? fv_step_reads : fv_step_writes)(s, &views[i], 0, 4);
 }
 
+// before[i]: the depthwise convolution that is done together with node i.
 static void lower_nodes(fv_plan *p) {
+    const fv_node **before = FV_ARENA_NEW(p->arena, const fv_node *, p->graph->n_nodes + 1);
     for (int i = 0; i < p->graph->n_nodes && p->err.code == FV_OK; i++) {
         const fv_node *n = &p->graph->node[i];
         const fv_lowering *row = fv_lower_find(p, n);
-        if (row)
+        const fv_node *behind = row ? fv_separable_find(p, n) : NULL;
+        if (behind)
+            before[behind - p->graph->node] = n;
+        else if (before[i])
+            fv_lower_separable(p, before[i], n);
+        else if (row)
             row->lower(p, n, row->kind);
         else
             lower_on_host(p, n);

@@ -2,6 +2,7 @@
 // are no multiple of four, rank 3, several pictures, odd sizes, broadcasting.
 #include <stdlib.h>
 
+#include "pipeline/infer/infer.h"
 #include "tests/infer/compare.h"
 #include "tests/infer/one_node.h"
 #include "tests/test.h"
@@ -135,6 +136,52 @@ static void products_and_reductions(void) {
     COMPARE(rows);
 }
 
+static void compare_chain(const fv_one_node *chain, int n, int n_dispatches_less_than) {
+    fv_err err = {0};
+    size_t size;
+    int n_host = 0;
+    if (!fv_compare_gpu())
+        return;
+    void *model = fv_one_node_model(chain, n, 13, &size);
+    fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
+    CHECK_OK(g && fv_graph_optimize(g, &err), err);
+    double worst = g ? fv_compare_run(g, 1, 0, &n_host) : -1;
+    if (worst < 0 || worst > 1e-5)
+        fprintf(stderr, "%s %s and on: %g\n", chain[0].op, chain[0].inputs, worst);
+    CHECK(worst >= 0 && worst <= 1e-5);
+    CHECK_EQUAL(n_host, 0);
+    fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
+    CHECK_OK(plan && fv_plan_get_stats(plan).n_dispatches < n_dispatches_less_than, err);
+    fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
+    free(model);
+}
+
+// Depthwise and 1 x 1 become one step: two to bring the input in, convolution, output.
+static void separable_convolutions(void) {
+    const fv_one_node rows[][4] = {
+        {{"Conv", "1x8x9x11 c8x1x3x3 c8", "group:i=8 pads:ints=1,1,1,1", 0}, {"Conv", "@ c16x8x1x1 c16", "", 0}},
+        {{"Conv", "2x6x13x7 c6x1x5x5 c6", "group:i=6 pads:ints=2,2,2,2 strides:ints=2,2", 0}, {"Conv", "@ c7x6x1x1", "", 0}},
+        {{"Conv", "1x48x11x11 c48x1x3x3 c48", "group:i=48 pads:ints=1,1,1,1", 0}, {"Conv", "@ c100x48x1x1 c100", "", 0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        compare_chain(rows[i], 2, 5);
+    const fv_one_node active[] = {{"Conv", "1x20x6x6 c20x1x3x3 c20", "group:i=20 pads:ints=1,1,1,1", 0}, {"Relu", "@", "", 0},
+                                  {"Conv", "@ c48x20x1x1 c48", "", 0}, {"HardSwish", "@", "", 0}};
+    compare_chain(active, 4, 5);
+}
+
+// Concatenations are born in place, splits are views, the halves of a shuffle are taken in one step.
+static void shuffles_and_views(void) {
+    const fv_one_node shuffle[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,60]", "", 0},
+                                   {"Transpose", "@", "perm:ints=1,0,2", 0}, {"Reshape", "@ i[2,8,6,10]", "", 0},
+                                   {"Conv", "@ c4x8x3x3", "pads:ints=1,1,1,1", 0}};
+    compare_chain(shuffle, 5, 6);
+    const fv_one_node flat[] = {{"Conv", "1x8x6x10 c12x8x1x1", "", 0}, {"Reshape", "@ i[1,12,60]", "", 0},
+                                {"Transpose", "@", "perm:ints=0,2,1", 0}, {"Softmax", "@", "axis:i=2", 0}};
+    compare_chain(flat, 4, 5);
+}
+
 // Ops without a kernel run on the host in the middle of a plan.
 static void the_host_helps_out(void) {
     const fv_one_node chain[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0},
@@ -159,4 +206,5 @@ static void the_host_helps_out(void) {
 
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
-    CASE(products_and_reductions), CASE(the_host_helps_out), {0}}};
+    CASE(products_and_reductions),
+    CASE(separable_convolutions), CASE(shuffles_and_views), CASE(the_host_helps_out), {0}}};

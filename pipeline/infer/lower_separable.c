@@ -1,0 +1,123 @@
+#include "pipeline/infer/lower.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "pipeline/graph/op_conv.h"
+#include "shaders/push.h"
+
+// A step costs a CPU about as much as EXTRA fetches of a depthwise kernel: that many may be done twice
+// or, with a large kernel, less cleverly than conv_depthwise.comp does them.
+enum { PIXELS = 4, MAX_TAPS = 25, SMALL_TAPS = 9, EXTRA = 60000, EXTRA_LARGE = 600000 };
+
+static bool is_conv(const fv_node *n) {
+    return !strcmp(fv_node_op(n), "Conv");
+}
+
+static int block_of(int64_t channels) {
+    return channels % 48 == 0 || channels > 64 ? 48 : channels > 16 ? 32 : 16;
+}
+
+static bool is_depthwise(const fv_plan *p, const fv_node *n) {
+    const fv_conv_attr *a = n->attr;
+    const fv_tensor *x = fv_plan_tensor(p, n->in[0]), *y = fv_plan_tensor(p, n->out[0]);
+    return a->group > 1 && a->group == x->dim[1] && a->group == y->dim[1] && a->dilation[0] == 1 &&
+           a->dilation[1] == 1 && a->stride[0] == a->stride[1] && a->residual == FV_RESIDUAL_NONE &&
+           a->kernel[0] * a->kernel[1] <= MAX_TAPS && a->kernel[0] * a->kernel[1] > 1;
+}
+
+static bool is_pointwise(const fv_node *n) {
+    const fv_conv_attr *a = n->attr;
+    return a->group == 1 && a->kernel[0] * a->kernel[1] == 1 && a->stride[0] * a->stride[1] == 1 &&
+           a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
+}
+
+static bool pays(const fv_plan *p, const fv_node *dw, const fv_node *pw) {
+    const fv_conv_attr *a = dw->attr;
+    int64_t m = fv_plan_tensor(p, pw->out[0])->dim[1], blocks = (m + block_of(m) - 1) / block_of(m);
+    int64_t taps = (int64_t)a->kernel[0] * a->kernel[1];
+    int64_t fetches = fv_tensor_count(fv_plan_tensor(p, dw->out[0])) / 4 * taps;
+    return fetches * (blocks - 1) <= EXTRA && (taps <= SMALL_TAPS || fetches * blocks <= EXTRA_LARGE);
+}
+
+const fv_node *fv_separable_find(const fv_plan *p, const fv_node *n) {
+    const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
+    if (!is_conv(n) || !caps->shuffle || caps->subgroup < 4 || !is_depthwise(p, n) || p->place[n->out[0]].n_uses != 1)
+        return NULL;
+    for (const fv_node *b = n + 1; b < p->graph->node + p->graph->n_nodes; b++)
+        if (is_conv(b) && b->in[0] == n->out[0])
+            return fv_lower_find(p, b) && is_pointwise(b) && pays(p, n, b) ? b : NULL;
+    return NULL;
+}
+
+static const float *bias_of(const fv_plan *p, const fv_node *n) {
+    return n->n_in > 2 && n->in[2] >= 0 ? fv_plan_tensor(p, n->in[2])->data : NULL;
+}
+
+// [c4][taps, bias] of four channels.
+static uint32_t pack_depthwise(fv_plan *p, const fv_node *n, int64_t channels, int64_t taps) {
+    int64_t at;
+    float *to = fv_plan_weights(p, (size_t)((channels + 3) / 4 * 4 * (taps + 1)), &at);
+    const float *from = fv_plan_tensor(p, n->in[1])->data, *bias = bias_of(p, n);
+    for (int64_t c = 0; c < channels; c++) {
+        float *place = to + c / 4 * 4 * (taps + 1) + c % 4;
+        for (int64_t t = 0; t < taps; t++)
+            place[4 * t] = from[c * taps + t];
+        place[4 * taps] = bias ? bias[c] : 0;
+    }
+    return (uint32_t)(at / 4);
+}
+
+// [block][c4][block's outputs] of four inputs.
+static uint32_t pack_pointwise(fv_plan *p, const fv_node *n, int64_t m, int64_t channels, int64_t block) {
+    int64_t at, c4 = (channels + 3) / 4;
+    float *to = fv_plan_weights(p, (size_t)((m + block - 1) / block * block * c4 * 4), &at);
+    const float *from = fv_plan_tensor(p, n->in[1])->data;
+    for (int64_t o = 0; o < m; o++)
+        for (int64_t c = 0; c < channels; c++)
+            to[((o / block * c4 + c / 4) * block + o % block) * 4 + c % 4] = from[o * channels + c];
+    return (uint32_t)(at / 4);
+}
+
+static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t m) {
+    int64_t at;
+    float *to = fv_plan_weights(p, (size_t)m, &at);
+    if (bias_of(p, n))
+        memcpy(to, bias_of(p, n), (size_t)m * sizeof *to);
+    return (uint32_t)(at / 4);
+}
+
+void fv_lower_separable(fv_plan *p, const fv_node *dw, const fv_node *pw) {
+    const fv_conv_attr *a = dw->attr, *b = pw->attr;
+    const fv_view *in_view = fv_plan_pixels(p, dw->in[0]);
+    fv_view from = in_view ? *in_view : (fv_view){0};
+    const fv_view *add_view = b->residual != FV_RESIDUAL_NONE ? fv_plan_pixels(p, pw->in[3]) : in_view;
+    if (!in_view || !add_view)
+        return;
+    fv_view add = *add_view, to = fv_plan_make_pixels(p, pw->out[0]);
+    fv_pixel_view in, out, residual;
+    fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out), fv_view_as_pixels(&add, &residual);
+    uint32_t lanes = fv_gpu_get_caps(p->gpu)->subgroup, block = (uint32_t)block_of(out.c);
+    fv_push_separable push = {
+        .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .channels4 = (uint32_t)in.c4,
+        .width = (int)in.w, .height = (int)in.h, .out_at4 = (uint32_t)out.at4, .out_pitch4 = (uint32_t)out.pitch4,
+        .out_channels = (uint32_t)out.c, .out_width = (int)out.w, .out_height = (int)out.h,
+        .rows = (uint32_t)(out.n * out.h), .blocks_x = ((uint32_t)out.w + PIXELS - 1) / PIXELS,
+        .pad_x = a->pad[1], .pad_y = a->pad[0], .residual_at4 = (uint32_t)residual.at4,
+        .residual_pitch4 = (uint32_t)residual.pitch4, .alpha = b->activation.alpha, .beta = b->activation.beta,
+        .depthwise_alpha = a->activation.alpha, .depthwise_beta = a->activation.beta};
+    push.depthwise_at4 = pack_depthwise(p, dw, in.c, (int64_t)a->kernel[0] * a->kernel[1]);
+    push.weights_at4 = pack_pointwise(p, pw, out.c, in.c, block);
+    push.bias_at4 = pack_bias(p, pw, out.c);
+    uint32_t spec[] = {lanes, lanes, PIXELS, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
+                       (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind};
+    fv_step *s = fv_plan_dispatch(p, pw, "conv_separable", spec, 10, &push, sizeof push, 1, 1);
+    s->groups[0] = ((uint32_t)out.c + block - 1) / block;
+    s->groups[1] = (push.rows * push.blocks_x + lanes - 1) / lanes;
+    s->note = "depthwise + 1x1";
+    fv_step_reads(s, &from, offsetof(fv_push_separable, in_at4), 16);
+    fv_step_writes(s, &to, offsetof(fv_push_separable, out_at4), 16);
+    if (b->residual != FV_RESIDUAL_NONE)
+        fv_step_reads(s, &add, offsetof(fv_push_separable, residual_at4), 16);
+    s->macs = (double)(fv_node_macs(p->graph, dw) + fv_node_macs(p->graph, pw));
+}

@@ -1,0 +1,110 @@
+// A depthwise convolution and the 1 x 1 convolution behind it: what conv_tile.comp does, but the input
+// vectors are computed instead of fetched. A lane owns P output pixels, a subgroup OB output channels.
+#version 450
+#extension GL_GOOGLE_include_directive : enable
+#extension GL_KHR_shader_subgroup_basic : enable
+#extension GL_KHR_shader_subgroup_shuffle : enable
+#define LOCAL_ID 0
+#include "lib/bind.glsl"
+#include "lib/act.glsl"
+
+layout(constant_id = 1) const uint LANES = 16; // of a subgroup
+layout(constant_id = 2) const uint P = 4;
+layout(constant_id = 3) const uint OB = 32;
+layout(constant_id = 4) const uint KW = 3;     // of the depthwise kernel
+layout(constant_id = 5) const uint KH = 3;
+layout(constant_id = 6) const uint STRIDE = 1; // in both directions
+layout(constant_id = 7) const uint ACT = ACT_NONE;
+layout(constant_id = 8) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
+layout(constant_id = 9) const uint DEPTHWISE_ACT = ACT_NONE;
+
+layout(push_constant) uniform Push { fv_push_separable push; };
+
+const uint TAPS = KW * KH;
+const uint SPAN = (P - 1) * STRIDE + KW; // input pixels in a row under P outputs
+const int OUTSIDE = -0x10000000;         // fetches there give zero
+
+float sum[P][OB];
+int at[KH][SPAN];
+vec4 v[P];
+
+// The depthwise kernel on channels 4k..4k+3 of the lane's pixels.
+void depthwise(int k, uint lane) {
+    vec4 w, tap[TAPS + 1];
+    [[unroll]] for (uint t = 0; t <= TAPS; t++) {
+        if (t % LANES == 0)
+            w = texelFetch(weight_texels, int(push.depthwise_at4 + uint(k) * (TAPS + 1) + t + lane));
+        tap[t] = subgroupShuffle(w, t % LANES);
+    }
+    [[unroll]] for (uint i = 0; i < P; i++)
+        v[i] = tap[TAPS];
+    [[unroll]] for (uint ky = 0; ky < KH; ky++) {
+        [[unroll]] for (uint j = 0; j < SPAN; j++) {
+            vec4 x = texelFetch(activation_texels, at[ky][j] + k);
+            [[unroll]] for (uint i = 0; i < P; i++) {
+                uint kx = j - i * STRIDE; // huge where j lies before the window
+                if (kx < KW)
+                    v[i] += x * tap[ky * KW + kx];
+            }
+        }
+    }
+    [[unroll]] for (uint i = 0; i < P; i++)
+        v[i] = activate(DEPTHWISE_ACT, v[i], push.depthwise_alpha, push.depthwise_beta);
+}
+
+void main() {
+    uint lane = gl_SubgroupInvocationID, block = gl_WorkGroupID.x, column, line;
+    uint row = divide(gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x, push.blocks_x, column);
+    uint picture = divide(row, uint(push.out_height), line);
+    bool inside = row < push.rows;
+    int x = int(column * P), in_x = x * int(STRIDE) - push.pad_x, in_y = int(line * STRIDE) - push.pad_y;
+    [[unroll]] for (int ky = 0; ky < KH; ky++) {
+        int y = in_y + ky;
+        bool in_row = inside && uint(y) < uint(push.height);
+        int first = int(push.in_at4) + (int(picture) * push.height + y) * push.width * int(push.in_pitch4);
+        [[unroll]] for (int j = 0; j < SPAN; j++)
+            at[ky][j] = in_row && uint(in_x + j) < uint(push.width) ? first + (in_x + j) * int(push.in_pitch4) : OUTSIDE;
+    }
+    [[unroll]] for (uint i = 0; i < P; i++) {
+        [[unroll]] for (uint c = 0; c < OB; c++)
+            sum[i][c] = 0;
+    }
+    int w_at = int(push.weights_at4 + block * push.channels4 * OB + lane);
+    for (int k = 0; k < int(push.channels4); k++) {
+        depthwise(k, lane);
+        vec4 w;
+        [[unroll]] for (uint c = 0; c < OB; c++) {
+            if (c % LANES == 0)
+                w = texelFetch(weight_texels, w_at + int(c));
+            vec4 b = subgroupShuffle(w, c % LANES);
+            [[unroll]] for (uint i = 0; i < P; i++) {
+                sum[i][c] += v[i].x * b.x;
+                sum[i][c] += v[i].y * b.y;
+                sum[i][c] += v[i].z * b.z;
+                sum[i][c] += v[i].w * b.w;
+            }
+        }
+        w_at += int(OB);
+    }
+    uint pixel = row * uint(push.out_width) + uint(x);
+    [[unroll]] for (uint i = 0; i < P; i++) {
+        if (inside && x + int(i) < push.out_width) {
+            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
+                uint channel4 = block * (OB / 4) + c;
+                int left = int(push.out_channels) - int(4 * channel4);
+                if (left > 0) {
+                    vec4 s = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
+                    s += texelFetch(weight_texels, int(push.bias_at4 + channel4));
+                    int residual_at = int(push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel4);
+                    if (RESIDUAL == 1)
+                        s += texelFetch(activation_texels, residual_at);
+                    s = activate(ACT, s, push.alpha, push.beta);
+                    if (RESIDUAL == 2)
+                        s += texelFetch(activation_texels, residual_at);
+                    s = mix(vec4(0), s, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
+                    store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel4, s);
+                }
+            }
+        }
+    }
+}
