@@ -93,7 +93,7 @@ static void put_audio(builder *b, const fv_desc_file *file, int index) {
             continue;
         put_words(b, "%s-source.audio_%d !", b->stream->name, i);
         if (b->apart)
-            put_words(b, "errorignore convert-to=ok !");
+            put_words(b, "errorignore name=%s-branch-%d-audio-%d convert-to=ok !", b->stream->name, index, i);
         put_words(b, "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 !");
         if (parser)
             put_words(b, "%s !", parser);

@@ -87,7 +87,8 @@ static ending *ending_of(supervisor *s, GstObject *source) {
     ending *result = NULL;
     for (int i = 0; branch && i < s->n_endings; i++) {
         g_autofree char *name = g_strdup_printf("%s-branch-%d", stream_at(s, s->endings[i].stream)->name, s->endings[i].output);
-        if (!strcmp(GST_OBJECT_NAME(branch), name))
+        const char *found = GST_OBJECT_NAME(branch);
+        if (g_str_has_prefix(found, name) && strchr("-", found[strlen(name)]))
             result = &s->endings[i];
     }
     gst_clear_object(&branch);
