@@ -37,8 +37,16 @@ static void shipped_descriptions(void) {
     const char *m = fv_test_shared("models/FastestDet.onnx");
     if (!m)
         return;
-    CHECK_EQUAL(run_shell("for f in %s/*.yaml; do INPUT=in.mp4 MODEL=%s \"$FOVEA\" check $f || exit 1; done", fv_test_source("config"), m), 0);
+    CHECK_EQUAL(run_shell("for f in %s/*.yaml; do INPUT=in.mp4 A=in.mp4 B=vfr.mp4 MODEL=%s \"$FOVEA\" check $f || exit 1; done", fv_test_source("config"), m), 0);
     CHECK(count_lines(run_output, "no mistakes") >= 3);
+}
+
+// annotate.yaml shows each property of each element.
+static void every_key_is_shown(void) {
+    CHECK_EQUAL(run_shell("for e in fvsrc fvdetect fvtrack fvoverlay fvpublish; do gst-inspect-1.0 $e | sed -n '/^Element Properties/,/^Element Signals/s/^  \\([a-z-]*\\) *:.*/\\1/p'; done"
+                          " | grep -vxE 'name|parent|qos|stats|stream' | sort -u > keys.txt; test $(wc -l < keys.txt) -gt 40"
+                          " && for k in $(cat keys.txt); do grep -q \"^[ #]*[- ]*$k:\" %s || echo $k is not shown; done", fv_test_source("config/annotate.yaml")), 0);
+    CHECK_TEXT(run_output, "");
 }
 
 static void the_ready_description_runs(void) {
@@ -51,4 +59,4 @@ static void the_ready_description_runs(void) {
     CHECK_EQUAL(count_frames("annotated.mp4"), 10);
 }
 
-const fv_suite annotate_suite = {"annotate", (const fv_case[]){CASE(real_footage), CASE(same_bytes_every_time), CASE(shipped_descriptions), CASE(the_ready_description_runs), {0}}};
+const fv_suite annotate_suite = {"annotate", (const fv_case[]){CASE(real_footage), CASE(same_bytes_every_time), CASE(shipped_descriptions), CASE(every_key_is_shown), CASE(the_ready_description_runs), {0}}};
