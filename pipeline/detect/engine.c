@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pipeline/detect/load.h"
+
 typedef struct device {
     struct device *next;
     int uses;
@@ -74,10 +76,10 @@ static void entry_free(entry *e) {
 static bool entry_fill(entry *e, const char *model, const char *name, int width, int height,
                        bool validate, fv_err *err) {
     bool reference = name && !strcmp(name, "reference");
-    fv_graph_params params = {.width = width, .height = height, .default_size = width ? width : 0};
     if (!reference && !(e->on = device_get(name, validate, err)))
         return false;
-    if (!(e->graph = fv_graph_load(model, &params, err)) || !fv_graph_optimize(e->graph, err))
+    e->graph = fv_detect_load(model, width, height, err);
+    if (!e->graph || !fv_graph_optimize(e->graph, err))
         return false;
     if (!reference &&
         !(e->plan = fv_plan_create(e->on->gpu, e->graph, &(fv_plan_params){.tune = true}, err)))

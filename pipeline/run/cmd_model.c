@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/detect/load.h"
 #include "pipeline/detect/model.h"
 #include "pipeline/infer/infer.h"
 #include "pipeline/run/args.h"
@@ -139,17 +140,11 @@ static bool describe(const arguments *a, const char *path, fv_err *err) {
     fv_model m;
     fv_err no_head = {0};
     bool ok = fv_model_begin(&m, path, a->card, err);
-    fv_graph_params params = {.default_size = a->size           ? a->size
-                                              : m.card.has_size ? m.card.input.width
-                                                                : 0,
-                              .width = a->size           ? a->size
-                                       : m.card.has_size ? m.card.input.width
-                                                         : 0,
-                              .height = a->size           ? a->size
-                                        : m.card.has_size ? m.card.input.height
-                                                          : 0};
+    const fv_card *card = &m.card;
+    int width = a->size ? a->size : card->has_size ? card->input.width : 0;
+    int height = a->size ? a->size : card->has_size ? card->input.height : 0;
     ok = ok && fv_graph_unsupported(m.path, print_unsupported, NULL, err) >= 0;
-    fv_graph *g = ok ? fv_graph_load(m.path, &params, err) : NULL;
+    fv_graph *g = ok ? fv_detect_load(m.path, width, height, err) : NULL;
     if (g) {
         printf("%-11s %s, opset %lld\n", "model", m.path, (long long)g->opset);
         print_tensors("inputs", g, g->input, g->n_inputs);

@@ -111,8 +111,7 @@ static bool find_detr_sigmoid(const fv_seen *seen, fv_head *head, fv_levels *lev
 }
 
 // TensorFlow's boxes [1, K, 4], scores [1, K], classes [1, K]; a count may stand beside them.
-static bool find_lists(const fv_seen *seen, fv_head *head, fv_levels *levels) {
-    (void)head;
+static bool find_any_lists(const fv_seen *seen, fv_levels *levels) {
     fv_level l = {.per_cell = 1, .spread = 1};
     for (int i = 0; i < seen->n_out; i++) {
         const fv_tensor *t = &seen->out[i];
@@ -130,6 +129,19 @@ static bool find_lists(const fv_seen *seen, fv_head *head, fv_levels *levels) {
         return false;
     *fv_level_add(levels) = l;
     return true;
+}
+
+static bool find_lists(const fv_seen *seen, fv_head *head, fv_levels *levels) {
+    (void)head;
+    bool tensorflow = false;
+    for (int i = 0; i < seen->n_out; i++)
+        tensorflow |= seen->out[i].name && strstr(seen->out[i].name, "detection_");
+    return (seen->told || tensorflow) && find_any_lists(seen, levels);
+}
+
+static bool find_corner_lists(const fv_seen *seen, fv_head *head, fv_levels *levels) {
+    (void)head;
+    return find_any_lists(seen, levels);
 }
 
 static void box_corner_fractions(const fv_seen *seen, const fv_head *head, const fv_level *l,
@@ -195,5 +207,9 @@ const fv_head_row fv_head_rows_pair[] = {
      "finished boxes [1, N, 4] y0 x0 y1 x1 as fractions, scores [1, N], classes [1, N]",
      find_lists, fv_score_class, box_yx_fractions, NULL, true,
      {.fit = FV_FIT_STRETCH, .scale = {1, 1, 1}}, 0},
+    {"corner-lists",
+     "finished boxes [1, N, 4] x0 y0 x1 y1 in pixels, scores, labels [1, N] (RT-DETR, D-FINE)",
+     find_corner_lists, fv_score_class, fv_box_corners, NULL, true,
+     {STRETCH_UNIT}, 0.5f},
     {0},
 };

@@ -322,6 +322,14 @@ static void ppyoloe_columns_and_lists(void) {
     memcpy(box + 99 * 4, yx, sizeof yx);
     score[99] = 0.7f, label[99] = 17;
     case_expect(&c, "lists", 0, 0.25f, 17, 0.7f, 32, 48, 96, 120);
+
+    c = case_begin("images", 320, 240);
+    label = case_output(&c, "labels", "1x300", 0);
+    box = case_output(&c, "boxes", "1x300x4", 0);
+    score = case_output(&c, "scores", "1x300", 0);
+    memcpy(box + 4, b, sizeof b);
+    score[1] = 0.7f, label[1] = 3;
+    case_expect(&c, "corner-lists", 0, 0.25f, 3, 0.7f, 32, 48, 96, 120);
 }
 
 const fv_suite head_grid_suite = {"head_grid", (const fv_case[]){
