@@ -7,6 +7,8 @@
 #include "pipeline/vision/assign.h"
 #include "pipeline/vision/grow.h"
 #include "pipeline/vision/kalman.h"
+#include "pipeline/vision/track_camera.h"
+#include "pipeline/vision/track_order.h"
 
 enum { N_VOTES = 4, N_PAST = 4, MOMENTUM_FRAMES = 3 };
 static const float same_place_iou = 0.8f;
@@ -37,6 +39,8 @@ const fv_option fv_track_options[] = {
                    "an object may be unseen this long and keep its id"),
     FV_OPTION_TIME(fv_track_params, show_lost_ns, "show-lost", 0, 3600e9, 0,
                    "an unseen object is still reported this long, at its predicted position"),
+    FV_OPTION_BOOL(fv_track_params, camera_motion, "camera-motion", true,
+                   "unseen objects go along when most others jump the same way"),
     FV_OPTION_BOOL(fv_track_params, class_aware, "class-aware", 0,
                    "never match an object with a detection of another class"),
     {0},
@@ -70,7 +74,7 @@ typedef struct {
 typedef struct {
     uint64_t id;
     fv_state state;
-    bool fresh; // matched in this update
+    bool fresh;            // matched in this update
     int age, hits, misses; // frames since birth; detections; updates since the last detection
     int64_t seen_ns;
     fv_object seen;          // the last detection
@@ -93,6 +97,7 @@ struct fv_tracker {
     float high_score, new_score;       // in force now
     float score_sum, score_square_sum; // of recent detections
     fv_assign *assign;
+    fv_track_camera camera;
     fv_pair *pairs;
     int *order; // detections from left to right
     float widest;
@@ -141,6 +146,7 @@ void fv_tracker_destroy(fv_tracker **t) {
     if (!*t)
         return;
     fv_assign_destroy(&(*t)->assign);
+    fv_track_camera_finish(&(*t)->camera);
     void *blocks[] = {(*t)->tracks, (*t)->pairs, (*t)->order,     (*t)->taken,
                       (*t)->ids,    (*t)->row,   (*t)->row_match, (*t)->row_box};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
@@ -265,51 +271,6 @@ static void see(fv_tracker *t, track *k, const fv_object *detection, int index) 
 
 // ---- stages -------------------------------------------------------------------------------------
 
-static void sink(const fv_objects *d, int *heap, int from, int n) {
-    for (int child; (child = 2 * from + 1) < n; from = child) {
-        const fv_object *v = d->v;
-#define AFTER(a, b) (v[a].box.x > v[b].box.x || (v[a].box.x == v[b].box.x && (a) > (b)))
-        if (child + 1 < n && AFTER(heap[child + 1], heap[child]))
-            child++;
-        if (!AFTER(heap[child], heap[from]))
-            return;
-#undef AFTER
-        int swap = heap[from];
-        heap[from] = heap[child];
-        heap[child] = swap;
-    }
-}
-
-// Detections from left to right, by heap sort.
-static void sort_detections(fv_tracker *t, const fv_objects *d) {
-    FV_GROW(t->order, t->order_capacity, d->n);
-    t->widest = 0;
-    for (int i = 0; i < d->n; i++) {
-        t->order[i] = i;
-        t->widest = fmaxf(t->widest, d->v[i].box.w);
-    }
-    for (int i = d->n / 2 - 1; i >= 0; i--)
-        sink(d, t->order, i, d->n);
-    for (int i = d->n - 1; i > 0; i--) {
-        int largest = t->order[0];
-        t->order[0] = t->order[i];
-        t->order[i] = largest;
-        sink(d, t->order, 0, i);
-    }
-}
-
-static int first_right_of(const fv_tracker *t, const fv_objects *d, float x) {
-    int low = 0, high = d->n;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (d->v[t->order[middle]].box.x < x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool takes_part(const fv_tracker *t, const stage *s, const fv_object *d) {
     return s->low ? d->score >= t->params.low_score && d->score < t->high_score
                   : d->score >= t->high_score;
@@ -339,7 +300,7 @@ static int offer_pairs(fv_tracker *t, const stage *s, const fv_objects *d, int r
     int n = 0;
     for (int r = 0; r < rows; r++) {
         fv_box box = t->row_box[r];
-        for (int i = first_right_of(t, d, box.x - t->widest);
+        for (int i = fv_track_order_find(d, t->order, box.x - t->widest);
              i < d->n && d->v[t->order[i]].box.x < box.x + box.w; i++) {
             int j = t->order[i];
             if (t->taken[j] || !takes_part(t, s, &d->v[j]))
@@ -369,8 +330,26 @@ static void run_stage(fv_tracker *t, const stage *s, const fv_objects *d) {
         int j = t->row_match[r];
         if (j < 0)
             continue;
-        see(t, &t->tracks[t->row[r]], &d->v[j], j);
+        track *k = &t->tracks[t->row[r]];
+        fv_motion before = k->motion;
+        see(t, k, &d->v[j], j);
         t->taken[j] = true;
+        if (k->state == FV_STATE_CONFIRMED)
+            fv_track_camera_add(&t->camera, &before, &k->motion, d->v[j].box);
+    }
+}
+
+// What was not found moves with the camera.
+static void follow_camera(fv_tracker *t) {
+    fv_track_shift shift = fv_track_camera_take(&t->camera);
+    for (int i = 0; i < t->n && t->params.camera_motion; i++) {
+        fv_motion *m = &t->tracks[i].motion;
+        if (t->tracks[i].fresh)
+            continue;
+        m->u.x += shift.x;
+        m->v.x += shift.y;
+        m->u.v += shift.rate_x;
+        m->v.v += shift.rate_y;
     }
 }
 
@@ -504,9 +483,12 @@ void fv_tracker_update(fv_tracker *t, const fv_objects *d, int64_t pts_ns, fv_ob
         memset(t->taken, 0, sizeof t->taken[0] * (size_t)(d->n + 1));
         choose_scores(t, d);
         drop_expired(t);
-        sort_detections(t, d);
-        for (const stage *s = methods[t->params.method].stages; s->states; s++)
+        FV_GROW(t->order, t->order_capacity, d->n);
+        t->widest = fv_track_order(d, t->order);
+        for (const stage *s = methods[t->params.method].stages; s->states; s++) {
             run_stage(t, s, d);
+            follow_camera(t);
+        }
         begin_tracks(t, d);
         settle_all(t);
     }

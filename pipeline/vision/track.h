@@ -29,11 +29,14 @@
 // past frames fall by 1 % a frame). new_score 0 is 7/6 of high_score. Set, they are taken as they
 // are.
 //
+// Camera motion: after each stage what was not found yet is moved as most of those that were found
+// had to be (track_camera.h), so that lost objects keep their place in a picture that pans.
+//
 // Without class_aware a match across classes counts half as much as its overlap would, and the
 // track's label is the one that its detections voted for (weights: scores, halved every 14
 // detections): a van that is now and then called a truck keeps its id and its label.
-// A detection that overlaps a stronger one, or one that was matched, of another class by 0.8 or more
-// is taken for the same object under a second name and begins no track.
+// A detection that overlaps a stronger one, or one that was matched, of another class by 0.8 or
+// more is taken for the same object under a second name and begins no track.
 //
 // Thread-safety: a tracker belongs to one thread at a time.
 #pragma once
@@ -60,6 +63,7 @@ typedef struct {
     int confirm_hits;               // detections in a row before a track gets its id
     int64_t lost_ns;                // kept this long without a detection
     int64_t show_lost_ns; // reported, with predicted position, this long without a detection
+    bool camera_motion;                     // see track_camera.h
     bool class_aware;     // never match across classes
 } fv_track_params;
 extern const fv_option fv_track_options[];

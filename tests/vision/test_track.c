@@ -254,6 +254,31 @@ static void ocsort_recovers_from_the_last_box(void) {
     CHECK_EQUAL(id[FV_TRACK_SORT], 2);
 }
 
+// The camera begins to pan while one of seven standing people is hidden: where they come out again
+// they have moved 120 pixels in the picture. The rest says so.
+static void a_moving_camera_takes_hidden_objects_along(void) {
+    uint64_t id[2];
+    for (int follow = 0; follow < 2; follow++) {
+        fv_track_params params;
+        fv_options_default(&params, fv_track_options);
+        params.camera_motion = follow;
+        fv_tracker *t = fv_tracker_create(&params, NULL);
+        for (int i = 0; i < 45; i++) {
+            float pan = i < 25 ? 0 : 8 * (float)(i - 25);
+            for (int k = 0; k < 7; k++)
+                if (k != 3 || i < 22 || i > 40)
+                    add(100 + 90 * (float)k + pan, 100, 40, 80, 0.9f, 0);
+            step(t, i, 25);
+        }
+        CHECK_EQUAL(out.n, 7);
+        id[follow] = 0;
+        for (int k = 0; k < out.n; k++)
+            id[follow] += out_v[k].id == 4;
+        fv_tracker_destroy(&t);
+    }
+    CHECK(id[0] == 0 && id[1] == 1);
+}
+
 static void strange_input(void) {
     for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
         fv_tracker *t = tracker_of(method);
@@ -460,6 +485,7 @@ const fv_suite track_suite = {"track",
                                                 CASE(classes),
                                                 CASE(two_names_are_one_object),
                                                 CASE(ocsort_recovers_from_the_last_box),
+                                                CASE(a_moving_camera_takes_hidden_objects_along),
                                                 CASE(strange_input),
                                                 CASE(same_input_same_output),
                                                 CASE(nothing_is_allocated_in_the_steady_state),
