@@ -11,7 +11,7 @@
 
 enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256 };
 // Of shaders/roofline.comp: multiply-adds of one invocation.
-static const double roofline_flops = 2.0 * 4 * 5 * 64 * 64;
+static const double roofline_flops = 2.0 * 4 * 3 * 8 * 1024;
 
 typedef struct {
     const char *model, *device;
