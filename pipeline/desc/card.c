@@ -12,7 +12,8 @@
 
 enum { MAX_LABELS = 100000, MAX_SIDE = 16384 };
 
-static const char *const fit_names[] = {"stretch", "letterbox", "letterbox-top-left", NULL}; // as fv_fit_mode
+static const char *const fit_names[] = {"stretch", "letterbox", "letterbox-top-left",
+                                        NULL}; // as fv_fit_mode
 static const char *const channel_names[] = {"rgb", "bgr", NULL};
 static const char *const layout_names[] = {"nchw", "nhwc", NULL};
 
@@ -24,20 +25,26 @@ typedef struct {
 } input_text;
 
 static const fv_option input_options[] = {
-    FV_OPTION_ENUM(input_text, fit, "fit", fit_names, FV_FIT_LETTERBOX, "how a picture of another shape gets in"),
-    FV_OPTION_FLOAT(input_text, pad, "pad", 0, 255, 114, "pixel value around a letterboxed picture"),
+    FV_OPTION_ENUM(input_text, fit, "fit", fit_names, FV_FIT_LETTERBOX,
+                   "how a picture of another shape gets in"),
+    FV_OPTION_FLOAT(input_text, pad, "pad", 0, 255, 114,
+                    "pixel value around a letterboxed picture"),
     FV_OPTION_ENUM(input_text, channels, "channels", channel_names, 0, "order of the colours"),
     FV_OPTION_ENUM(input_text, layout, "layout", layout_names, 0, "order of the dimensions"),
     {0},
 };
 static const fv_field input_fields[] = {
-    {"size", "width and height, for models that leave them open", FV_FIELD_NUMBERS, offsetof(input_text, size), .min = 1, .max = 2},
-    {"mean", "subtracted from pixels 0..255", FV_FIELD_NUMBERS, offsetof(input_text, mean), .min = 1, .max = 3},
+    {"size", "width and height, for models that leave them open", FV_FIELD_NUMBERS,
+     offsetof(input_text, size), .min = 1, .max = 2},
+    {"mean", "subtracted from pixels 0..255", FV_FIELD_NUMBERS, offsetof(input_text, mean),
+     .min = 1, .max = 3},
     {"std", "then divided by", FV_FIELD_NUMBERS, offsetof(input_text, std), .min = 1, .max = 3},
-    {"scale", "or multiplied with", FV_FIELD_NUMBERS, offsetof(input_text, scale), .min = 1, .max = 3},
+    {"scale", "or multiplied with", FV_FIELD_NUMBERS, offsetof(input_text, scale), .min = 1,
+     .max = 3},
     {0},
 };
-static const fv_schema input_schema = {"input", sizeof(input_text), input_options, input_fields, .scalar = NULL};
+static const fv_schema input_schema = {"input", sizeof(input_text), input_options, input_fields,
+                                       .scalar = NULL};
 
 typedef struct {
     fv_given given;
@@ -52,11 +59,14 @@ static const fv_option head_options[] = {
     {0},
 };
 static const fv_field head_fields[] = {
-    {"anchors", "width, height, width, height, ... in network pixels", FV_FIELD_NUMBERS, offsetof(head_text, anchors), .min = 2, .max = FV_CARD_MAX_NUMBERS},
-    {"strides", "network pixels per cell of each output", FV_FIELD_NUMBERS, offsetof(head_text, strides), .min = 1, .max = 8},
+    {"anchors", "width, height, width, height, ... in network pixels", FV_FIELD_NUMBERS,
+     offsetof(head_text, anchors), .min = 2, .max = FV_CARD_MAX_NUMBERS},
+    {"strides", "network pixels per cell of each output", FV_FIELD_NUMBERS,
+     offsetof(head_text, strides), .min = 1, .max = 8},
     {0},
 };
-static const fv_schema head_schema = {"head", sizeof(head_text), head_options, head_fields, .scalar = "family"};
+static const fv_schema head_schema = {"head", sizeof(head_text), head_options, head_fields,
+                                      .scalar = "family"};
 
 typedef struct {
     fv_given given;
@@ -70,18 +80,23 @@ typedef struct {
 static const fv_option card_options[] = {
     FV_OPTION_INT(card_text, version, "fovea", 1, 1, 1, "version of the format"),
     FV_OPTION_FLOAT(card_text, threshold, "threshold", 0, 1, 0, "lowest score that is kept"),
-    FV_OPTION_FLOAT(card_text, iou_threshold, "iou-threshold", 0, 1, 0, "non-maximum suppression: highest overlap of two objects"),
+    FV_OPTION_FLOAT(card_text, iou_threshold, "iou-threshold", 0, 1, 0,
+                    "non-maximum suppression: highest overlap of two objects"),
     {0},
 };
 static const fv_field card_fields[] = {
-    {"input", "what the network wants to see", FV_FIELD_BLOCK, offsetof(card_text, input), .block = &input_schema},
-    {"head", "what its outputs mean", FV_FIELD_BLOCK, offsetof(card_text, head), .block = &head_schema},
-    {"labels", "names of the classes: a file or a list", FV_FIELD_NODE, offsetof(card_text, labels), .min = 0},
+    {"input", "what the network wants to see", FV_FIELD_BLOCK, offsetof(card_text, input),
+     .block = &input_schema},
+    {"head", "what its outputs mean", FV_FIELD_BLOCK, offsetof(card_text, head),
+     .block = &head_schema},
+    {"labels", "names of the classes: a file or a list", FV_FIELD_NODE, offsetof(card_text, labels),
+     .min = 0},
     {0},
 };
-static const fv_schema card_schema = {"model card", sizeof(card_text), card_options, card_fields, .scalar = NULL};
+static const fv_schema card_schema = {"model card", sizeof(card_text), card_options, card_fields,
+                                      .scalar = NULL};
 
-// ---- labels --------------------------------------------------------------------------------------
+// ---- labels -------------------------------------------------------------------------------------
 
 static char *trimmed(char *line) {
     while (isspace((unsigned char)*line))
@@ -105,7 +120,8 @@ static bool read_lines(fv_labels *labels, fv_arena *arena, FILE *f, const char *
     *labels = (fv_labels){last, fv_arena_memdup(arena, v, sizeof *v * (size_t)(last + 1))};
     free(line);
     free(v);
-    return last || fv_fail(err, FV_BAD_INPUT, "%s: no names in it; write one class name a line", path);
+    return last ||
+           fv_fail(err, FV_BAD_INPUT, "%s: no names in it; write one class name a line", path);
 }
 
 bool fv_labels_load(fv_labels *labels, fv_arena *arena, const char *path, fv_err *err) {
@@ -124,7 +140,8 @@ bool fv_labels_load(fv_labels *labels, fv_arena *arena, const char *path, fv_err
 static void read_labels(fv_card *card, fv_yaml *y, const fv_yaml_node *node) {
     fv_err err;
     if (node->kind == FV_YAML_SCALAR) {
-        if (!fv_labels_load(&card->labels, fv_yaml_arena(y), fv_yaml_path(y, node, node->text), &err))
+        if (!fv_labels_load(&card->labels, fv_yaml_arena(y), fv_yaml_path(y, node, node->text),
+                            &err))
             fv_yaml_mistake(y, node, "%s", err.text);
         return;
     }
@@ -139,7 +156,7 @@ static void read_labels(fv_card *card, fv_yaml *y, const fv_yaml_node *node) {
     card->labels = (fv_labels){node->n, v};
 }
 
-// ---- from text to card -----------------------------------------------------------------------------
+// ---- from text to card --------------------------------------------------------------------------
 
 // One number stands for all three.
 static bool per_channel(float v[3], const fv_numbers *numbers) {
@@ -169,8 +186,10 @@ static void take_input(fv_card *card, fv_yaml *y, const input_text *t) {
     card->has_input = true;
     card->has_size = t->size.n > 0;
     for (int i = 0; i < t->size.n; i++)
-        if (!(t->size.v[i] >= 1 && t->size.v[i] <= MAX_SIDE && t->size.v[i] == (float)(int)t->size.v[i]))
-            fv_yaml_mistake(y, fv_yaml_get(t->given.node, "size"), "size: expected whole numbers from 1 to %d", MAX_SIDE);
+        if (!(t->size.v[i] >= 1 && t->size.v[i] <= MAX_SIDE &&
+              t->size.v[i] == (float)(int)t->size.v[i]))
+            fv_yaml_mistake(y, fv_yaml_get(t->given.node, "size"),
+                            "size: expected whole numbers from 1 to %d", MAX_SIDE);
     if (card->has_size) {
         card->input.width = (int)t->size.v[0];
         card->input.height = (int)t->size.v[t->size.n - 1];
@@ -192,12 +211,15 @@ static void take_head(fv_card *card, fv_yaml *y, const head_text *t) {
     card->n_anchor_numbers = t->anchors.n;
     card->n_strides = t->strides.n;
     if (t->anchors.n % 2)
-        fv_yaml_mistake(y, fv_yaml_get(t->given.node, "anchors"), "anchors: expected pairs of width and height, got %d numbers", t->anchors.n);
+        fv_yaml_mistake(y, fv_yaml_get(t->given.node, "anchors"),
+                        "anchors: expected pairs of width and height, got %d numbers",
+                        t->anchors.n);
     for (int i = 0; i < t->anchors.n && i < FV_CARD_MAX_NUMBERS; i++)
         card->anchor_number[i] = t->anchors.v[i];
     for (int i = 0; i < t->strides.n && i < 8; i++) {
         if (!(t->strides.v[i] >= 1 && t->strides.v[i] <= 1024))
-            fv_yaml_mistake(y, fv_yaml_get(t->given.node, "strides"), "strides: expected numbers from 1 to 1024");
+            fv_yaml_mistake(y, fv_yaml_get(t->given.node, "strides"),
+                            "strides: expected numbers from 1 to 1024");
         else
             card->stride[i] = (int)t->strides.v[i];
     }

@@ -1,4 +1,5 @@
-// The model card: YAML beside a model that says what cannot be read from the graph, or overrides it.
+// The model card: YAML beside a model that says what cannot be read from the graph, or overrides
+// it.
 //
 //     input: {size: [416, 416], fit: letterbox-top-left, pad: 114, channels: bgr, layout: nchw, mean: 0, std: 1}
 //     head: yolox                      # or {family: yolo-anchors, anchors: [12,18, 37,49, ...], strides: [8, 16, 32], classes: 80}
@@ -6,8 +7,8 @@
 //     threshold: 0.3
 //     iou-threshold: 0.45
 //
-// The network sees (pixel - mean) * scale, or (pixel - mean) / std; one number or one per channel, pixels 0..255.
-// Every key may be left out.
+// The network sees (pixel - mean) * scale, or (pixel - mean) / std; one number or one per channel,
+// pixels 0..255. Every key may be left out.
 #pragma once
 
 #include "pipeline/base/arena.h"
@@ -35,5 +36,6 @@ typedef struct {
 // err has the first as "file:line:column: error: ...", the others go to the log.
 bool fv_card_load(fv_card *card, fv_arena *arena, const char *path, fv_err *err);
 
-// One name a line; spaces around names and empty lines at the end are dropped. At most 100,000 names.
+// One name a line; spaces around names and empty lines at the end are dropped. At most 100,000
+// names.
 bool fv_labels_load(fv_labels *labels, fv_arena *arena, const char *path, fv_err *err);

@@ -14,59 +14,82 @@ const char *const fv_codec_names[FV_N_CODECS + 1] = {"auto", "h264", "h265", "vp
 enum { VERSION = 1, MAX_STREAMS = 256, MAX_OUTPUTS = 32, MAX_NAME = 64 };
 
 static const fv_option file_options[] = {
-    FV_OPTION_STRING(fv_desc_file, path, "path", NULL, "the file that is written; its ending says the container: mp4, mov, mkv, webm"),
-    FV_OPTION_ENUM(fv_desc_file, codec, "codec", fv_codec_names, FV_CODEC_AUTO, "auto: H.264, VP9 in webm"),
+    FV_OPTION_STRING(
+        fv_desc_file, path, "path", NULL,
+        "the file that is written; its ending says the container: mp4, mov, mkv, webm"),
+    FV_OPTION_ENUM(fv_desc_file, codec, "codec", fv_codec_names, FV_CODEC_AUTO,
+                   "auto: H.264, VP9 in webm"),
     FV_OPTION_INT(fv_desc_file, quality, "quality", 1, 100, 60, "of the picture, 100 is best"),
-    FV_OPTION_INT(fv_desc_file, bitrate, "bitrate", 0, 1000000, 0, "kbit/s; 0: what the quality needs"),
-    FV_OPTION_INT(fv_desc_file, speed, "speed", 0, 9, 7, "0 is the smallest file, 9 the fastest encoder"),
+    FV_OPTION_INT(fv_desc_file, bitrate, "bitrate", 0, 1000000, 0,
+                  "kbit/s; 0: what the quality needs"),
+    FV_OPTION_INT(fv_desc_file, speed, "speed", 0, 9, 7,
+                  "0 is the smallest file, 9 the fastest encoder"),
     FV_OPTION_TIME(fv_desc_file, key_ns, "keyframes", 0, 600e9, 2e9, "time between key frames"),
-    FV_OPTION_BOOL(fv_desc_file, audio, "audio", true, "pass the source's audio on, not encoded again"),
+    FV_OPTION_BOOL(fv_desc_file, audio, "audio", true,
+                   "pass the source's audio on, not encoded again"),
     {0},
 };
-static const fv_schema file_schema = {"file", sizeof(fv_desc_file), file_options, NULL, .scalar = "path",
-                                      .required = (const char *const[]){"path", NULL}};
+static const fv_schema file_schema = {
+    "file", sizeof(fv_desc_file), file_options,
+    NULL,   .scalar = "path",     .required = (const char *const[]){"path", NULL}};
 
 static const fv_field output_fields[] = {
-    {"file", "annotated video", FV_FIELD_BLOCK, offsetof(fv_desc_output, file), .block = &file_schema},
-    {"publish", "frames and events", FV_FIELD_SETTINGS, offsetof(fv_desc_output, publish), .element = "fvpublish", .scalar = "to"},
-    {"display", "a window", FV_FIELD_SETTINGS, offsetof(fv_desc_output, display), .element = "autovideosink", .scalar = NULL},
+    {"file", "annotated video", FV_FIELD_BLOCK, offsetof(fv_desc_output, file),
+     .block = &file_schema},
+    {"publish", "frames and events", FV_FIELD_SETTINGS, offsetof(fv_desc_output, publish),
+     .element = "fvpublish", .scalar = "to"},
+    {"display", "a window", FV_FIELD_SETTINGS, offsetof(fv_desc_output, display),
+     .element = "autovideosink", .scalar = NULL},
     {0},
 };
-static const fv_schema output_schema = {"output", sizeof(fv_desc_output), NULL, output_fields, .scalar = NULL};
+static const fv_schema output_schema = {"output", sizeof(fv_desc_output), NULL, output_fields,
+                                        .scalar = NULL};
 
 static const fv_option stream_options[] = {
-    FV_OPTION_STRING(fv_desc_stream, name, "name", NULL, "letters, digits, - and _; in records, and as default of paths"),
+    FV_OPTION_STRING(fv_desc_stream, name, "name", NULL,
+                     "letters, digits, - and _; in records, and as default of paths"),
     {0},
 };
 static const fv_field stream_fields[] = {
-    {"source", "where the video comes from", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, source), .element = "fvsrc", .scalar = "uri"},
-    {"detect", "which detector", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, detect), .element = "fvdetect", .scalar = "model"},
-    {"track", "which tracker", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, track), .element = "fvtrack", .scalar = "method"},
-    {"events", "rules: a path, or the rules in place", FV_FIELD_NODE, offsetof(fv_desc_stream, events_node), .min = 0},
-    {"overlay", "what is drawn", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, overlay), .element = "fvoverlay", .scalar = NULL},
-    {"outputs", "where the results go", FV_FIELD_BLOCKS, offsetof(fv_desc_stream, outputs), .min = 1, .max = MAX_OUTPUTS, .block = &output_schema},
+    {"source", "where the video comes from", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, source),
+     .element = "fvsrc", .scalar = "uri"},
+    {"detect", "which detector", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, detect),
+     .element = "fvdetect", .scalar = "model"},
+    {"track", "which tracker", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, track),
+     .element = "fvtrack", .scalar = "method"},
+    {"events", "rules: a path, or the rules in place", FV_FIELD_NODE,
+     offsetof(fv_desc_stream, events_node), .min = 0},
+    {"overlay", "what is drawn", FV_FIELD_SETTINGS, offsetof(fv_desc_stream, overlay),
+     .element = "fvoverlay", .scalar = NULL},
+    {"outputs", "where the results go", FV_FIELD_BLOCKS, offsetof(fv_desc_stream, outputs),
+     .min = 1, .max = MAX_OUTPUTS, .block = &output_schema},
     {0},
 };
-static const fv_schema stream_schema = {"stream", sizeof(fv_desc_stream), stream_options, stream_fields,
-                                        .required = (const char *const[]){"source", "outputs", NULL}};
+static const fv_schema stream_schema = {
+    "stream", sizeof(fv_desc_stream), stream_options, stream_fields,
+    .required = (const char *const[]){"source", "outputs", NULL}};
 
 static const fv_option desc_options[] = {
     FV_OPTION_INT(fv_desc, version, "fovea", 1, 1000, VERSION, "version of this format"),
     {0},
 };
 static const fv_field desc_fields[] = {
-    {"models", "detectors by name", FV_FIELD_NAMED_SETTINGS, offsetof(fv_desc, models), .element = "fvdetect", .scalar = "model", .alias = "file"},
-    {"streams", "what runs", FV_FIELD_BLOCKS, offsetof(fv_desc, streams), .min = 1, .max = MAX_STREAMS, .block = &stream_schema},
+    {"models", "detectors by name", FV_FIELD_NAMED_SETTINGS, offsetof(fv_desc, models),
+     .element = "fvdetect", .scalar = "model", .alias = "file"},
+    {"streams", "what runs", FV_FIELD_BLOCKS, offsetof(fv_desc, streams), .min = 1,
+     .max = MAX_STREAMS, .block = &stream_schema},
     {0},
 };
 static const fv_schema desc_schema = {"description", sizeof(fv_desc), desc_options, desc_fields,
                                       .required = (const char *const[]){"fovea", "streams", NULL}};
 
-// ---- paths ---------------------------------------------------------------------------------------
+// ---- paths --------------------------------------------------------------------------------------
 
 bool fv_desc_is_local_file(const char *uri) {
-    size_t scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
-    return !(scheme > 1 && uri[scheme] == ':') && strncmp(uri, "/dev/", 5) != 0 && !strpbrk(uri, "%*?");
+    size_t scheme =
+        strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return !(scheme > 1 && uri[scheme] == ':') && strncmp(uri, "/dev/", 5) != 0 &&
+           !strpbrk(uri, "%*?");
 }
 
 // An existing thing that can be read and is (not) a folder.
@@ -80,7 +103,9 @@ static void check_readable(fv_yaml *y, const fv_yaml_node *node, const char *pat
 
 static void check_writable(fv_yaml *y, const fv_yaml_node *node, const char *path) {
     const char *slash = strrchr(path, '/');
-    const char *folder = slash ? fv_arena_strndup(fv_yaml_arena(y), path, (size_t)(slash - path) + (slash == path)) : ".";
+    const char *folder =
+        slash ? fv_arena_strndup(fv_yaml_arena(y), path, (size_t)(slash - path) + (slash == path))
+              : ".";
     struct stat info;
     if (stat(folder, &info))
         fv_yaml_mistake(y, node, "%s: the folder %s is not there; make it first", path, folder);
@@ -101,7 +126,7 @@ static void resolve(fv_yaml *y, fv_settings *s, const char *name) {
     check_readable(y, setting->node, setting->text);
 }
 
-// ---- models --------------------------------------------------------------------------------------
+// ---- models -------------------------------------------------------------------------------------
 
 static fv_settings *find_model(const fv_desc *d, const char *name) {
     fv_settings *models = d->models.v;
@@ -144,7 +169,8 @@ static void resolve_detect(fv_yaml *y, const fv_desc *d, fv_settings *detect) {
         if (names[0])
             fv_yaml_unknown(y, model->node, "model", names, sizeof names[0]);
         else
-            fv_yaml_mistake(y, model->node, "model: no entry '%s' under `models:` and no such file", model->text);
+            fv_yaml_mistake(y, model->node, "model: no entry '%s' under `models:` and no such file",
+                            model->text);
         return;
     }
     if (!entry) {
@@ -156,7 +182,7 @@ static void resolve_detect(fv_yaml *y, const fv_desc *d, fv_settings *detect) {
     merge_model(y, detect, entry);
 }
 
-// ---- streams -------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------
 
 static void resolve_source(fv_yaml *y, fv_settings *source) {
     fv_setting *uri = (fv_setting *)fv_settings_find(source, "uri");
@@ -174,13 +200,16 @@ static void resolve_source(fv_yaml *y, fv_settings *source) {
 }
 
 static bool is_name_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 // "in/gate 1.mp4" -> "gate-1"; "stream" when nothing is left.
 static const char *name_from_source(fv_yaml *y, const fv_settings *source) {
     const fv_setting *uri = fv_settings_find(source, "uri");
-    const char *slash = uri ? strrchr(uri->text, '/') : NULL, *base = slash ? slash + 1 : uri ? uri->text : "";
+    const char *slash = uri ? strrchr(uri->text, '/') : NULL, *base = slash ? slash + 1
+                                                                      : uri ? uri->text
+                                                                            : "";
     size_t n = strcspn(base, ".?%*");
     char *name = fv_arena_strndup(fv_yaml_arena(y), base, n < MAX_NAME ? n : MAX_NAME);
     for (char *p = name; *p; p++)
@@ -197,11 +226,15 @@ static void check_name(fv_yaml *y, const fv_desc *d, fv_desc_stream *s, int inde
     while (good < n && is_name_letter(s->name[good]))
         good++;
     if (!n || good < n || n > MAX_NAME)
-        fv_yaml_mistake(y, node, "name: '%s' must be 1 to %d letters, digits, '-' or '_'", s->name, MAX_NAME);
+        fv_yaml_mistake(y, node, "name: '%s' must be 1 to %d letters, digits, '-' or '_'", s->name,
+                        MAX_NAME);
     const fv_desc_stream *all = d->streams.v;
     for (int i = 0; i < index; i++)
         if (!strcmp(all[i].name, s->name))
-            fv_yaml_mistake(y, node, "another stream has the name '%s' already; give this one a `name:` of its own", s->name);
+            fv_yaml_mistake(
+                y, node,
+                "another stream has the name '%s' already; give this one a `name:` of its own",
+                s->name);
 }
 
 static void resolve_events(fv_yaml *y, fv_desc_stream *s) {
@@ -209,7 +242,9 @@ static void resolve_events(fv_yaml *y, fv_desc_stream *s) {
         return;
     fv_rules rules;
     fv_rules_read(&rules, y, s->events_node);
-    s->events = s->events_node->kind == FV_YAML_SCALAR ? fv_yaml_path(y, s->events_node, s->events_node->text) : fv_yaml_json(y, s->events_node);
+    s->events = s->events_node->kind == FV_YAML_SCALAR
+                    ? fv_yaml_path(y, s->events_node, s->events_node->text)
+                    : fv_yaml_json(y, s->events_node);
     if (!s->track)
         fv_yaml_mistake(y, s->events_node, "events need `track:`, which gives objects their ids");
 }
@@ -219,12 +254,16 @@ static void check_order(fv_yaml *y, const fv_desc_stream *s) {
         fv_yaml_mistake(y, s->track->given.node, "track needs `detect:`, which finds the objects");
 }
 
-// ---- outputs -------------------------------------------------------------------------------------
+// ---- outputs ------------------------------------------------------------------------------------
 
 static const struct {
     const char *ending;
     fv_box_format format;
-} containers[] = {{".mp4", FV_BOX_MP4}, {".m4v", FV_BOX_MP4}, {".mov", FV_BOX_MP4}, {".mkv", FV_BOX_MATROSKA}, {".webm", FV_BOX_WEBM}};
+} containers[] = {{".mp4", FV_BOX_MP4},
+                  {".m4v", FV_BOX_MP4},
+                  {".mov", FV_BOX_MP4},
+                  {".mkv", FV_BOX_MATROSKA},
+                  {".webm", FV_BOX_WEBM}};
 
 // Codecs that a container takes: bit 1 << fv_codec.
 static const unsigned codecs_of[FV_N_BOXES] = {
@@ -254,7 +293,8 @@ static void resolve_file(fv_yaml *y, fv_desc_file *f) {
     if (format == FV_N_BOXES)
         fv_yaml_mistake(y, node, "%s: the ending says the container; known are %s", f->path, known);
     else if (!(codecs_of[format] & 1u << f->codec))
-        fv_yaml_mistake(y, fv_schema_node(&file_schema, f, "codec"), "%s cannot hold %s", strrchr(f->path, '.'), fv_codec_names[f->codec]);
+        fv_yaml_mistake(y, fv_schema_node(&file_schema, f, "codec"), "%s cannot hold %s",
+                        strrchr(f->path, '.'), fv_codec_names[f->codec]);
     f->path = fv_yaml_path(y, node, f->path);
     check_writable(y, node, f->path);
 }
@@ -262,7 +302,8 @@ static void resolve_file(fv_yaml *y, fv_desc_file *f) {
 static void resolve_publish(fv_yaml *y, fv_settings *publish) {
     fv_setting *to = (fv_setting *)fv_settings_find(publish, "to");
     if (!to) {
-        fv_yaml_mistake(y, publish->given.node, "publish lacks 'to': a file, or - for standard output");
+        fv_yaml_mistake(y, publish->given.node,
+                        "publish lacks 'to': a file, or - for standard output");
         return;
     }
     if (!fv_desc_is_local_file(to->text))
@@ -280,7 +321,8 @@ static const char *output_path(const fv_desc_output *o) {
 static void resolve_output(fv_yaml *y, fv_desc_output *o) {
     int n = (o->file != NULL) + (o->publish != NULL) + (o->display != NULL);
     if (n > 1)
-        fv_yaml_mistake(y, o->given.node, "an output is one of file, publish and display; begin another with '- '");
+        fv_yaml_mistake(y, o->given.node,
+                        "an output is one of file, publish and display; begin another with '- '");
     if (n == 0 && o->given.node->kind == FV_YAML_MAP && !o->given.node->n)
         fv_yaml_mistake(y, o->given.node, "an output is one of file, publish and display");
     if (o->file)
@@ -291,7 +333,8 @@ static void resolve_output(fv_yaml *y, fv_desc_output *o) {
 
 static bool same_file(const char *a, const char *b) {
     struct stat x, y;
-    return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+    return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) &&
+                             x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
 // Two outputs into one file, or into the source, would destroy it.
@@ -310,7 +353,8 @@ static void check_collisions(fv_yaml *y, const fv_desc *d) {
                 fv_yaml_mistake(y, o->given.node, "%s is the source; write to another file", path);
             for (int j = 0; j < n; j++)
                 if (same_file(seen[j], path))
-                    fv_yaml_mistake(y, o->given.node, "%s is written by another output already", path);
+                    fv_yaml_mistake(y, o->given.node, "%s is written by another output already",
+                                    path);
             if (n < MAX_STREAMS * 4)
                 seen[n++] = path;
         }
@@ -321,7 +365,9 @@ void fv_desc_read(fv_desc *d, const fv_schema_reader *r, const fv_yaml_node *roo
     fv_yaml *y = r->yaml;
     fv_schema_read(r, &desc_schema, root, d);
     if (d->version != VERSION)
-        fv_yaml_mistake(y, fv_schema_node(&desc_schema, d, "fovea"), "version %d of the format is not known; this Fovea reads %d", d->version, VERSION);
+        fv_yaml_mistake(y, fv_schema_node(&desc_schema, d, "fovea"),
+                        "version %d of the format is not known; this Fovea reads %d", d->version,
+                        VERSION);
     for (int i = 0; i < d->models.n; i++)
         resolve_model_files(y, (fv_settings *)d->models.v + i);
     for (int i = 0; i < d->streams.n; i++) {

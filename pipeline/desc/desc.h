@@ -1,5 +1,5 @@
-// The description: what `fovea run` runs. YAML, read by the schema rows in desc.c; config/README.md shows
-// every key.
+// The description: what `fovea run` runs. YAML, read by the schema rows in desc.c; config/README.md
+// shows every key.
 //
 //     fovea: 1
 //     models:
@@ -15,8 +15,8 @@
 //           - file: out/gate.mp4
 //           - publish: {to: out/gate.jsonl}
 //
-// Paths start at the file that says them: the description's folder, the current folder for --set and for
-// values that begin with ${NAME}.
+// Paths start at the file that says them: the description's folder, the current folder for --set
+// and for values that begin with ${NAME}.
 #pragma once
 
 #include "pipeline/base/rule.h"
@@ -49,8 +49,8 @@ typedef struct {
     fv_settings *display; // a window; settings of autovideosink
 } fv_desc_output;
 
-// The settings are those of the elements of the same names, with every path made whole; NULL: no such
-// element.
+// The settings are those of the elements of the same names, with every path made whole; NULL: no
+// such element.
 typedef struct {
     fv_given given;
     const char *name;     // unique; default: the source's file name without its ending
@@ -70,13 +70,16 @@ typedef struct {
     fv_items streams; // of fv_desc_stream
 } fv_desc;
 
-// Reads a description that is a node of `reader->yaml` and checks all that can be known without running:
-// keys, values, names, files that are to be read, folders that are to be written. Mistakes are noted in
-// the document; the description is usable when there are none. It lives in the document's arena.
+// Reads a description that is a node of `reader->yaml` and checks all that can be known without
+// running: keys, values, names, files that are to be read, folders that are to be written. Mistakes
+// are noted in the document; the description is usable when there are none. It lives in the
+// document's arena.
 void fv_desc_read(fv_desc *desc, const fv_schema_reader *reader, const fv_yaml_node *root);
 
-// By the ending of the path: .mp4 .m4v .mov, .mkv, .webm; FV_N_BOXES for others. *known gets the list.
+// By the ending of the path: .mp4 .m4v .mov, .mkv, .webm; FV_N_BOXES for others. *known gets the
+// list.
 fv_box_format fv_desc_container(const char *path, const char **known);
 
-// True for what is opened as a file or folder of this machine: no scheme, no device, no pattern of pictures.
+// True for what is opened as a file or folder of this machine: no scheme, no device, no pattern of
+// pictures.
 bool fv_desc_is_local_file(const char *uri);

@@ -24,7 +24,8 @@ void fv_mistakes_add(fv_mistakes *m, fv_mistake mistake) {
 char *fv_mistake_line(fv_arena *arena, const fv_mistake *m) {
     if (m->line <= 0)
         return fv_arena_printf(arena, "%s: error: %s", m->source->name, m->text);
-    return fv_arena_printf(arena, "%s:%d:%d: error: %s", m->source->name, m->line, m->column, m->text);
+    return fv_arena_printf(arena, "%s:%d:%d: error: %s", m->source->name, m->line, m->column,
+                           m->text);
 }
 
 // The line's text without newline; NULL when the source has no such line.

@@ -8,7 +8,13 @@
 #include <time.h>
 
 // Digits after the point: pixels to a hundredth, scores to 1e-4, fractions of the picture to 1e-6.
-enum { PIXEL_DIGITS = 2, SCORE_DIGITS = 4, FRACTION_DIGITS = 6, VALUE_DIGITS = 3, SIGNIFICANT_DIGITS = 12 };
+enum {
+    PIXEL_DIGITS = 2,
+    SCORE_DIGITS = 4,
+    FRACTION_DIGITS = 6,
+    VALUE_DIGITS = 3,
+    SIGNIFICANT_DIGITS = 12
+};
 
 static const char *const schema_name = "fovea/1";
 
@@ -62,7 +68,8 @@ static json_t *numbers(const double *v, int n, int digits) {
 }
 
 static json_t *point(const float xy[2]) {
-    return isfinite(xy[0]) && isfinite(xy[1]) ? numbers((double[]){xy[0], xy[1]}, 2, PIXEL_DIGITS) : json_null();
+    return isfinite(xy[0]) && isfinite(xy[1]) ? numbers((double[]){xy[0], xy[1]}, 2, PIXEL_DIGITS)
+                                              : json_null();
 }
 
 static json_t *keypoints(const fv_object *o) {
@@ -91,7 +98,8 @@ static json_t *object(const fv_object *o, const fv_record *r) {
     return j;
 }
 
-static json_t *head(const fv_record *r, const char *type, uint64_t frame, int64_t pts_ns, int64_t utc_ns) {
+static json_t *head(const fv_record *r, const char *type, uint64_t frame, int64_t pts_ns,
+                    int64_t utc_ns) {
     json_t *j = json_object();
     json_object_set_new(j, "schema", text(schema_name));
     json_object_set_new(j, "type", text(type));
@@ -99,7 +107,9 @@ static json_t *head(const fv_record *r, const char *type, uint64_t frame, int64_
     json_object_set_new(j, "frame", json_integer((json_int_t)frame));
     json_object_set_new(j, "pts_ns", integer_or_null(pts_ns, FV_TIME_NONE));
     json_object_set_new(j, "utc", utc_text(utc_ns));
-    json_object_set_new(j, "utc_source", text(fv_utc_source_names[utc_ns == FV_TIME_NONE ? FV_UTC_NONE : r->utc_source]));
+    json_object_set_new(
+        j, "utc_source",
+        text(fv_utc_source_names[utc_ns == FV_TIME_NONE ? FV_UTC_NONE : r->utc_source]));
     return j;
 }
 

@@ -1,6 +1,6 @@
-// The record: one JSON object a line, "schema":"fovea/1". config/schema/record.schema.json says every
-// key; the tests hold every line to it. Keys are always there and in the same order; what is not
-// known is null (an object without track has "id":null, never a shared number).
+// The record: one JSON object a line, "schema":"fovea/1". config/schema/record.schema.json says
+// every key; the tests hold every line to it. Keys are always there and in the same order; what is
+// not known is null (an object without track has "id":null, never a shared number).
 //
 // frame: {"schema","type":"frame","stream","frame","pts_ns","utc","utc_source","width","height",
 //         "inference":"inferred"|"predicted"|"skipped","objects":[{"id","label","label_id","score",
@@ -20,5 +20,6 @@
 // A line without newline, malloc'ed: the caller frees it. NULL only when memory is out.
 char *fv_record_frame_json(const fv_record *record);
 
-// `record` gives the stream, the labels and the picture's size; frame and times come from the event.
+// `record` gives the stream, the labels and the picture's size; frame and times come from the
+// event.
 char *fv_record_event_json(const fv_record *record, const fv_event *event);

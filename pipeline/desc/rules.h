@@ -16,7 +16,8 @@
 //     calibration: {picture: [[..], ..], ground: [[..], ..]}   # four points, and where they lie in metres
 //     forget: 2s
 //
-// What each key and event means is in base/rule.h and vision/rules.h; config/rules/ shows every key.
+// What each key and event means is in base/rule.h and vision/rules.h; config/rules/ shows every
+// key.
 #pragma once
 
 #include "pipeline/base/arena.h"
@@ -25,8 +26,8 @@
 #include "pipeline/desc/yaml.h"
 
 // `source` is a path, or the YAML itself when it begins with '{' or '[' or has more than one line
-// (what the `rules` property of fvevents takes). Texts and arrays live in the arena. On mistakes: every
-// one goes to the log as "file:line:column: error: ...", err has the first.
+// (what the `rules` property of fvevents takes). Texts and arrays live in the arena. On mistakes:
+// every one goes to the log as "file:line:column: error: ...", err has the first.
 bool fv_rules_load(fv_rules *rules, fv_arena *arena, const char *source, fv_err *err);
 
 // The same from a node of a document whose arena then holds the rules; a scalar node is a path of a

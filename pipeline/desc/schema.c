@@ -39,7 +39,7 @@ static const fv_field *field_find(const fv_schema *s, const char *name) {
     return NULL;
 }
 
-// ---- lists of plain things ---------------------------------------------------------------------------
+// ---- lists of plain things ----------------------------------------------------------------------
 
 static int count_commas(const char *text) {
     int n = 0;
@@ -72,28 +72,33 @@ static fv_words read_words(const fv_schema_reader *r, const fv_yaml_node *node, 
     const char **v = FV_ARENA_NEW(arena, const char *, node->n + 1);
     int n = 0;
     if (node->kind == FV_YAML_MAP)
-        fv_yaml_mistake(r->yaml, node, "%s: expected a word or a list of words, got a mapping", name);
+        fv_yaml_mistake(r->yaml, node, "%s: expected a word or a list of words, got a mapping",
+                        name);
     for (int i = 0; node->kind == FV_YAML_LIST && i < node->n; i++) {
         if (node->item[i]->kind == FV_YAML_SCALAR)
             v[n++] = node->item[i]->text;
         else
-            fv_yaml_mistake(r->yaml, node->item[i], "%s: expected a word, got %s", name, kind_name(node->item[i]));
+            fv_yaml_mistake(r->yaml, node->item[i], "%s: expected a word, got %s", name,
+                            kind_name(node->item[i]));
     }
     return (fv_words){n, v};
 }
 
-static bool read_number(const fv_schema_reader *r, const fv_yaml_node *node, const char *name, float *v) {
+static bool read_number(const fv_schema_reader *r, const fv_yaml_node *node, const char *name,
+                        float *v) {
     char *end = NULL;
     double d = node->kind == FV_YAML_SCALAR ? strtod(node->text, &end) : 0;
     if (end && end != node->text && !*end && isfinite((float)d)) {
         *v = (float)d;
         return true;
     }
-    fv_yaml_mistake(r->yaml, node, "%s: expected a number, got %s%s%s", name, end ? "'" : "", end ? node->text : kind_name(node), end ? "'" : "");
+    fv_yaml_mistake(r->yaml, node, "%s: expected a number, got %s%s%s", name, end ? "'" : "",
+                    end ? node->text : kind_name(node), end ? "'" : "");
     return false;
 }
 
-static void put_numbers(const fv_schema_reader *r, const fv_yaml_node *node, const char *name, float *v, int *n) {
+static void put_numbers(const fv_schema_reader *r, const fv_yaml_node *node, const char *name,
+                        float *v, int *n) {
     if (node->kind == FV_YAML_LIST)
         for (int i = 0; i < node->n; i++)
             put_numbers(r, node->item[i], name, v, n);
@@ -101,30 +106,37 @@ static void put_numbers(const fv_schema_reader *r, const fv_yaml_node *node, con
         ++*n;
 }
 
-static fv_numbers read_numbers(const fv_schema_reader *r, const fv_yaml_node *node, const char *name) {
+static fv_numbers read_numbers(const fv_schema_reader *r, const fv_yaml_node *node,
+                               const char *name) {
     float *v = FV_ARENA_NEW(fv_yaml_arena(r->yaml), float, node->weight + 1);
     int n = 0;
     put_numbers(r, node, name, v, &n);
     return (fv_numbers){n, v};
 }
 
-static fv_points read_points(const fv_schema_reader *r, const fv_yaml_node *node, const char *name) {
-    fv_points points = {0, fv_arena_alloc(fv_yaml_arena(r->yaml), sizeof points.v[0] * (size_t)(node->n + 1))};
+static fv_points read_points(const fv_schema_reader *r, const fv_yaml_node *node,
+                             const char *name) {
+    fv_points points = {
+        0, fv_arena_alloc(fv_yaml_arena(r->yaml), sizeof points.v[0] * (size_t)(node->n + 1))};
     if (node->kind != FV_YAML_LIST)
-        fv_yaml_mistake(r->yaml, node, "%s: expected a list of points like [[0.1, 0.5], [0.9, 0.5]], got %s", name, kind_name(node));
+        fv_yaml_mistake(r->yaml, node,
+                        "%s: expected a list of points like [[0.1, 0.5], [0.9, 0.5]], got %s", name,
+                        kind_name(node));
     for (int i = 0; node->kind == FV_YAML_LIST && i < node->n; i++) {
         const fv_yaml_node *p = node->item[i];
         if (p->kind != FV_YAML_LIST || p->n != 2)
             fv_yaml_mistake(r->yaml, p, "%s: a point is [x, y]", name);
-        else if (read_number(r, p->item[0], name, &points.v[points.n][0]) & read_number(r, p->item[1], name, &points.v[points.n][1]))
+        else if (read_number(r, p->item[0], name, &points.v[points.n][0]) &
+                 read_number(r, p->item[1], name, &points.v[points.n][1]))
             points.n++;
     }
     return points;
 }
 
-// ---- settings ------------------------------------------------------------------------------------
+// ---- settings -----------------------------------------------------------------------------------
 
-static void check_setting(const fv_schema_reader *r, const fv_option *rows, const fv_setting *s, const fv_yaml_node *key) {
+static void check_setting(const fv_schema_reader *r, const fv_option *rows, const fv_setting *s,
+                          const fv_yaml_node *key) {
     const fv_option *row = fv_option_find(rows, s->name);
     if (!row) {
         fv_yaml_unknown(r->yaml, key, "key", rows, sizeof rows[0]);
@@ -152,8 +164,8 @@ static const char *joined(const fv_schema_reader *r, const fv_yaml_node *node, c
     return text;
 }
 
-static void add_setting(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *key, const char *name,
-                        const fv_yaml_node *value, fv_settings *out) {
+static void add_setting(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *key,
+                        const char *name, const fv_yaml_node *value, fv_settings *out) {
     if (fv_yaml_is_null(value)) {
         fv_yaml_mistake(r->yaml, key, "'%s' has no value; give one or leave the key out", name);
         return;
@@ -167,14 +179,17 @@ static void add_setting(const fv_schema_reader *r, const fv_field *f, const fv_y
     out->v[out->n++] = s;
 }
 
-static void read_settings(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node, fv_settings *out) {
+static void read_settings(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node,
+                          fv_settings *out) {
     out->given.node = node;
-    out->v = FV_ARENA_NEW(fv_yaml_arena(r->yaml), fv_setting, node->kind == FV_YAML_MAP ? node->n + 1 : 1);
+    out->v = FV_ARENA_NEW(fv_yaml_arena(r->yaml), fv_setting,
+                          node->kind == FV_YAML_MAP ? node->n + 1 : 1);
     if (node->kind == FV_YAML_MAP) {
         for (int i = 0; i < node->n; i++) {
             const fv_yaml_pair *p = &node->pair[i];
             bool short_form = !p->key->text[0];
-            if (short_form && (is_true(p->value) || is_false(p->value) || !f->scalar || fv_yaml_get(node, f->scalar)))
+            if (short_form && (is_true(p->value) || is_false(p->value) || !f->scalar ||
+                               fv_yaml_get(node, f->scalar)))
                 continue;
             add_setting(r, f, p->key, short_form ? f->scalar : p->key->text, p->value, out);
         }
@@ -182,7 +197,8 @@ static void read_settings(const fv_schema_reader *r, const fv_field *f, const fv
         if (node->kind == FV_YAML_SCALAR && f->scalar)
             add_setting(r, f, node, f->scalar, node, out);
         else
-            fv_yaml_mistake(r->yaml, node, "%s: expected a mapping of settings, got %s", f->name, kind_name(node));
+            fv_yaml_mistake(r->yaml, node, "%s: expected a mapping of settings, got %s", f->name,
+                            kind_name(node));
     }
 }
 
@@ -193,9 +209,11 @@ const fv_setting *fv_settings_find(const fv_settings *s, const char *name) {
     return NULL;
 }
 
-static fv_items read_named_settings(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node) {
+static fv_items read_named_settings(const fv_schema_reader *r, const fv_field *f,
+                                    const fv_yaml_node *node) {
     if (node->kind != FV_YAML_MAP) {
-        fv_yaml_mistake(r->yaml, node, "%s: expected a mapping from names to settings, got %s", f->name, kind_name(node));
+        fv_yaml_mistake(r->yaml, node, "%s: expected a mapping from names to settings, got %s",
+                        f->name, kind_name(node));
         return (fv_items){0};
     }
     fv_settings *v = FV_ARENA_NEW(fv_yaml_arena(r->yaml), fv_settings, node->n + 1);
@@ -206,11 +224,13 @@ static fv_items read_named_settings(const fv_schema_reader *r, const fv_field *f
     return (fv_items){node->n, v};
 }
 
-// ---- fields and blocks ---------------------------------------------------------------------------
+// ---- fields and blocks --------------------------------------------------------------------------
 
-static fv_items read_blocks(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node) {
+static fv_items read_blocks(const fv_schema_reader *r, const fv_field *f,
+                            const fv_yaml_node *node) {
     if (node->kind != FV_YAML_LIST) {
-        fv_yaml_mistake(r->yaml, node, "%s: expected a list (lines that begin with '- '), got %s", f->name, kind_name(node));
+        fv_yaml_mistake(r->yaml, node, "%s: expected a list (lines that begin with '- '), got %s",
+                        f->name, kind_name(node));
         return (fv_items){0};
     }
     char *v = fv_arena_alloc(fv_yaml_arena(r->yaml), f->block->size * (size_t)(node->n + 1));
@@ -219,7 +239,8 @@ static fv_items read_blocks(const fv_schema_reader *r, const fv_field *f, const 
     return (fv_items){node->n, v};
 }
 
-static void *read_block(const fv_schema_reader *r, const fv_schema *block, const fv_yaml_node *node) {
+static void *read_block(const fv_schema_reader *r, const fv_schema *block,
+                        const fv_yaml_node *node) {
     if (is_false(node))
         return NULL;
     void *v = fv_arena_alloc(fv_yaml_arena(r->yaml), block->size);
@@ -227,7 +248,8 @@ static void *read_block(const fv_schema_reader *r, const fv_schema *block, const
     return v;
 }
 
-static int read_items(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node, void *p) {
+static int read_items(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node,
+                      void *p) {
     switch (f->type) {
     case FV_FIELD_BLOCKS: return (*(fv_items *)p = read_blocks(r, f, node)).n;
     case FV_FIELD_NAMED_SETTINGS: return (*(fv_items *)p = read_named_settings(r, f, node)).n;
@@ -239,7 +261,8 @@ static int read_items(const fv_schema_reader *r, const fv_field *f, const fv_yam
 }
 
 // Counts are judged only where the items themselves are right.
-static void read_counted(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node, void *p) {
+static void read_counted(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node,
+                         void *p) {
     int before = fv_yaml_mistakes(r->yaml), n = read_items(r, f, node, p);
     if (fv_yaml_mistakes(r->yaml) > before)
         return;
@@ -249,7 +272,8 @@ static void read_counted(const fv_schema_reader *r, const fv_field *f, const fv_
         fv_yaml_mistake(r->yaml, node, "%s: at most %d allowed, got %d", f->name, f->max, n);
 }
 
-static void read_field(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node, void *out) {
+static void read_field(const fv_schema_reader *r, const fv_field *f, const fv_yaml_node *node,
+                       void *out) {
     void *p = member(out, f->offset);
     if (f->type == FV_FIELD_BLOCK) {
         *(void **)p = read_block(r, f->block, node);
@@ -263,10 +287,12 @@ static void read_field(const fv_schema_reader *r, const fv_field *f, const fv_ya
     }
 }
 
-static void read_option(const fv_schema_reader *r, const fv_schema *s, const fv_option *row, const fv_yaml_node *value, void *out) {
+static void read_option(const fv_schema_reader *r, const fv_schema *s, const fv_option *row,
+                        const fv_yaml_node *value, void *out) {
     fv_err err;
     if (value->kind != FV_YAML_SCALAR)
-        fv_yaml_mistake(r->yaml, value, "%s: expected one value, got %s", row->name, kind_name(value));
+        fv_yaml_mistake(r->yaml, value, "%s: expected one value, got %s", row->name,
+                        kind_name(value));
     else if (!fv_option_parse(out, row, value->text, &err))
         fv_yaml_mistake(r->yaml, value, "%s", err.text);
     else
@@ -283,8 +309,8 @@ static void unknown_key(const fv_schema_reader *r, const fv_schema *s, const fv_
     fv_yaml_unknown(r->yaml, key, "key", names, sizeof names[0]);
 }
 
-static void read_key(const fv_schema_reader *r, const fv_schema *s, const char *name, const fv_yaml_node *key,
-                     const fv_yaml_node *value, void *out) {
+static void read_key(const fv_schema_reader *r, const fv_schema *s, const char *name,
+                     const fv_yaml_node *key, const fv_yaml_node *value, void *out) {
     const fv_option *row = s->options ? fv_option_find(s->options, name) : NULL;
     const fv_field *field = field_find(s, name);
     if (!row && !field)
@@ -305,7 +331,8 @@ static void check_required(const fv_schema_reader *r, const fv_schema *s, const 
     }
 }
 
-void fv_schema_read(const fv_schema_reader *r, const fv_schema *s, const fv_yaml_node *node, void *out) {
+void fv_schema_read(const fv_schema_reader *r, const fv_schema *s, const fv_yaml_node *node,
+                    void *out) {
     memset(out, 0, s->size);
     if (s->options)
         fv_options_default(out, s->options);
@@ -321,7 +348,8 @@ void fv_schema_read(const fv_schema_reader *r, const fv_schema *s, const fv_yaml
     } else if (s->scalar) {
         read_key(r, s, s->scalar, node, node, out);
     } else if (!is_true(node)) {
-        fv_yaml_mistake(r->yaml, node, "expected a %s (`key: value` lines), got %s", s->what, kind_name(node));
+        fv_yaml_mistake(r->yaml, node, "expected a %s (`key: value` lines), got %s", s->what,
+                        kind_name(node));
     }
 }
 

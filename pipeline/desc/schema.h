@@ -24,8 +24,8 @@ typedef struct { int n; const char *const *v; } fv_words;
 typedef struct { int n; const float *v; } fv_numbers;
 typedef struct { int n; float (*v)[2]; } fv_points;
 
-// Settings of an element: whatever its rows allow. `text` is what the row parses; a list of words is
-// joined by commas.
+// Settings of an element: whatever its rows allow. `text` is what the row parses; a list of words
+// is joined by commas.
 typedef struct {
     const char *name, *text;
     const fv_yaml_node *node; // of the value
@@ -78,14 +78,16 @@ typedef struct {
     void *user;
 } fv_schema_reader;
 
-// Fills `out` (schema->size bytes) with defaults, then with what the node says. Structs, lists and texts
-// live in the document's arena. Mistakes are noted in the document; the result is then incomplete.
+// Fills `out` (schema->size bytes) with defaults, then with what the node says. Structs, lists and
+// texts live in the document's arena. Mistakes are noted in the document; the result is then
+// incomplete.
 void fv_schema_read(const fv_schema_reader *r, const fv_schema *schema, const fv_yaml_node *node, void *out);
 
 // Was the option of that name given?
 bool fv_schema_given(const fv_schema *schema, const void *block, const char *option);
 
-// The node of a key's value in a filled block, its short form included; the block's own node when absent.
+// The node of a key's value in a filled block, its short form included; the block's own node when
+// absent.
 const fv_yaml_node *fv_schema_node(const fv_schema *schema, const void *block, const char *key);
 
 // NULL when not given.

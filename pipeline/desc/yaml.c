@@ -14,7 +14,13 @@
 #include "pipeline/base/option.h"
 #include "pipeline/desc/mistake.h"
 
-enum { MAX_BYTES = 4 << 20, MAX_DEPTH = 40, MAX_WEIGHT = 200000, MAX_KEYS = 2000, MAX_ANCHORS = 1000 };
+enum {
+    MAX_BYTES = 4 << 20,
+    MAX_DEPTH = 40,
+    MAX_WEIGHT = 200000,
+    MAX_KEYS = 2000,
+    MAX_ANCHORS = 1000
+};
 
 typedef struct {
     const char *name;
@@ -53,9 +59,10 @@ fv_arena *fv_yaml_arena(fv_yaml *y) {
     return y->arena;
 }
 
-// ---- mistakes ------------------------------------------------------------------------------------
+// ---- mistakes -----------------------------------------------------------------------------------
 
-static void mistake_at(fv_yaml *y, const fv_yaml_source *source, int line, int column, const char *text) {
+static void mistake_at(fv_yaml *y, const fv_yaml_source *source, int line, int column,
+                       const char *text) {
     int order = ((const ordered_source *)(const void *)source)->order;
     fv_mistakes_add(&y->mistakes, (fv_mistake){source, order, line, column, text});
 }
@@ -72,7 +79,8 @@ void fv_yaml_mistake(fv_yaml *y, const fv_yaml_node *node, const char *format, .
     mistake_at(y, node->source, node->line, node->column, fv_arena_strdup(y->arena, text));
 }
 
-void fv_yaml_unknown(fv_yaml *y, const fv_yaml_node *node, const char *what, const void *rows, size_t stride) {
+void fv_yaml_unknown(fv_yaml *y, const fv_yaml_node *node, const char *what, const void *rows,
+                     size_t stride) {
     const char *name = node->text ? node->text : "";
     const char *near = fv_name_nearest(name, rows, stride);
     if (near) {
@@ -107,7 +115,7 @@ bool fv_yaml_finish(fv_yaml *y, fv_err *err) {
     return fv_fail(err, FV_BAD_INPUT, "%s", fv_mistake_line(y->arena, &y->mistakes.v[0]));
 }
 
-// ---- values from the environment -------------------------------------------------------------------
+// ---- values from the environment ----------------------------------------------------------------
 
 // Appends what ${...} at `p` (behind the brace) stands for; returns the end, NULL after a mistake.
 static const char *put_variable(fv_yaml *y, const fv_yaml_node *node, const char *p, FILE *out) {
@@ -123,7 +131,9 @@ static const char *put_variable(fv_yaml *y, const fv_yaml_node *node, const char
     if ((!value || !*value) && other)
         value = other + 2;
     if (!value) {
-        fv_yaml_mistake(y, node, "the environment variable %s is not set; set it or write ${%s:-DEFAULT}", name, name);
+        fv_yaml_mistake(y, node,
+                        "the environment variable %s is not set; set it or write ${%s:-DEFAULT}",
+                        name, name);
         return NULL;
     }
     fputs(value, out);
@@ -150,13 +160,17 @@ static void replace_variables(fv_yaml *y, fv_yaml_node *node) {
     free(buffer);
 }
 
-// ---- from events to nodes --------------------------------------------------------------------------
+// ---- from events to nodes -----------------------------------------------------------------------
 
 static fv_yaml_node *read_node(reader *r, yaml_event_t *event, int depth);
 
 static fv_yaml_node *node_new(reader *r, fv_yaml_kind kind, const yaml_mark_t *mark) {
     fv_yaml_node *node = FV_ARENA_NEW(r->y->arena, fv_yaml_node, 1);
-    *node = (fv_yaml_node){.kind = kind, .source = r->source, .line = (int)mark->line + 1, .column = (int)mark->column + 1, .weight = 1};
+    *node = (fv_yaml_node){.kind = kind,
+                           .source = r->source,
+                           .line = (int)mark->line + 1,
+                           .column = (int)mark->column + 1,
+                           .weight = 1};
     return node;
 }
 
@@ -173,7 +187,8 @@ static bool next_event(reader *r, yaml_event_t *event) {
         return true;
     const yaml_parser_t *p = &r->parser;
     const char *why = p->problem ? p->problem : "not YAML";
-    const char *text = p->context ? fv_arena_printf(r->y->arena, "%s (%s)", why, p->context) : fv_arena_strdup(r->y->arena, why);
+    const char *text = p->context ? fv_arena_printf(r->y->arena, "%s (%s)", why, p->context)
+                                  : fv_arena_strdup(r->y->arena, why);
     yaml_mark_t mark = p->problem_mark;
     if (p->error == YAML_READER_ERROR) // bytes that are not UTF-8: the parser knows the offset only
         for (size_t i = 0; i < p->problem_offset && r->source->text[i]; i++) {
@@ -186,7 +201,8 @@ static bool next_event(reader *r, yaml_event_t *event) {
 
 static void remember(reader *r, const unsigned char *name, fv_yaml_node *node) {
     if (name && r->n_anchors < MAX_ANCHORS)
-        r->anchors[r->n_anchors++] = (anchor){fv_arena_strdup(r->y->arena, (const char *)name), node};
+        r->anchors[r->n_anchors++] =
+            (anchor){fv_arena_strdup(r->y->arena, (const char *)name), node};
 }
 
 static fv_yaml_node *read_alias(reader *r, const yaml_event_t *event) {
@@ -194,14 +210,17 @@ static fv_yaml_node *read_alias(reader *r, const yaml_event_t *event) {
     for (int i = r->n_anchors - 1; i >= 0; i--)
         if (!strcmp(r->anchors[i].name, name)) {
             r->weight += r->anchors[i].node->weight;
-            return r->weight > MAX_WEIGHT ? stop(r, &event->start_mark, "the aliases unfold to too much") : r->anchors[i].node;
+            return r->weight > MAX_WEIGHT
+                       ? stop(r, &event->start_mark, "the aliases unfold to too much")
+                       : r->anchors[i].node;
         }
     return stop(r, &event->start_mark, fv_arena_printf(r->y->arena, "unknown alias '*%s'", name));
 }
 
 static fv_yaml_node *read_scalar(reader *r, const yaml_event_t *event) {
     fv_yaml_node *node = node_new(r, FV_YAML_SCALAR, &event->start_mark);
-    node->text = fv_arena_strndup(r->y->arena, (const char *)event->data.scalar.value, event->data.scalar.length);
+    node->text = fv_arena_strndup(r->y->arena, (const char *)event->data.scalar.value,
+                                  event->data.scalar.length);
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (strlen(node->text) != event->data.scalar.length)
         return stop(r, &event->start_mark, "a zero byte inside a text");
@@ -252,7 +271,8 @@ fv_yaml_node *fv_yaml_get(const fv_yaml_node *map, const char *key) {
 }
 
 // `<<: *other` or `<<: [*a, *b]`: what the map does not say itself.
-static void merge(fv_yaml *y, fv_yaml_node *map, const fv_yaml_node *key, const fv_yaml_node *from) {
+static void merge(fv_yaml *y, fv_yaml_node *map, const fv_yaml_node *key,
+                  const fv_yaml_node *from) {
     if (from->kind == FV_YAML_LIST) {
         for (int i = 0; i < from->n; i++)
             merge(y, map, key, from->item[i]);
@@ -322,10 +342,11 @@ static fv_yaml_node *read_map(reader *r, const yaml_event_t *start, int depth) {
 }
 
 static bool has_foreign_tag(const yaml_event_t *event) {
-    const unsigned char *tag = event->type == YAML_SCALAR_EVENT          ? event->data.scalar.tag
-                               : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
-                               : event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.tag
-                                                                          : NULL;
+    const unsigned char *tag =
+        event->type == YAML_SCALAR_EVENT           ? event->data.scalar.tag
+        : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
+        : event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.tag
+                                                   : NULL;
     return tag && strncmp((const char *)tag, "tag:yaml.org,2002:", 18) != 0;
 }
 
@@ -364,9 +385,11 @@ static fv_yaml_node *read_document(reader *r) {
     return r->failed ? NULL : root;
 }
 
-static ordered_source *source_new(fv_yaml *y, const char *name, const char *folder, const char *text) {
+static ordered_source *source_new(fv_yaml *y, const char *name, const char *folder,
+                                  const char *text) {
     ordered_source *s = FV_ARENA_NEW(y->arena, ordered_source, 1);
-    s->source = (fv_yaml_source){fv_arena_strdup(y->arena, name), fv_arena_strdup(y->arena, folder), fv_arena_strdup(y->arena, text)};
+    s->source = (fv_yaml_source){fv_arena_strdup(y->arena, name), fv_arena_strdup(y->arena, folder),
+                                 fv_arena_strdup(y->arena, text)};
     s->order = y->n_sources++;
     return s;
 }
@@ -384,12 +407,13 @@ static fv_yaml_node *parse(fv_yaml *y, const ordered_source *source, const char 
     return root;
 }
 
-fv_yaml_node *fv_yaml_parse(fv_yaml *y, const char *name, const char *folder, const char *text, const char *shown) {
+fv_yaml_node *fv_yaml_parse(fv_yaml *y, const char *name, const char *folder, const char *text,
+                            const char *shown) {
     const ordered_source *source = source_new(y, name, folder, shown ? shown : text);
     return parse(y, source, shown ? fv_arena_strdup(y->arena, text) : source->source.text);
 }
 
-// ---- files ---------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 // The file as text in the arena; NULL with `why` filled.
 static char *read_text(fv_arena *arena, const char *path, const char **why) {
@@ -402,7 +426,9 @@ static char *read_text(fv_arena *arena, const char *path, const char **why) {
     } else {
         char *text = fv_arena_alloc(arena, MAX_BYTES + 2);
         size_t n = fread(text, 1, MAX_BYTES + 1, f);
-        *why = n > MAX_BYTES ? "it is larger than 4 MiB" : memchr(text, 0, n) ? "it is not a text file" : NULL;
+        *why = n > MAX_BYTES        ? "it is larger than 4 MiB"
+               : memchr(text, 0, n) ? "it is not a text file"
+                                    : NULL;
         fclose(f);
         return *why ? NULL : text;
     }
@@ -417,10 +443,12 @@ fv_yaml_node *fv_yaml_load(fv_yaml *y, const char *path) {
     char *text = read_text(scratch, path, &why);
     fv_yaml_node *root = NULL;
     if (text) {
-        const char *folder = slash ? fv_arena_strndup(scratch, path, (size_t)(slash - path) + (slash == path)) : "";
+        const char *folder =
+            slash ? fv_arena_strndup(scratch, path, (size_t)(slash - path) + (slash == path)) : "";
         root = fv_yaml_parse(y, path, folder, text, NULL);
     } else {
-        mistake_at(y, &source_new(y, path, "", "")->source, 0, 0, fv_arena_printf(y->arena, "cannot be read: %s", why));
+        mistake_at(y, &source_new(y, path, "", "")->source, 0, 0,
+                   fv_arena_printf(y->arena, "cannot be read: %s", why));
     }
     fv_arena_destroy(&scratch);
     return root;

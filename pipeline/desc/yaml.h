@@ -5,11 +5,11 @@
 //         treshold: 0.4
 //         ^
 //
-// The text is untrusted: size, depth, nodes, keys of a mapping and what aliases unfold to are bounded.
-// Known YAML: mappings, lists, scalars, anchors and aliases, `<<` merge keys; one document; no tags.
-// ${NAME} in a value is replaced by the environment variable, ${NAME:-text} by `text` when it is not
-// set, $$ is a dollar sign.
-// Thread-safety: a document belongs to one thread at a time.
+// The text is untrusted: size, depth, nodes, keys of a mapping and what aliases unfold to are
+// bounded. Known YAML: mappings, lists, scalars, anchors and aliases, `<<` merge keys; one
+// document; no tags. ${NAME} in a value is replaced by the environment variable, ${NAME:-text} by
+// `text` when it is not set, $$ is a dollar sign. Thread-safety: a document belongs to one thread
+// at a time.
 #pragma once
 
 #include <stdbool.h>
@@ -49,8 +49,8 @@ typedef struct fv_yaml fv_yaml;
 fv_yaml *fv_yaml_create(fv_arena *arena);
 fv_arena *fv_yaml_arena(fv_yaml *y);
 
-// The root, or NULL with the mistakes noted (a file that cannot be read is one). Several texts may be
-// loaded into one document: their mistakes come out together. Texts are copied. `shown` is what
+// The root, or NULL with the mistakes noted (a file that cannot be read is one). Several texts may
+// be loaded into one document: their mistakes come out together. Texts are copied. `shown` is what
 // mistakes show instead of `text`, same places in both; NULL: `text`.
 fv_yaml_node *fv_yaml_load(fv_yaml *y, const char *path);
 fv_yaml_node *fv_yaml_parse(fv_yaml *y, const char *name, const char *folder, const char *text, const char *shown);
@@ -61,10 +61,10 @@ bool fv_yaml_is_null(const fv_yaml_node *node); // `key:`, `key: ~` or `key: nul
 
 void fv_yaml_add(fv_yaml *y, fv_yaml_node *map, fv_yaml_node *key, fv_yaml_node *value);
 
-// Applies "streams.gate.detect.every=2" to the tree: keys by name, items of a list by number (from 0)
-// or by their `name`. Missing maps on the way are made. The value is YAML (`a`, `[a, b]`, `{k: v}`).
-// Paths in it start at the current folder. A scalar on the way becomes the map {"": scalar}, which
-// schema.h reads as the short form. A fault is a mistake at its place in the argument.
+// Applies "streams.gate.detect.every=2" to the tree: keys by name, items of a list by number (from
+// 0) or by their `name`. Missing maps on the way are made. The value is YAML (`a`, `[a, b]`, `{k:
+// v}`). Paths in it start at the current folder. A scalar on the way becomes the map {"": scalar},
+// which schema.h reads as the short form. A fault is a mistake at its place in the argument.
 void fv_yaml_set(fv_yaml *y, fv_yaml_node **root, const char *assignment);
 
 // The same with a text that is taken as it is, for command-line options: mistakes in it are told as
@@ -77,12 +77,13 @@ char *fv_yaml_json(fv_yaml *y, const fv_yaml_node *node);
 // A path as written in `node`, from the folder it counts from. Absolute paths and "-" stay.
 const char *fv_yaml_path(fv_yaml *y, const fv_yaml_node *node, const char *path);
 
-// ---- mistakes ------------------------------------------------------------------------------------
+// ---- mistakes -----------------------------------------------------------------------------------
 
 // Notes a mistake at the node. At most 100 are kept; the same line at the same place only once.
 void fv_yaml_mistake(fv_yaml *y, const fv_yaml_node *node, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// "unknown <what> 'name', did you mean 'near'?" or "; known are a, b, c". `rows` as fv_name_nearest.
+// "unknown <what> 'name', did you mean 'near'?" or "; known are a, b, c". `rows` as
+// fv_name_nearest.
 void fv_yaml_unknown(fv_yaml *y, const fv_yaml_node *node, const char *what, const void *rows, size_t stride);
 
 int fv_yaml_mistakes(const fv_yaml *y);

@@ -14,10 +14,11 @@ const char *fv_yaml_path(fv_yaml *y, const fv_yaml_node *node, const char *path)
     const char *folder = node->from_shell ? "" : node->source->folder;
     if (path[0] == '/' || !strcmp(path, "-") || !folder[0])
         return path;
-    return fv_arena_printf(fv_yaml_arena(y), "%s%s%s", folder, strcmp(folder, "/") ? "/" : "", path);
+    return fv_arena_printf(fv_yaml_arena(y), "%s%s%s", folder, strcmp(folder, "/") ? "/" : "",
+                           path);
 }
 
-// ---- assignments from the command line ---------------------------------------------------------------
+// ---- assignments from the command line ----------------------------------------------------------
 
 // What an assignment walks with.
 typedef struct {
@@ -29,7 +30,12 @@ typedef struct {
 
 static fv_yaml_node *node_at(const walk *w, fv_yaml_kind kind, const char *text) {
     fv_yaml_node *node = FV_ARENA_NEW(fv_yaml_arena(w->y), fv_yaml_node, 1);
-    *node = (fv_yaml_node){.kind = kind, .source = w->source, .line = w->line, .column = w->column, .text = text, .weight = 1};
+    *node = (fv_yaml_node){.kind = kind,
+                           .source = w->source,
+                           .line = w->line,
+                           .column = w->column,
+                           .text = text,
+                           .weight = 1};
     return node;
 }
 
@@ -44,8 +50,9 @@ static fv_yaml_node **find_item(const walk *w, fv_yaml_node *list) {
         if (name && name->kind == FV_YAML_SCALAR && !strcmp(name->text, w->key))
             return &list->item[i];
     }
-    fv_yaml_mistake(w->y, node_at(w, FV_YAML_SCALAR, ""), "no item '%s' in this list of %d; give its number from 0 or its name",
-                    w->key, list->n);
+    fv_yaml_mistake(w->y, node_at(w, FV_YAML_SCALAR, ""),
+                    "no item '%s' in this list of %d; give its number from 0 or its name", w->key,
+                    list->n);
     return NULL;
 }
 
@@ -78,7 +85,8 @@ static fv_yaml_node **find_path(walk *w, fv_yaml_node **root, char *path) {
     return at;
 }
 
-void fv_yaml_put(fv_yaml *y, fv_yaml_node **root, const char *key, const char *text, const char *shown) {
+void fv_yaml_put(fv_yaml *y, fv_yaml_node **root, const char *key, const char *text,
+                 const char *shown) {
     fv_arena *arena = fv_yaml_arena(y);
     fv_yaml_node *value = fv_yaml_parse(y, shown, "", text ? "''" : "{}", "");
     walk w = {y, value->source, "", 0, 0};
@@ -108,7 +116,7 @@ void fv_yaml_set(fv_yaml *y, fv_yaml_node **root, const char *assignment) {
         *at = value;
 }
 
-// ---- as JSON -------------------------------------------------------------------------------------
+// ---- as JSON ------------------------------------------------------------------------------------
 
 static void put_string(FILE *out, const char *text) {
     fputc('"', out);

@@ -41,7 +41,10 @@ __attribute__((format(printf, 2, 3))) static void put_words(builder *b, const ch
 }
 
 static bool is_plain(const char *text) {
-    return *text && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,%@+-") == strlen(text);
+    return *text &&
+           strspn(text,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,%@+-") ==
+               strlen(text);
 }
 
 // key=value as gst-launch reads it: in quotes, with quotes and backslashes inside escaped.
@@ -59,12 +62,15 @@ static void put_property(builder *b, const char *key, const char *value) {
     put(b, fv_arena_printf(b->arena, "%s=\"%s\"", key, quoted));
 }
 
-static void put_element(builder *b, const char *element, const char *what, const fv_settings *settings) {
+static void put_element(builder *b, const char *element, const char *what,
+                        const fv_settings *settings) {
     put_words(b, "%s name=%s-%s", element, b->stream->name, what);
     const fv_option *rows = settings && settings->n ? fv_gst_rows(b->arena, element) : NULL;
     for (int i = 0; settings && i < settings->n; i++) {
         const fv_option *row = rows ? fv_option_find(rows, settings->v[i].name) : NULL;
-        put_property(b, settings->v[i].name, row ? fv_gst_property(b->arena, row, settings->v[i].text) : settings->v[i].text);
+        put_property(b, settings->v[i].name,
+                     row ? fv_gst_property(b->arena, row, settings->v[i].text)
+                         : settings->v[i].text);
     }
 }
 
@@ -72,16 +78,18 @@ static const fv_desc_output *output(const builder *b, int i) {
     return (const fv_desc_output *)b->stream->outputs.v + i;
 }
 
-// ---- one file --------------------------------------------------------------------------------------
+// ---- one file -----------------------------------------------------------------------------------
 
 // A file keeps its shape when the source's changes midway; encoders of 4:2:0 want even sides, containers
 // 16 pixels at least.
 static void put_shape(builder *b) {
     int w = b->probe->width, h = b->probe->height;
     put_words(b, "videoconvertscale add-borders=true !");
-    int more_w = w < SMALLEST_SIDE ? SMALLEST_SIDE - w : w % 2, more_h = h < SMALLEST_SIDE ? SMALLEST_SIDE - h : h % 2;
-    put_words(b, "video/x-raw,format=I420,width=%d,height=%d,pixel-aspect-ratio=%d/%d%s%s !", w, h, b->probe->par_n, b->probe->par_d,
-              b->probe->colorimetry ? ",colorimetry=" : "", b->probe->colorimetry ? b->probe->colorimetry : "");
+    int more_w = w < SMALLEST_SIDE ? SMALLEST_SIDE - w : w % 2,
+        more_h = h < SMALLEST_SIDE ? SMALLEST_SIDE - h : h % 2;
+    put_words(b, "video/x-raw,format=I420,width=%d,height=%d,pixel-aspect-ratio=%d/%d%s%s !", w, h,
+              b->probe->par_n, b->probe->par_d, b->probe->colorimetry ? ",colorimetry=" : "",
+              b->probe->colorimetry ? b->probe->colorimetry : "");
     if (more_w || more_h)
         put_words(b, "videobox right=-%d bottom=-%d !", more_w, more_h);
 }
@@ -93,7 +101,8 @@ static void put_audio(builder *b, const fv_desc_file *file, int index) {
             continue;
         put_words(b, "%s-source.audio_%d !", b->stream->name, i);
         if (b->apart)
-            put_words(b, "errorignore name=%s-branch-%d-audio-%d convert-to=ok !", b->stream->name, index, i);
+            put_words(b, "errorignore name=%s-branch-%d-audio-%d convert-to=ok !", b->stream->name,
+                      index, i);
         put_words(b, "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 !");
         if (parser)
             put_words(b, "%s !", parser);
@@ -107,14 +116,15 @@ static bool put_file(builder *b, const fv_desc_file *file, int index, fv_err *er
         return false;
     put_shape(b);
     put_words(b, "%s ! queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 !", encoder);
-    put_words(b, "%s name=%s-mux-%d ! filesink name=%s-file-%d async=%s", fv_encode_muxer(b->arena, file), b->stream->name, index, b->stream->name, index,
+    put_words(b, "%s name=%s-mux-%d ! filesink name=%s-file-%d async=%s",
+              fv_encode_muxer(b->arena, file), b->stream->name, index, b->stream->name, index,
               b->probe->is_live ? "false" : "true");
     put_property(b, "location", file->path);
     put_audio(b, file, index);
     return true;
 }
 
-// ---- one stream ------------------------------------------------------------------------------------
+// ---- one stream ---------------------------------------------------------------------------------
 
 static void put_display(builder *b, const fv_settings *display, int index) {
     put_words(b, "videoconvert !");
@@ -126,7 +136,8 @@ static bool put_picture(builder *b, int i, fv_err *err) {
     if (b->n_pictures > 1)
         put_words(b, "%s-tee. !", b->stream->name);
     if (b->apart)
-        put_words(b, "errorignore name=%s-branch-%d convert-to=ok ! queue max-size-buffers=4 !", b->stream->name, i);
+        put_words(b, "errorignore name=%s-branch-%d convert-to=ok ! queue max-size-buffers=4 !",
+                  b->stream->name, i);
     if (o->file)
         return put_file(b, o->file, i, err);
     put_display(b, o->display, i);
@@ -173,17 +184,20 @@ static void put_analysis(builder *b) {
     for (int i = 0; i < s->outputs.n; i++) {
         if (!output(b, i)->publish)
             continue;
-        put_element(b, "fvpublish", fv_arena_printf(b->arena, "publish-%d", i), output(b, i)->publish);
+        put_element(b, "fvpublish", fv_arena_printf(b->arena, "publish-%d", i),
+                    output(b, i)->publish);
         put_property(b, "stream", s->name);
         put(b, "!");
     }
 }
 
-bool fv_build(fv_words_out *words, fv_arena *arena, const fv_desc *desc, const fv_probe *probes, fv_err *err) {
+bool fv_build(fv_words_out *words, fv_arena *arena, const fv_desc *desc, const fv_probe *probes,
+              fv_err *err) {
     *words = (fv_words_out){0, fv_arena_alloc(arena, sizeof(char *) * MAX_WORDS)};
     for (int i = 0; i < desc->streams.n; i++) {
         const fv_desc_stream *stream = (const fv_desc_stream *)desc->streams.v + i;
-        builder b = {words, arena, stream, &probes[i], 0, stream->outputs.n > 1 || desc->streams.n > 1};
+        builder b = {words,      arena, stream,
+                     &probes[i], 0,     stream->outputs.n > 1 || desc->streams.n > 1};
         for (int k = 0; k < stream->outputs.n; k++)
             b.n_pictures += !output(&b, k)->publish;
         put_analysis(&b);
@@ -193,7 +207,7 @@ bool fv_build(fv_words_out *words, fv_arena *arena, const fv_desc *desc, const f
     return true;
 }
 
-// ---- as text -------------------------------------------------------------------------------------
+// ---- as text ------------------------------------------------------------------------------------
 
 const char *fv_build_text(fv_arena *arena, const fv_words_out *words) {
     char *buffer = NULL;
@@ -209,7 +223,8 @@ const char *fv_build_text(fv_arena *arena, const fv_words_out *words) {
 
 // In single quotes unless every letter is harmless to a shell.
 static void put_quoted(FILE *out, const char *word) {
-    if (strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,%@+=-") == strlen(word)) {
+    if (strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,%@+=-") ==
+        strlen(word)) {
         fputs(word, out);
         return;
     }

@@ -1,13 +1,13 @@
-// From a description to the words of a GStreamer pipeline. What `fovea run` runs and what `fovea launch`
-// prints are the same words.
+// From a description to the words of a GStreamer pipeline. What `fovea run` runs and what `fovea
+// launch` prints are the same words.
 //
 //     fvsrc ! queue ! fvdetect ! fvtrack ! fvevents ! fvpublish ! fvoverlay ! encoder ! muxer ! filesink
 //
-// Elements are named <stream>-<what>: gate-source, gate-detect, gate-file-0, ... `publish` outputs sit
-// before the overlay, in the order of the description. Several pictures go apart at gate-tee. Where there
-// is more than one output, a picture's branch begins with gate-branch-N, which keeps its failure from the
-// others (fv_loop then counts it as failed). Audio is passed on as
-// it is to every file that can hold it. Frames keep their timestamps: nothing is duplicated or dropped.
+// Elements are named <stream>-<what>: gate-source, gate-detect, gate-file-0, ... `publish` outputs
+// sit before the overlay, in the order of the description. Several pictures go apart at gate-tee.
+// Where there is more than one output, a picture's branch begins with gate-branch-N, which keeps
+// its failure from the others (fv_loop then counts it as failed). Audio is passed on as it is to
+// every file that can hold it. Frames keep their timestamps: nothing is duplicated or dropped.
 #pragma once
 
 #include "pipeline/desc/desc.h"
@@ -18,7 +18,8 @@ typedef struct {
     const char **v; // an element, a property, "!", ... each as gst-launch-1.0 reads it
 } fv_words_out;
 
-// `probes`: one per stream. Texts live in the arena. Fails when an encoder or muxer is not installed.
+// `probes`: one per stream. Texts live in the arena. Fails when an encoder or muxer is not
+// installed.
 bool fv_build(fv_words_out *words, fv_arena *arena, const fv_desc *desc, const fv_probe *probes, fv_err *err);
 
 // For gst_parse_launch.

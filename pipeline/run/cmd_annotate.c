@@ -29,8 +29,10 @@ static const struct {
     {NULL, NULL, NULL},
 };
 
-static const char with_events[] = "{fovea: 1, streams: [{source: {}, detect: {}, track: {}, overlay: {}, outputs: [{file: {}}, {publish: {}}]}]}";
-static const char without_events[] = "{fovea: 1, streams: [{source: {}, detect: {}, track: {}, overlay: {}, outputs: [{file: {}}]}]}";
+static const char with_events[] =
+    "{fovea: 1, streams: [{source: {}, detect: {}, track: {}, overlay: {}, outputs: [{file: {}}, {publish: {}}]}]}";
+static const char without_events[] =
+    "{fovea: 1, streams: [{source: {}, detect: {}, track: {}, overlay: {}, outputs: [{file: {}}]}]}";
 
 static int option_at(const char *name) {
     for (int i = 0; options[i].name; i++)
@@ -42,7 +44,8 @@ static int option_at(const char *name) {
 static int unknown(const char *name) {
     const char *near = fv_name_nearest(name, options, sizeof options[0]);
     char text[300];
-    snprintf(text, sizeof text, "unknown option %.100s%s%s", name, near ? ", did you mean " : "", near ? near : "");
+    snprintf(text, sizeof text, "unknown option %.100s%s%s", name, near ? ", did you mean " : "",
+             near ? near : "");
     return fv_cmd_usage("annotate", text);
 }
 
@@ -65,7 +68,9 @@ static int scan(int argc, char **argv, const char **input, bool *events, bool *o
             *input = argv[i];
         }
     }
-    return !*input ? fv_cmd_usage("annotate", "which INPUT?") : !*out ? fv_cmd_usage("annotate", "where to? give -o OUT.mp4") : 0;
+    return !*input ? fv_cmd_usage("annotate", "which INPUT?")
+           : !*out ? fv_cmd_usage("annotate", "where to? give -o OUT.mp4")
+                   : 0;
 }
 
 static void put_options(fv_job *job, int argc, char **argv) {
@@ -75,7 +80,8 @@ static void put_options(fv_job *job, int argc, char **argv) {
             continue;
         const char *value = options[o].value ? options[o].value : argv[++i];
         char shown[300];
-        snprintf(shown, sizeof shown, "fovea annotate: %s %.200s", options[o].name, options[o].value ? "" : value);
+        snprintf(shown, sizeof shown, "fovea annotate: %s %.200s", options[o].name,
+                 options[o].value ? "" : value);
         fv_job_put(job, options[o].key, value, shown);
     }
 }

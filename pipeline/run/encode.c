@@ -18,25 +18,37 @@ static int scale(const wish *w, double lo, double hi) {
 }
 
 static const char *x264(fv_arena *a, const wish *w) {
-    const char *rate = w->bitrate ? fv_arena_printf(a, "pass=cbr bitrate=%d", w->bitrate) : fv_arena_printf(a, "pass=qual quantizer=%d", scale(w, 5, 51));
-    return fv_arena_printf(a, "x264enc speed-preset=%d key-int-max=%d %s%s", 10 - w->speed, w->key_frames, rate, w->is_live ? " tune=zerolatency" : "");
+    const char *rate = w->bitrate ? fv_arena_printf(a, "pass=cbr bitrate=%d", w->bitrate)
+                                  : fv_arena_printf(a, "pass=qual quantizer=%d", scale(w, 5, 51));
+    return fv_arena_printf(a, "x264enc speed-preset=%d key-int-max=%d %s%s", 10 - w->speed,
+                           w->key_frames, rate, w->is_live ? " tune=zerolatency" : "");
 }
 
 static const char *openh264(fv_arena *a, const wish *w) {
-    const char *rate = w->bitrate ? fv_arena_printf(a, "rate-control=bitrate bitrate=%d", w->bitrate * 1000)
-                                  : fv_arena_printf(a, "rate-control=quality qp-min=%d qp-max=%d", scale(w, 5, 40), scale(w, 10, 51));
-    return fv_arena_printf(a, "openh264enc gop-size=%d complexity=%s %s", w->key_frames, w->speed > 6 ? "low" : w->speed > 3 ? "medium" : "high", rate);
+    const char *rate =
+        w->bitrate ? fv_arena_printf(a, "rate-control=bitrate bitrate=%d", w->bitrate * 1000)
+                   : fv_arena_printf(a, "rate-control=quality qp-min=%d qp-max=%d", scale(w, 5, 40),
+                                     scale(w, 10, 51));
+    return fv_arena_printf(a, "openh264enc gop-size=%d complexity=%s %s", w->key_frames,
+                           w->speed > 6   ? "low"
+                           : w->speed > 3 ? "medium"
+                                          : "high",
+                           rate);
 }
 
 static const char *x265(fv_arena *a, const wish *w) {
-    const char *rate = w->bitrate ? fv_arena_printf(a, "bitrate=%d", w->bitrate) : fv_arena_printf(a, "option-string=crf=%d", scale(w, 8, 51));
-    return fv_arena_printf(a, "x265enc speed-preset=%d key-int-max=%d %s", 10 - w->speed, w->key_frames, rate);
+    const char *rate = w->bitrate ? fv_arena_printf(a, "bitrate=%d", w->bitrate)
+                                  : fv_arena_printf(a, "option-string=crf=%d", scale(w, 8, 51));
+    return fv_arena_printf(a, "x265enc speed-preset=%d key-int-max=%d %s", 10 - w->speed,
+                           w->key_frames, rate);
 }
 
 static const char *vp9(fv_arena *a, const wish *w) {
-    const char *rate = w->bitrate ? fv_arena_printf(a, "end-usage=vbr target-bitrate=%d", w->bitrate * 1000)
-                                  : fv_arena_printf(a, "end-usage=cq cq-level=%d", scale(w, 4, 63));
-    return fv_arena_printf(a, "vp9enc deadline=1 cpu-used=%d row-mt=true keyframe-max-dist=%d %s", w->speed > 8 ? 8 : w->speed, w->key_frames, rate);
+    const char *rate =
+        w->bitrate ? fv_arena_printf(a, "end-usage=vbr target-bitrate=%d", w->bitrate * 1000)
+                   : fv_arena_printf(a, "end-usage=cq cq-level=%d", scale(w, 4, 63));
+    return fv_arena_printf(a, "vp9enc deadline=1 cpu-used=%d row-mt=true keyframe-max-dist=%d %s",
+                           w->speed > 8 ? 8 : w->speed, w->key_frames, rate);
 }
 
 static const char *mjpeg(fv_arena *a, const wish *w) {
@@ -62,7 +74,8 @@ static int key_frames(const fv_desc_file *file, const fv_probe *probe) {
     return n < 1 ? 1 : n > 10000 ? 10000 : (int)lround(n);
 }
 
-const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe, fv_err *err) {
+const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe,
+                            fv_err *err) {
     fv_codec codec = (fv_codec)file->codec;
     if (codec == FV_CODEC_AUTO)
         codec = fv_desc_container(file->path, NULL) == FV_BOX_WEBM ? FV_CODEC_VP9 : FV_CODEC_H264;
@@ -72,10 +85,13 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
         if (encoders[i].codec != codec)
             continue;
         if (fv_gst_has(encoders[i].element))
-            return fv_arena_printf(arena, "%s%s%s", encoders[i].words(arena, &w), encoders[i].parser ? " ! " : "", encoders[i].parser ? encoders[i].parser : "");
+            return fv_arena_printf(arena, "%s%s%s", encoders[i].words(arena, &w),
+                                   encoders[i].parser ? " ! " : "",
+                                   encoders[i].parser ? encoders[i].parser : "");
         package = package ? package : encoders[i].package;
     }
-    fv_fail(err, FV_UNSUPPORTED, "%s: no encoder for %s is installed; apt-get install %s", file->path, fv_codec_names[codec], package);
+    fv_fail(err, FV_UNSUPPORTED, "%s: no encoder for %s is installed; apt-get install %s",
+            file->path, fv_codec_names[codec], package);
     return NULL;
 }
 
@@ -116,7 +132,8 @@ bool fv_encode_takes_audio(const fv_desc_file *file, const char *caps, const cha
     unsigned box = 1u << fv_desc_container(file->path, NULL);
     for (size_t i = 0; i < sizeof audio / sizeof audio[0]; i++) {
         size_t n = strlen(audio[i].caps);
-        if (strncmp(caps, audio[i].caps, n) != 0 || (caps[n] && caps[n] != ',') || (audio[i].also && !strstr(caps, audio[i].also)))
+        if (strncmp(caps, audio[i].caps, n) != 0 || (caps[n] && caps[n] != ',') ||
+            (audio[i].also && !strstr(caps, audio[i].also)))
             continue;
         *parser = audio[i].parser && fv_gst_has(audio[i].parser) ? audio[i].parser : NULL;
         return audio[i].boxes & box;

@@ -4,8 +4,8 @@
 #include "pipeline/desc/desc.h"
 #include "pipeline/run/probe.h"
 
-// An encoder with its settings, as words: "x264enc speed-preset=3 ..."; the first row of the codec whose
-// element is installed. The error says what to install.
+// An encoder with its settings, as words: "x264enc speed-preset=3 ..."; the first row of the codec
+// whose element is installed. The error says what to install.
 const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe, fv_err *err);
 
 // "mp4mux", "matroskamux", "webmmux" with what makes a file usable when writing stops half way.

@@ -10,13 +10,14 @@
 
 static const char plugin_name[] = "fovea", plugin_file[] = "libgstfovea.so";
 
-// ---- the plugin ----------------------------------------------------------------------------------
+// ---- the plugin ---------------------------------------------------------------------------------
 
 // <build>/pipeline/run/fovea -> <build>/plugins, when the plugin is there.
 static char *build_folder(void) {
     g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *here = exe ? g_path_get_dirname(exe) : NULL;
-    g_autofree char *file = here ? g_build_filename(here, "..", "..", "plugins", plugin_file, NULL) : NULL;
+    g_autofree char *file =
+        here ? g_build_filename(here, "..", "..", "plugins", plugin_file, NULL) : NULL;
     return file && !access(file, R_OK) ? g_path_get_dirname(file) : NULL;
 }
 
@@ -31,7 +32,8 @@ bool fv_gst_init(fv_err *err) {
     g_autofree char *build = build_folder();
     GError *error = NULL;
     if (!gst_init_check(NULL, NULL, &error)) {
-        fv_fail(err, FV_IO, "GStreamer does not start: %s", error ? error->message : "unknown reason");
+        fv_fail(err, FV_IO, "GStreamer does not start: %s",
+                error ? error->message : "unknown reason");
         g_clear_error(&error);
         return false;
     }
@@ -39,8 +41,11 @@ bool fv_gst_init(fv_err *err) {
         gst_registry_scan_path(gst_registry_get(), build);
     if (!has_plugin())
         gst_registry_scan_path(gst_registry_get(), FV_PLUGIN_DIR);
-    return has_plugin() || fv_fail(err, FV_BAD_INPUT, "the GStreamer plugin '%s' (%s) is not in %s nor in GST_PLUGIN_PATH; install Fovea, or run it through ./dev env",
-                                   plugin_name, plugin_file, FV_PLUGIN_DIR);
+    return has_plugin() ||
+           fv_fail(
+               err, FV_BAD_INPUT,
+               "the GStreamer plugin '%s' (%s) is not in %s nor in GST_PLUGIN_PATH; install Fovea, or run it through ./dev env",
+               plugin_name, plugin_file, FV_PLUGIN_DIR);
 }
 
 bool fv_gst_has(const char *element) {
@@ -50,7 +55,7 @@ bool fv_gst_has(const char *element) {
     return f;
 }
 
-// ---- properties as rows ----------------------------------------------------------------------------
+// ---- properties as rows -------------------------------------------------------------------------
 
 static const char *const *choices_of(fv_arena *arena, GParamSpec *spec) {
     GEnumClass *e = G_PARAM_SPEC_ENUM(spec)->enum_class;
@@ -60,11 +65,14 @@ static const char *const *choices_of(fv_arena *arena, GParamSpec *spec) {
     return names;
 }
 
-#define NUMBERS(kind, TYPE)                                                                        \
-    (row.type = (kind), row.min = (double)TYPE(spec)->minimum, row.max = (double)TYPE(spec)->maximum, row.def = (double)TYPE(spec)->default_value)
+#define NUMBERS(kind, TYPE)                                    \
+    (row.type = (kind), row.min = (double)TYPE(spec)->minimum, \
+     row.max = (double)TYPE(spec)->maximum, row.def = (double)TYPE(spec)->default_value)
 
 static fv_option row_of(fv_arena *arena, GParamSpec *spec, bool ours) {
-    fv_option row = {.name = fv_arena_strdup(arena, spec->name), .help = fv_arena_strdup(arena, g_param_spec_get_blurb(spec)), .type = FV_OPT_STRING};
+    fv_option row = {.name = fv_arena_strdup(arena, spec->name),
+                     .help = fv_arena_strdup(arena, g_param_spec_get_blurb(spec)),
+                     .type = FV_OPT_STRING};
     GType type = G_TYPE_FUNDAMENTAL(spec->value_type);
     if (type == G_TYPE_INT)
         NUMBERS(FV_OPT_INT, G_PARAM_SPEC_INT);
@@ -84,14 +92,16 @@ static fv_option row_of(fv_arena *arena, GParamSpec *spec, bool ours) {
 }
 
 static bool is_setting(GParamSpec *spec, GType owner) {
-    return spec->owner_type == owner && spec->flags & G_PARAM_WRITABLE && strcmp(spec->name, "stream") != 0;
+    return spec->owner_type == owner && spec->flags & G_PARAM_WRITABLE &&
+           strcmp(spec->name, "stream") != 0;
 }
 
 const fv_option *fv_gst_rows(void *arena, const char *element) {
     GstElement *e = gst_element_factory_make(element, NULL);
     if (!e)
         return NULL;
-    GstPlugin *plugin = gst_plugin_feature_get_plugin(GST_PLUGIN_FEATURE(gst_element_get_factory(e)));
+    GstPlugin *plugin =
+        gst_plugin_feature_get_plugin(GST_PLUGIN_FEATURE(gst_element_get_factory(e)));
     bool ours = plugin && !strcmp(gst_plugin_get_name(plugin), plugin_name);
     guint n_specs, n = 0;
     GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(e), &n_specs);

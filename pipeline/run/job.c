@@ -28,7 +28,8 @@ fv_job *fv_job_create(void) {
     job->arena = arena;
     job->yaml = fv_yaml_create(arena);
     fv_gst_init(&job->gst);
-    signal(SIGPIPE, SIG_IGN); // a reader of standard output that goes away is an error of that output
+    signal(SIGPIPE,
+           SIG_IGN); // a reader of standard output that goes away is an error of that output
     return job;
 }
 
@@ -70,7 +71,9 @@ void fv_job_put(fv_job *job, const char *key, const char *text, const char *show
 int fv_job_check(fv_job *job) {
     if (job->gst.code)
         return fail(&job->gst);
-    fv_desc_read(&job->desc, &(fv_schema_reader){.yaml = job->yaml, .rows = fv_gst_rows, .user = job->arena}, job->root);
+    fv_desc_read(&job->desc,
+                 &(fv_schema_reader){.yaml = job->yaml, .rows = fv_gst_rows, .user = job->arena},
+                 job->root);
     return report(job);
 }
 
@@ -78,7 +81,8 @@ static bool plan(fv_job *job, fv_err *err) {
     int n = job->desc.streams.n;
     job->probes = FV_ARENA_NEW(job->arena, fv_probe, n);
     for (int i = 0; i < n; i++)
-        if (!fv_probe_source(&job->probes[i], job->arena, ((const fv_desc_stream *)job->desc.streams.v)[i].source, err))
+        if (!fv_probe_source(&job->probes[i], job->arena,
+                             ((const fv_desc_stream *)job->desc.streams.v)[i].source, err))
             return false;
     return fv_build(&job->words, job->arena, &job->desc, job->probes, err);
 }
@@ -95,5 +99,9 @@ int fv_job_run(fv_job *job, bool quiet) {
     fv_err err = {0};
     if (!plan(job, &err))
         return fail(&err);
-    return fv_loop_run(&(fv_loop_params){.desc = &job->desc, .probes = job->probes, .words = &job->words, .progress = !quiet, .summary = !quiet});
+    return fv_loop_run(&(fv_loop_params){.desc = &job->desc,
+                                         .probes = job->probes,
+                                         .words = &job->words,
+                                         .progress = !quiet,
+                                         .summary = !quiet});
 }

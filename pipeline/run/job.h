@@ -1,5 +1,5 @@
-// One run of a description: read, checked, probed, built, run. `fovea run`, `check`, `launch` and `annotate`
-// are different ways in and out of the same job.
+// One run of a description: read, checked, probed, built, run. `fovea run`, `check`, `launch` and
+// `annotate` are different ways in and out of the same job.
 //
 //     fv_job *job = fv_job_create("fovea run");
 //     int code = fv_job_load(job, "gate.yaml");
@@ -7,8 +7,8 @@
 //     code = code ? code : fv_job_run(job, true);
 //     fv_job_destroy(&job);
 //
-// Every function that returns an int returns an exit code, 0 for success, and has then printed on standard
-// error what is wrong.
+// Every function that returns an int returns an exit code, 0 for success, and has then printed on
+// standard error what is wrong.
 #pragma once
 
 #include "pipeline/desc/desc.h"

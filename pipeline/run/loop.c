@@ -46,10 +46,11 @@ static void fail_with(supervisor *s, int code) {
     s->exit_code = s->exit_code ? s->exit_code : code;
 }
 
-// ---- outputs ---------------------------------------------------------------------------------------
+// ---- outputs ------------------------------------------------------------------------------------
 
 static GstElement *named(GstElement *pipeline, const char *stream, const char *what, int i) {
-    g_autofree char *name = i < 0 ? g_strdup_printf("%s-%s", stream, what) : g_strdup_printf("%s-%s-%d", stream, what, i);
+    g_autofree char *name = i < 0 ? g_strdup_printf("%s-%s", stream, what)
+                                  : g_strdup_printf("%s-%s-%d", stream, what, i);
     return gst_bin_get_by_name(GST_BIN(pipeline), name);
 }
 
@@ -83,10 +84,12 @@ static GstElement *branch_of(GstElement *from, int depth) {
 }
 
 static ending *ending_of(supervisor *s, GstObject *source) {
-    GstElement *branch = GST_IS_ELEMENT(source) && !GST_IS_BIN(source) ? branch_of(GST_ELEMENT(source), 0) : NULL;
+    GstElement *branch =
+        GST_IS_ELEMENT(source) && !GST_IS_BIN(source) ? branch_of(GST_ELEMENT(source), 0) : NULL;
     ending *result = NULL;
     for (int i = 0; branch && i < s->n_endings; i++) {
-        g_autofree char *name = g_strdup_printf("%s-branch-%d", stream_at(s, s->endings[i].stream)->name, s->endings[i].output);
+        g_autofree char *name = g_strdup_printf(
+            "%s-branch-%d", stream_at(s, s->endings[i].stream)->name, s->endings[i].output);
         const char *found = GST_OBJECT_NAME(branch);
         if (g_str_has_prefix(found, name) && strchr("-", found[strlen(name)]))
             result = &s->endings[i];
@@ -124,7 +127,7 @@ static bool all_failed(const supervisor *s) {
     return true;
 }
 
-// ---- messages --------------------------------------------------------------------------------------
+// ---- messages -----------------------------------------------------------------------------------
 
 static void on_error(supervisor *s, GstMessage *message) {
     fv_err err = {0};
@@ -201,11 +204,12 @@ static gboolean on_signal(gpointer user) {
     return G_SOURCE_CONTINUE;
 }
 
-// ---- from start to end -----------------------------------------------------------------------------
+// ---- from start to end --------------------------------------------------------------------------
 
 static bool make_pipeline(supervisor *s, fv_arena *arena) {
     GError *error = NULL;
-    s->pipeline = gst_parse_launch_full(fv_build_text(arena, s->params->words), NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+    s->pipeline = gst_parse_launch_full(fv_build_text(arena, s->params->words), NULL,
+                                        GST_PARSE_FLAG_FATAL_ERRORS, &error);
     if (s->pipeline)
         return true;
     say(s, "error", error->message);
@@ -244,7 +248,9 @@ static bool load_first(supervisor *s) {
 static void run(supervisor *s) {
     GstBus *bus = gst_element_get_bus(s->pipeline);
     s->loop = g_main_loop_new(NULL, FALSE);
-    guint sources[] = {gst_bus_add_watch(bus, on_message, s), g_unix_signal_add(SIGINT, on_signal, s), g_unix_signal_add(SIGTERM, on_signal, s),
+    guint sources[] = {gst_bus_add_watch(bus, on_message, s),
+                       g_unix_signal_add(SIGINT, on_signal, s),
+                       g_unix_signal_add(SIGTERM, on_signal, s),
                        g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
     bool loaded = load_first(s);
     if (loaded)
@@ -266,7 +272,8 @@ static void print_output(const supervisor *s, int stream, int k) {
     const char *path = o->file ? o->file->path : to ? to->text : NULL;
     bool failed = false;
     for (int i = 0; i < s->n_endings; i++)
-        failed |= s->endings[i].stream == stream && s->endings[i].output == k && s->endings[i].failed;
+        failed |=
+            s->endings[i].stream == stream && s->endings[i].output == k && s->endings[i].failed;
     if (path && strcmp(path, "-") != 0)
         fprintf(stderr, "%s: %s %s\n", s->names[stream], failed ? "broke off" : "wrote", path);
 }
@@ -285,10 +292,13 @@ static void print_summary(const supervisor *s) {
 static void orient_files(supervisor *s) {
     for (int i = 0; i < s->n_endings; i++) {
         const ending *e = &s->endings[i];
-        const fv_desc_output *o = e->output < 0 ? NULL : (const fv_desc_output *)stream_at(s, e->stream)->outputs.v + e->output;
+        const fv_desc_output *o =
+            e->output < 0 ? NULL
+                          : (const fv_desc_output *)stream_at(s, e->stream)->outputs.v + e->output;
         const char *orientation = s->params->probes[e->stream].orientation;
         fv_err err = {0};
-        if (o && o->file && !e->failed && orientation && !fv_orient_file(o->file->path, orientation, &err))
+        if (o && o->file && !e->failed && orientation &&
+            !fv_orient_file(o->file->path, orientation, &err))
             say(s, "warning", err.text);
     }
 }

@@ -11,8 +11,8 @@ typedef struct {
     bool summary;             // on standard error at the end
 } fv_loop_params;
 
-// Returns the exit code: 0 done (also after the first Ctrl-C, which ends the streams so that files are
-// finished), 1 something failed while running, 2 the input is wrong. Errors are printed as they happen,
-// one line each: "fovea: error: ...". An output that fails is given up; the others go on, and the run ends
-// with 1. A second Ctrl-C ends at once.
+// Returns the exit code: 0 done (also after the first Ctrl-C, which ends the streams so that files
+// are finished), 1 something failed while running, 2 the input is wrong. Errors are printed as they
+// happen, one line each: "fovea: error: ...". An output that fails is given up; the others go on,
+// and the run ends with 1. A second Ctrl-C ends at once.
 int fv_loop_run(const fv_loop_params *params);

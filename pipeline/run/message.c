@@ -30,7 +30,8 @@ static fv_code kind_of(const GError *error) {
 }
 
 static bool is_ours(GstObject *source) {
-    GstElementFactory *f = GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : NULL;
+    GstElementFactory *f =
+        GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : NULL;
     return f && g_str_has_prefix(GST_OBJECT_NAME(f), "fv");
 }
 
@@ -65,10 +66,14 @@ void fv_message_error(GstMessage *message, fv_err *err) {
     if (is_ours(source))
         fv_fail(err, kind_of(error), "%s", error->message);
     else if (path)
-        fv_fail(err, kind_of(error), "%s: %s%s", path, full ? "No space left on device" : why ? why : error->message,
+        fv_fail(err, kind_of(error), "%s: %s%s", path,
+                full  ? "No space left on device"
+                : why ? why
+                      : error->message,
                 full ? "; the file is broken off there" : "");
     else
-        fv_fail(err, kind_of(error), "%s: %s%s%s", source ? GST_OBJECT_NAME(source) : "pipeline", error->message, why ? ": " : "", why ? why : "");
+        fv_fail(err, kind_of(error), "%s: %s%s%s", source ? GST_OBJECT_NAME(source) : "pipeline",
+                error->message, why ? ": " : "", why ? why : "");
     one_line(err->text);
     g_error_free(error);
 }

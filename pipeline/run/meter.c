@@ -22,20 +22,21 @@ struct fv_meter {
     uint64_t frames;
     int64_t position_ns, begun_us, last_us;
     bool ended;
-    GHashTable *waiting;  // time stamp -> microseconds when the frame left the source
-    GHashTable *classes;  // name -> class_count
-    GHashTable *events;   // name -> guint count
-    GHashTable *tracks;   // ids seen
+    GHashTable *waiting; // time stamp -> microseconds when the frame left the source
+    GHashTable *classes; // name -> class_count
+    GHashTable *events;  // name -> guint count
+    GHashTable *tracks;  // ids seen
     float latency_ms[MAX_LATENCIES];
     uint64_t n_latencies;
 };
 
-// ---- counting ------------------------------------------------------------------------------------
+// ---- counting -----------------------------------------------------------------------------------
 
 static GstPadProbeReturn at_source(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
     (void)pad;
     fv_meter *m = user;
-    gint64 pts = (gint64)GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), now = g_get_monotonic_time();
+    gint64 pts = (gint64)GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)),
+           now = g_get_monotonic_time();
     g_mutex_lock(&m->lock);
     m->ledger.decoded++;
     if (!m->begun_us)
@@ -68,8 +69,9 @@ static void count_objects(fv_meter *m, const fv_frame_meta *meta) {
 }
 
 static void count_frame(fv_meter *m, GstBuffer *buffer) {
-    static const size_t counts[FV_N_INFERENCES] = {
-        [FV_INFERRED] = offsetof(fv_ledger, inferred), [FV_PREDICTED] = offsetof(fv_ledger, predicted), [FV_SKIPPED] = offsetof(fv_ledger, skipped)};
+    static const size_t counts[FV_N_INFERENCES] = {[FV_INFERRED] = offsetof(fv_ledger, inferred),
+                                                   [FV_PREDICTED] = offsetof(fv_ledger, predicted),
+                                                   [FV_SKIPPED] = offsetof(fv_ledger, skipped)};
     const fv_frame_meta *meta = fv_meta_get(buffer);
     gint64 pts = (gint64)GST_BUFFER_PTS(buffer), *left = g_hash_table_lookup(m->waiting, &pts);
     m->last_us = g_get_monotonic_time();
@@ -78,7 +80,8 @@ static void count_frame(fv_meter *m, GstBuffer *buffer) {
     g_hash_table_remove(m->waiting, &pts);
     ++*(uint64_t *)((char *)&m->ledger + counts[meta ? meta->inference : FV_SKIPPED]);
     m->frames++;
-    m->position_ns = GST_BUFFER_PTS_IS_VALID(buffer) ? (int64_t)GST_BUFFER_PTS(buffer) : m->position_ns;
+    m->position_ns =
+        GST_BUFFER_PTS_IS_VALID(buffer) ? (int64_t)GST_BUFFER_PTS(buffer) : m->position_ns;
     if (meta)
         count_objects(m, meta);
 }
@@ -87,7 +90,8 @@ static void count_frame(fv_meter *m, GstBuffer *buffer) {
 static void count_late_events(fv_meter *m, GstEvent *event) {
     const GstStructure *t = gst_event_get_structure(event);
     g_autoptr(GstBuffer) buffer = NULL;
-    if (!t || !gst_structure_has_name(t, "fovea-events") || !gst_structure_get(t, "meta", GST_TYPE_BUFFER, &buffer, NULL))
+    if (!t || !gst_structure_has_name(t, "fovea-events") ||
+        !gst_structure_get(t, "meta", GST_TYPE_BUFFER, &buffer, NULL))
         return;
     const fv_frame_meta *meta = fv_meta_get(buffer);
     for (int i = 0; meta && i < meta->n_events; i++)
@@ -108,14 +112,15 @@ static GstPadProbeReturn at_end(GstPad *pad, GstPadProbeInfo *info, gpointer use
     return GST_PAD_PROBE_OK;
 }
 
-// ---- where ---------------------------------------------------------------------------------------
+// ---- where --------------------------------------------------------------------------------------
 
 static GstElement *element_of(GstElement *pipeline, const char *stream, const char *what) {
     g_autofree char *name = g_strdup_printf("%s-%s", stream, what);
     return gst_bin_get_by_name(GST_BIN(pipeline), name);
 }
 
-static void probe_pad(GstElement *element, const char *name, int types, GstPadProbeCallback call, fv_meter *m) {
+static void probe_pad(GstElement *element, const char *name, int types, GstPadProbeCallback call,
+                      fv_meter *m) {
     GstPad *pad = gst_element_get_static_pad(element, name);
     if (pad) {
         gst_pad_add_probe(pad, (GstPadProbeType)types, call, m, NULL);
@@ -152,7 +157,8 @@ fv_meter *fv_meter_create(GstElement *pipeline, const char *stream, const fv_pro
     m->source = element_of(pipeline, stream, "source");
     m->last = last_element(pipeline, stream);
     probe_pad(m->source, "video", GST_PAD_PROBE_TYPE_BUFFER, at_source, m);
-    probe_pad(m->last, m->last == m->source ? "video" : "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, at_end, m);
+    probe_pad(m->last, m->last == m->source ? "video" : "src",
+              GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, at_end, m);
     return m;
 }
 
@@ -170,12 +176,13 @@ void fv_meter_destroy(fv_meter **m) {
     *m = NULL;
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 fv_meter_state fv_meter_get(fv_meter *m) {
     g_mutex_lock(&m->lock);
     double seconds = (double)(m->last_us - m->begun_us) / 1e6;
-    fv_meter_state s = {m->frames, m->position_ns, m->frames && seconds > 0 ? (double)m->frames / seconds : 0, m->ended};
+    fv_meter_state s = {m->frames, m->position_ns,
+                        m->frames && seconds > 0 ? (double)m->frames / seconds : 0, m->ended};
     g_mutex_unlock(&m->lock);
     return s;
 }
@@ -212,7 +219,8 @@ fv_ledger fv_meter_ledger(fv_meter *m) {
     ledger.decoded += fv_ledger_dropped(&ledger) - before; // these never left the source
     add_drops(detect, &ledger);
     gst_clear_object(&detect);
-    uint64_t known = ledger.inferred + ledger.predicted + ledger.skipped + fv_ledger_dropped(&ledger);
+    uint64_t known =
+        ledger.inferred + ledger.predicted + ledger.skipped + fv_ledger_dropped(&ledger);
     if (!ended && ledger.decoded > known) // on their way when the run was broken off
         ledger.dropped[FV_DROP_FLUSH] += ledger.decoded - known;
     return ledger;
@@ -237,15 +245,18 @@ static void print_table(FILE *out, GHashTable *table, const char *none, bool wit
 }
 
 static void print_ledger(FILE *out, const char *stream, const fv_ledger *l) {
-    fprintf(out, "%s: %" PRIu64 " frames decoded = %" PRIu64 " inferred + %" PRIu64 " predicted + %" PRIu64 " skipped + %" PRIu64 " dropped", stream,
-            l->decoded, l->inferred, l->predicted, l->skipped, fv_ledger_dropped(l));
+    fprintf(out,
+            "%s: %" PRIu64 " frames decoded = %" PRIu64 " inferred + %" PRIu64
+            " predicted + %" PRIu64 " skipped + %" PRIu64 " dropped",
+            stream, l->decoded, l->inferred, l->predicted, l->skipped, fv_ledger_dropped(l));
     const char *before = " (";
     for (int i = 0; i < FV_N_DROPS; i++) {
         if (l->dropped[i])
             fprintf(out, "%s%s %" PRIu64, before, fv_drop_names[i], l->dropped[i]);
         before = l->dropped[i] ? ", " : before;
     }
-    fprintf(out, "%s%s\n", fv_ledger_dropped(l) ? ")" : "", fv_ledger_balances(l) ? "" : "; this does not balance");
+    fprintf(out, "%s%s\n", fv_ledger_dropped(l) ? ")" : "",
+            fv_ledger_balances(l) ? "" : "; this does not balance");
 }
 
 void fv_meter_print(fv_meter *m, FILE *out) {
@@ -263,9 +274,11 @@ void fv_meter_print(fv_meter *m, FILE *out) {
     if (n)
         qsort(sorted, n, sizeof *sorted, by_value);
     uint64_t corrupt = stat_of(m->source, "corrupt-packets");
-    fprintf(out, "\n%s: %.1f fps; latency from decoder to result: p50 %.1f ms, p99 %.1f ms\n", m->stream, s.fps, n ? (double)sorted[n / 2] : 0.0,
+    fprintf(out, "\n%s: %.1f fps; latency from decoder to result: p50 %.1f ms, p99 %.1f ms\n",
+            m->stream, s.fps, n ? (double)sorted[n / 2] : 0.0,
             n ? (double)sorted[n * 99 / 100] : 0.0);
     if (corrupt)
-        fprintf(out, "%s: %" PRIu64 " packets of the source could not be decoded\n", m->stream, corrupt);
+        fprintf(out, "%s: %" PRIu64 " packets of the source could not be decoded\n", m->stream,
+                corrupt);
     g_free(sorted);
 }

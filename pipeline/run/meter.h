@@ -1,6 +1,6 @@
-// What passes through one stream: the ledger, objects by class, tracks, events, latency. Counted by pad
-// probes at the source and behind the last element of the analysis.
-// Thread-safety: the probes run in streaming threads; the functions below may be called from any.
+// What passes through one stream: the ledger, objects by class, tracks, events, latency. Counted by
+// pad probes at the source and behind the last element of the analysis. Thread-safety: the probes
+// run in streaming threads; the functions below may be called from any.
 #pragma once
 
 #include <gst/gst.h>
@@ -22,8 +22,8 @@ typedef struct {
 } fv_meter_state;
 fv_meter_state fv_meter_get(fv_meter *m);
 
-// Frames that left the source; what elements dropped, by reason. Frames that were on their way when the
-// run was broken off count as dropped (flush).
+// Frames that left the source; what elements dropped, by reason. Frames that were on their way when
+// the run was broken off count as dropped (flush).
 fv_ledger fv_meter_ledger(fv_meter *m);
 
 // The summary: three lines or four.

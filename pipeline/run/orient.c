@@ -13,8 +13,10 @@ static const struct {
     const char *name;
     int m[4];
 } rows[] = {
-    {"rotate-90", {0, 1, -1, 0}}, {"rotate-180", {-1, 0, 0, -1}}, {"rotate-270", {0, -1, 1, 0}},
-    {"flip-rotate-0", {-1, 0, 0, 1}}, {"flip-rotate-90", {0, 1, 1, 0}}, {"flip-rotate-180", {1, 0, 0, -1}}, {"flip-rotate-270", {0, -1, -1, 0}},
+    {"rotate-90", {0, 1, -1, 0}},        {"rotate-180", {-1, 0, 0, -1}},
+    {"rotate-270", {0, -1, 1, 0}},       {"flip-rotate-0", {-1, 0, 0, 1}},
+    {"flip-rotate-90", {0, 1, 1, 0}},    {"flip-rotate-180", {1, 0, 0, -1}},
+    {"flip-rotate-270", {0, -1, -1, 0}},
 };
 
 static uint32_t be32(const uint8_t *p) {
@@ -46,11 +48,13 @@ static bool patch_tkhd(FILE *f, long at, const int m[4]) {
     size_t place = head[0] == 1 ? 52 : 40; // version 1 has 64-bit times
     if (place == 52 && fread(head + 84, 1, 12, f) < 12)
         return false;
-    int32_t width = (int32_t)be32(head + place + MATRIX_BYTES), height = (int32_t)be32(head + place + MATRIX_BYTES + 4);
+    int32_t width = (int32_t)be32(head + place + MATRIX_BYTES),
+            height = (int32_t)be32(head + place + MATRIX_BYTES + 4);
     if (!width || !height)
         return true;
     make_matrix(matrix, m, width, height);
-    return !fseek(f, at + (long)place, SEEK_SET) && fwrite(matrix, 1, MATRIX_BYTES, f) == MATRIX_BYTES;
+    return !fseek(f, at + (long)place, SEEK_SET) &&
+           fwrite(matrix, 1, MATRIX_BYTES, f) == MATRIX_BYTES;
 }
 
 // Walks the boxes of [from, to): into moov and trak, to every tkhd.

@@ -28,7 +28,8 @@ static void take_audio(probing *p, GstPad *pad) {
 // In the source's thread, once: the wait below is over.
 static GstPadProbeReturn first_frame(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
     (void)pad, (void)info;
-    gst_element_post_message(user, gst_message_new_application(user, gst_structure_new_empty("first-frame")));
+    gst_element_post_message(
+        user, gst_message_new_application(user, gst_structure_new_empty("first-frame")));
     return GST_PAD_PROBE_REMOVE;
 }
 
@@ -62,7 +63,8 @@ static void take_orientation(probing *p) {
         GstTagList *tags;
         g_autofree char *text = NULL;
         gst_event_parse_tag(event, &tags);
-        if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text) && strcmp(text, "rotate-0") != 0)
+        if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text) &&
+            strcmp(text, "rotate-0") != 0)
             p->probe->orientation = fv_arena_strdup(p->arena, text);
         gst_event_unref(event);
     }
@@ -82,14 +84,16 @@ static bool take_video(probing *p, const char *uri, fv_err *err) {
     o->height = info.height;
     o->par_n = info.par_n;
     o->par_d = info.par_d;
-    g_autofree char *colorimetry = GST_VIDEO_INFO_IS_YUV(&info) ? gst_video_colorimetry_to_string(&info.colorimetry) : NULL;
+    g_autofree char *colorimetry =
+        GST_VIDEO_INFO_IS_YUV(&info) ? gst_video_colorimetry_to_string(&info.colorimetry) : NULL;
     o->colorimetry = fv_arena_strdup(p->arena, colorimetry);
     o->fps_n = info.fps_n;
     o->fps_d = info.fps_d;
     if (gst_pad_query_duration(p->video, GST_FORMAT_TIME, &duration) && duration > 0)
         o->duration_ns = duration;
     if (o->duration_ns && o->fps_n > 0 && o->fps_d > 0)
-        o->frames = (int64_t)gst_util_uint64_scale_round((guint64)o->duration_ns, (guint64)o->fps_n, (guint64)o->fps_d * GST_SECOND);
+        o->frames = (int64_t)gst_util_uint64_scale_round((guint64)o->duration_ns, (guint64)o->fps_n,
+                                                         (guint64)o->fps_d * GST_SECOND);
     take_orientation(p);
     return true;
 }
@@ -98,7 +102,8 @@ static void set_all(GstElement *element, fv_arena *arena, const fv_settings *set
     const fv_option *rows = fv_gst_rows(arena, "fvsrc");
     for (int i = 0; i < settings->n; i++) {
         const fv_option *row = fv_option_find(rows, settings->v[i].name);
-        gst_util_set_object_arg(G_OBJECT(element), settings->v[i].name, fv_gst_property(arena, row, settings->v[i].text));
+        gst_util_set_object_arg(G_OBJECT(element), settings->v[i].name,
+                                fv_gst_property(arena, row, settings->v[i].text));
     }
 }
 
@@ -106,8 +111,10 @@ static void set_all(GstElement *element, fv_arena *arena, const fv_settings *set
 // the user's to put right.
 static bool wait_first_frame(GstElement *pipeline, bool failed, fv_err *err) {
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
-    GstMessageType types = failed ? GST_MESSAGE_ERROR : GST_MESSAGE_APPLICATION | GST_MESSAGE_ERROR | GST_MESSAGE_EOS;
-    g_autoptr(GstMessage) m = gst_bus_timed_pop_filtered(bus, failed ? GST_SECOND : GST_CLOCK_TIME_NONE, types);
+    GstMessageType types =
+        failed ? GST_MESSAGE_ERROR : GST_MESSAGE_APPLICATION | GST_MESSAGE_ERROR | GST_MESSAGE_EOS;
+    g_autoptr(GstMessage) m =
+        gst_bus_timed_pop_filtered(bus, failed ? GST_SECOND : GST_CLOCK_TIME_NONE, types);
     if (!m)
         return fv_fail(err, FV_IO, "the source does not start");
     if (GST_MESSAGE_TYPE(m) != GST_MESSAGE_ERROR)
@@ -121,7 +128,8 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
     GstElement *source = gst_element_factory_make("fvsrc", NULL);
     const fv_setting *uri = fv_settings_find(settings, "uri");
     if (!source)
-        return fv_fail(err, FV_BAD_INPUT, "the element fvsrc is missing from the plugin; install Fovea again");
+        return fv_fail(err, FV_BAD_INPUT,
+                       "the element fvsrc is missing from the plugin; install Fovea again");
     set_all(source, p->arena, settings);
     gst_bin_add(GST_BIN(p->pipeline), source);
     g_signal_connect(source, "pad-added", G_CALLBACK(pad_added), p);
@@ -132,7 +140,8 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
     p->probe->is_live = change == GST_STATE_CHANGE_NO_PREROLL;
     if (p->probe->is_live)
         change = gst_element_set_state(p->pipeline, GST_STATE_PLAYING);
-    return wait_first_frame(p->pipeline, change == GST_STATE_CHANGE_FAILURE, err) && take_video(p, uri ? uri->text : "the source", err);
+    return wait_first_frame(p->pipeline, change == GST_STATE_CHANGE_FAILURE, err) &&
+           take_video(p, uri ? uri->text : "the source", err);
 }
 
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err) {

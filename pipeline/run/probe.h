@@ -22,7 +22,7 @@ typedef struct {
     const char *audio_caps[FV_PROBE_MAX_AUDIO]; // of the pads audio_0, audio_1, ...
 } fv_probe;
 
-// Opens the source once by fvsrc with the description's settings, up to the first frame. The texts live
-// in the arena. Waits for a
-// camera's first frame too. FV_BAD_INPUT when the source is not there, is no video or has no frame.
+// Opens the source once by fvsrc with the description's settings, up to the first frame. The texts
+// live in the arena. Waits for a camera's first frame too. FV_BAD_INPUT when the source is not
+// there, is no video or has no frame.
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err);

@@ -22,7 +22,8 @@ static void add_duration(char *line, double seconds) {
 static void add_bar(char *line, double part) {
     size_t n = strlen(line);
     int full = (int)(part * BAR);
-    snprintf(line + n, LINE - n, "%3d%% [%.*s%.*s] ", (int)(part * 100), full, "########################", BAR - full, "                        ");
+    snprintf(line + n, LINE - n, "%3d%% [%.*s%.*s] ", (int)(part * 100), full,
+             "########################", BAR - full, "                        ");
 }
 
 static void add_stream(char *line, fv_meter *meter, const fv_probe *probe, const char *name) {
@@ -36,14 +37,16 @@ static void add_stream(char *line, fv_meter *meter, const fv_probe *probe, const
         add_bar(line, part);
     n = strlen(line);
     if (known)
-        snprintf(line + n, LINE - n, "%" PRIu64 "/%" PRId64 "  %.1f fps", s.frames, probe->frames, s.fps);
+        snprintf(line + n, LINE - n, "%" PRIu64 "/%" PRId64 "  %.1f fps", s.frames, probe->frames,
+                 s.fps);
     else
         snprintf(line + n, LINE - n, "%" PRIu64 " frames  %.1f fps", s.frames, s.fps);
     if (known && s.fps > 0)
         add_duration(line, (1 - part) * (double)probe->frames / s.fps);
 }
 
-void fv_progress_show(fv_progress *p, fv_meter *const *meters, const fv_probe *probes, const char *const *names, int n) {
+void fv_progress_show(fv_progress *p, fv_meter *const *meters, const fv_probe *probes,
+                      const char *const *names, int n) {
     if (!p->on)
         return;
     char line[LINE] = "";

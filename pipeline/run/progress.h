@@ -11,8 +11,8 @@ typedef struct {
 // Nothing is ever printed unless standard error is a terminal.
 void fv_progress_init(fv_progress *p, bool wanted);
 
-// "gate  43% [########            ] 193/450  28.1 fps  0:09 left"; without a known length the frames so
-// far. Several streams share the line.
+// "gate  43% [########            ] 193/450  28.1 fps  0:09 left"; without a known length the
+// frames so far. Several streams share the line.
 void fv_progress_show(fv_progress *p, fv_meter *const *meters, const fv_probe *probes, const char *const *names, int n);
 
 // Clears the line, before anything else is printed.

@@ -2,7 +2,8 @@
 //
 //     gst-launch-1.0 ... ! fvdetect ! fvtrack ! fvpublish to=out.jsonl ! fakesink
 //
-// A frame's line is followed by those of its events. Targets are rows of target.c, formats of the table below.
+// A frame's line is followed by those of its events. Targets are rows of target.c, formats of the
+// table below.
 #include "pipeline/desc/record.h"
 #include "plugins/elements.h"
 #include "plugins/publish/target.h"
@@ -29,9 +30,11 @@ typedef struct {
 
 static const fv_option options[] = {
     FV_OPTION_STRING(params, to, "to", "-", "a file, or - for standard output"),
-    FV_OPTION_ENUM(params, format, "format", format_names, FORMAT_FOVEA, "of the lines: fovea is JSON Lines, schema fovea/1"),
+    FV_OPTION_ENUM(params, format, "format", format_names, FORMAT_FOVEA,
+                   "of the lines: fovea is JSON Lines, schema fovea/1"),
     FV_OPTION_ENUM(params, what, "what", what_names, 0, "frames, events or all"),
-    FV_OPTION_BOOL(params, append, "append", false, "go on at the end of a file that is there, instead of emptying it"),
+    FV_OPTION_BOOL(params, append, "append", false,
+                   "go on at the end of a file that is there, instead of emptying it"),
     {0},
 };
 
@@ -45,7 +48,8 @@ static bool start(fv_element *e, fv_err *err) {
     const params *p = e->params;
     state *s = e->state;
     if (!p->to || !*p->to)
-        return fv_fail(err, FV_BAD_INPUT, "fvpublish: `to` is empty; give a file, or - for standard output");
+        return fv_fail(err, FV_BAD_INPUT,
+                       "fvpublish: `to` is empty; give a file, or - for standard output");
     return (s->target = fv_target_create(p->to, p->append, err));
 }
 
@@ -91,13 +95,22 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
 static void sink_event(fv_element *e, GstEvent *event) {
     const params *p = e->params;
     state *s = e->state;
-    const GstStructure *late = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM ? gst_event_get_structure(event) : NULL;
+    const GstStructure *late = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM
+                                   ? gst_event_get_structure(event)
+                                   : NULL;
     GstBuffer *carrier = NULL;
-    if (!late || !gst_structure_has_name(late, "fovea-events") || !gst_structure_get(late, "meta", GST_TYPE_BUFFER, &carrier, NULL))
+    if (!late || !gst_structure_has_name(late, "fovea-events") ||
+        !gst_structure_get(late, "meta", GST_TYPE_BUFFER, &carrier, NULL))
         return;
     const fv_frame_meta *m = fv_meta_get(carrier);
-    fv_record record = {.stream = m->stream, .frame = m->frame, .pts_ns = FV_TIME_NONE, .utc_ns = m->utc_ns, .utc_source = m->utc_source,
-                        .width = m->width, .height = m->height, .labels = m->labels ? &m->labels->labels : NULL};
+    fv_record record = {.stream = m->stream,
+                        .frame = m->frame,
+                        .pts_ns = FV_TIME_NONE,
+                        .utc_ns = m->utc_ns,
+                        .utc_source = m->utc_source,
+                        .width = m->width,
+                        .height = m->height,
+                        .labels = m->labels ? &m->labels->labels : NULL};
     for (int i = 0; what_masks[p->what] & WHAT_EVENTS && i < m->n_events; i++)
         add(s, formats[p->format].event(&record, &m->events[i]));
     g_mutex_lock(&e->lock);
@@ -113,13 +126,26 @@ static void finish(fv_element *e) {
 static GstStructure *stats(fv_element *e) {
     const state *s = e->state;
     fv_target_counts c = s->counts;
-    return gst_structure_new("fvpublish-stats", "frames", G_TYPE_UINT64, s->frames, "events", G_TYPE_UINT64, s->events, "lines", G_TYPE_UINT64,
-                             c.lines, "bytes", G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "errors", G_TYPE_UINT64, c.errors, NULL);
+    return gst_structure_new("fvpublish-stats", "frames", G_TYPE_UINT64, s->frames, "events",
+                             G_TYPE_UINT64, s->events, "lines", G_TYPE_UINT64, c.lines, "bytes",
+                             G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "errors",
+                             G_TYPE_UINT64, c.errors, NULL);
 }
 
 const fv_element_row fv_publish_element = {
-    .name = "fvpublish", .type_name = "FvPublish", .long_name = "Fovea publisher", .klass = "Filter/Metadata/Video",
-    .description = "Writes what is known of each frame, and the events, as JSON Lines; the video passes untouched",
-    .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state),
-    .start = start, .stop = stop, .frame = frame, .finish = finish, .sink_event = sink_event, .stats = stats,
+    .name = "fvpublish",
+    .type_name = "FvPublish",
+    .long_name = "Fovea publisher",
+    .klass = "Filter/Metadata/Video",
+    .description =
+        "Writes what is known of each frame, and the events, as JSON Lines; the video passes untouched",
+    .options = {{options, 0}},
+    .params_size = sizeof(params),
+    .state_size = sizeof(state),
+    .start = start,
+    .stop = stop,
+    .frame = frame,
+    .finish = finish,
+    .sink_event = sink_event,
+    .stats = stats,
 };

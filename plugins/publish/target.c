@@ -14,8 +14,8 @@
 
 enum { SPOOL_BYTES = 8 << 20, DUE_BYTES = 64 << 10, DUE_NS = 1000000000 };
 
-// One row per kind of target. `write` writes whole lines: true when all n bytes arrived, else none of
-// the lines it returns false for may be left half written.
+// One row per kind of target. `write` writes whole lines: true when all n bytes arrived, else none
+// of the lines it returns false for may be left half written.
 typedef struct {
     const char *name;
     bool (*is_for)(const char *to);
@@ -42,7 +42,7 @@ static int64_t now_ns(void) {
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-// ---- files and standard output -----------------------------------------------------------------------
+// ---- files and standard output ------------------------------------------------------------------
 
 static bool is_stdout(const char *to) {
     return !strcmp(to, "-");
@@ -61,7 +61,8 @@ static bool open_stdout(fv_target *t, bool append, fv_err *err) {
 
 static bool open_file(fv_target *t, bool append, fv_err *err) {
     t->fd = open(t->to, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
-    return t->fd >= 0 || fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", t->to, strerror(errno));
+    return t->fd >= 0 ||
+           fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", t->to, strerror(errno));
 }
 
 static bool write_all(int fd, const char *text, size_t n, size_t *done) {
@@ -108,7 +109,7 @@ static const target_row rows[] = {
     {"file", is_any, open_file, write_file, close_file, false},
 };
 
-// ---- the spool -----------------------------------------------------------------------------------
+// ---- the spool ----------------------------------------------------------------------------------
 
 fv_target *fv_target_create(const char *to, bool append, fv_err *err) {
     fv_target *t = calloc(1, sizeof *t);
@@ -183,7 +184,8 @@ void fv_target_destroy(fv_target **t) {
     if (!fv_target_flush(*t, true, &err))
         fv_log(FV_LOG_ERROR, "%s", err.text);
     if ((*t)->n)
-        fv_log(FV_LOG_ERROR, "%s: %llu records could not be written", (*t)->to, (unsigned long long)count_lines((*t)->spool, (*t)->n));
+        fv_log(FV_LOG_ERROR, "%s: %llu records could not be written", (*t)->to,
+               (unsigned long long)count_lines((*t)->spool, (*t)->n));
     (*t)->row->close(*t);
     free((*t)->spool);
     free((*t)->to);

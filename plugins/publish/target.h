@@ -1,8 +1,8 @@
 // Where lines go. A target is a row: a file or standard output now, brokers later.
 //
-// Lines are kept in a bounded spool and written whole: what is in a file always ends on a line's end,
-// whatever goes wrong. When the target fails the spool waits and is tried again; what no longer fits is
-// dropped from its old end and counted. The video never ends for an output.
+// Lines are kept in a bounded spool and written whole: what is in a file always ends on a line's
+// end, whatever goes wrong. When the target fails the spool waits and is tried again; what no
+// longer fits is dropped from its old end and counted. The video never ends for an output.
 // Thread-safety: one thread at a time.
 #pragma once
 
@@ -20,15 +20,16 @@ typedef struct {
     uint64_t errors;         // writes that failed
 } fv_target_counts;
 
-// `to`: a path, or "-" for standard output. The file is made, or emptied, at once unless `append`: a
-// folder that is not there is an error here, not later.
+// `to`: a path, or "-" for standard output. The file is made, or emptied, at once unless `append`:
+// a folder that is not there is an error here, not later.
 fv_target *fv_target_create(const char *to, bool append, fv_err *err);
 
 // Adds one line (no newline in it).
 void fv_target_add(fv_target *t, const char *line);
 
-// Writes the spool when it is due: standard output after every frame, a file every second or 64 KiB,
-// both when `now`. False when the target fails and did not fail before: err says why, once per outage.
+// Writes the spool when it is due: standard output after every frame, a file every second or 64
+// KiB, both when `now`. False when the target fails and did not fail before: err says why, once per
+// outage.
 bool fv_target_flush(fv_target *t, bool now, fv_err *err);
 
 fv_target_counts fv_target_count(const fv_target *t);

@@ -1,7 +1,10 @@
 #include "tests/test.h"
 
-extern const fv_suite record_suite, record_read_suite, yaml_suite, rules_suite, card_suite, desc_suite;
+extern const fv_suite record_suite, record_read_suite, yaml_suite, rules_suite, card_suite,
+    desc_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&yaml_suite, &rules_suite, &card_suite, &desc_suite, &record_suite, &record_read_suite, NULL});
+    return fv_test_main(argc, argv,
+                        (const fv_suite *[]){&yaml_suite, &rules_suite, &card_suite, &desc_suite,
+                                             &record_suite, &record_read_suite, NULL});
 }

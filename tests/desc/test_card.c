@@ -23,16 +23,22 @@ static bool load(fv_arena *a, const char *text) {
 static void a_full_card(void) {
     fv_arena *a = fv_arena_create();
     write_file("three.names", "person\n bike \r\ncaf\xc3\xa9\n\n");
-    CHECK_OK(load(a, "input: {size: [416, 256], fit: letterbox-top-left, channels: bgr, mean: [1, 2, 3], std: 255}\n"
-                     "head: {family: yolo-anchors, anchors: [[12, 18], [37, 49]], strides: [16, 32], classes: 3}\n"
-                     "labels: three.names\nthreshold: 0.3\n"), err);
+    CHECK_OK(
+        load(
+            a,
+            "input: {size: [416, 256], fit: letterbox-top-left, channels: bgr, mean: [1, 2, 3], std: 255}\n"
+            "head: {family: yolo-anchors, anchors: [[12, 18], [37, 49]], strides: [16, 32], classes: 3}\n"
+            "labels: three.names\nthreshold: 0.3\n"),
+        err);
     CHECK(card.has_input && card.has_size && card.input.width == 416 && card.input.height == 256);
-    CHECK(card.has_fit && card.input.fit == FV_FIT_LETTERBOX_TOP_LEFT && card.has_bgr && card.input.bgr);
+    CHECK(card.has_fit && card.input.fit == FV_FIT_LETTERBOX_TOP_LEFT && card.has_bgr &&
+          card.input.bgr);
     CHECK(!card.has_pad && card.input.pad == 7 && !card.has_nhwc);
     CHECK_NEAR(card.input.mean[2], 3, 0);
     CHECK_NEAR(card.input.scale[1], 1 / 255.0, 1e-9);
     CHECK_TEXT(card.family, "yolo-anchors");
-    CHECK(card.n_anchor_numbers == 4 && card.anchor_number[3] == 49 && card.n_strides == 2 && card.stride[1] == 32 && card.n_classes == 3);
+    CHECK(card.n_anchor_numbers == 4 && card.anchor_number[3] == 49 && card.n_strides == 2 &&
+          card.stride[1] == 32 && card.n_classes == 3);
     CHECK_EQUAL(card.labels.n, 3);
     CHECK_TEXT(card.labels.v[1], "bike");
     CHECK_NEAR(card.threshold, 0.3, 1e-6);
@@ -68,9 +74,12 @@ static void wrong_cards(void) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_FAILS(load(a, rows[i].text), err, rows[i].error);
     fv_labels labels;
-    CHECK_FAILS(fv_labels_load(&labels, a, write_file("empty.names", "\n\n"), &err), err, "no names in it");
+    CHECK_FAILS(fv_labels_load(&labels, a, write_file("empty.names", "\n\n"), &err), err,
+                "no names in it");
     CHECK_FAILS(fv_labels_load(&labels, a, "/tmp", &err), err, "not a file");
     fv_arena_destroy(&a);
 }
 
-const fv_suite card_suite = {"card", (const fv_case[]){CASE(a_full_card), CASE(a_short_card_leaves_the_rest), CASE(wrong_cards), {0}}};
+const fv_suite card_suite = {
+    "card", (const fv_case[]){
+                CASE(a_full_card), CASE(a_short_card_leaves_the_rest), CASE(wrong_cards), {0}}};

@@ -16,12 +16,17 @@ typedef struct {
 } any;
 
 static const char *const methods[] = {"sort", "bytetrack", NULL};
-static const fv_option detect_rows[] = {
-    FV_OPTION_STRING(any, text, "model", NULL, ""),      FV_OPTION_STRING(any, text, "card", NULL, ""),
-    FV_OPTION_STRING(any, text, "labels", NULL, ""),     FV_OPTION_STRING(any, text, "classes", NULL, ""),
-    FV_OPTION_INT(any, every, "every", 1, 100, 1, ""),   FV_OPTION_FLOAT(any, threshold, "threshold", 0, 1, 0, ""), {0}};
+static const fv_option detect_rows[] = {FV_OPTION_STRING(any, text, "model", NULL, ""),
+                                        FV_OPTION_STRING(any, text, "card", NULL, ""),
+                                        FV_OPTION_STRING(any, text, "labels", NULL, ""),
+                                        FV_OPTION_STRING(any, text, "classes", NULL, ""),
+                                        FV_OPTION_INT(any, every, "every", 1, 100, 1, ""),
+                                        FV_OPTION_FLOAT(any, threshold, "threshold", 0, 1, 0, ""),
+                                        {0}};
 static const fv_option track_rows[] = {FV_OPTION_ENUM(any, every, "method", methods, 0, ""), {0}};
-static const fv_option src_rows[] = {FV_OPTION_STRING(any, text, "uri", NULL, ""), FV_OPTION_TIME(any, time, "timeout", 0, 60e9, 0, ""), {0}};
+static const fv_option src_rows[] = {FV_OPTION_STRING(any, text, "uri", NULL, ""),
+                                     FV_OPTION_TIME(any, time, "timeout", 0, 60e9, 0, ""),
+                                     {0}};
 static const fv_option overlay_rows[] = {FV_OPTION_BOOL(any, flag, "trails", false, ""), {0}};
 static const fv_option publish_rows[] = {FV_OPTION_STRING(any, text, "to", NULL, ""), {0}};
 
@@ -29,7 +34,11 @@ static const fv_option *rows_of(void *user, const char *element) {
     static const struct {
         const char *name;
         const fv_option *rows;
-    } table[] = {{"fvdetect", detect_rows}, {"fvtrack", track_rows}, {"fvsrc", src_rows}, {"fvoverlay", overlay_rows}, {"fvpublish", publish_rows}};
+    } table[] = {{"fvdetect", detect_rows},
+                 {"fvtrack", track_rows},
+                 {"fvsrc", src_rows},
+                 {"fvoverlay", overlay_rows},
+                 {"fvpublish", publish_rows}};
     (void)user;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (!strcmp(table[i].name, element))
@@ -80,7 +89,10 @@ static const char *setting(const fv_settings *s, const char *name) {
 }
 
 static void short_forms(void) {
-    CHECK_TEXT(read_text("fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, track: sort, overlay: true, outputs: [{file: o.mp4}, {publish: '-'}]}\n"), "");
+    CHECK_TEXT(
+        read_text(
+            "fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, track: sort, overlay: true, outputs: [{file: o.mp4}, {publish: '-'}]}\n"),
+        "");
     const fv_desc_stream *s = stream(0);
     char path[1200];
     snprintf(path, sizeof path, "%s/in.mp4", folder);
@@ -104,7 +116,8 @@ static void long_forms_and_models(void) {
                          "  track: {method: bytetrack}\n"
                          "  events: [{line: a, points: [[0, 0], [1, 1]]}]\n"
                          "  overlay: false\n"
-                         "  outputs: [{file: {path: o.mkv, codec: vp9, audio: no}}]\n"), "");
+                         "  outputs: [{file: {path: o.mkv, codec: vp9, audio: no}}]\n"),
+               "");
     const fv_desc_stream *s = stream(0);
     char path[1200];
     snprintf(path, sizeof path, "%s/m.onnx", folder);
@@ -119,11 +132,18 @@ static void long_forms_and_models(void) {
 }
 
 static void assignments_win(void) {
-    CHECK_TEXT(read_with("fovea: 1\nstreams:\n- {name: gate, source: in.mp4, detect: m.onnx, outputs: [{publish: '-'}]}\n", "streams.gate.detect.every=7"), "");
+    CHECK_TEXT(
+        read_with(
+            "fovea: 1\nstreams:\n- {name: gate, source: in.mp4, detect: m.onnx, outputs: [{publish: '-'}]}\n",
+            "streams.gate.detect.every=7"),
+        "");
     CHECK_TEXT(setting(stream(0)->detect, "every"), "7");
     CHECK_CONTAINS(setting(stream(0)->detect, "model"), "m.onnx");
-    CHECK_CONTAINS(read_with("fovea: 1\nstreams:\n- {name: gate, source: in.mp4, detect: m.onnx, outputs: [{publish: '-'}]}\n", "streams.gate.detect.every=700"),
-                   "--set:1:27: error: every: 700 is out of range, allowed is 1 to 100\n    streams.gate.detect.every=700\n                              ^");
+    CHECK_CONTAINS(
+        read_with(
+            "fovea: 1\nstreams:\n- {name: gate, source: in.mp4, detect: m.onnx, outputs: [{publish: '-'}]}\n",
+            "streams.gate.detect.every=700"),
+        "--set:1:27: error: every: 700 is out of range, allowed is 1 to 100\n    streams.gate.detect.every=700\n                              ^");
 }
 
 static void all_mistakes_in_one_pass(void) {
@@ -144,8 +164,11 @@ static void all_mistakes_in_one_pass(void) {
                                    "  outputs: []\n"
                                    "- outputs: 3\n"
                                    "  sorce: in.mp4\n");
-    CHECK_CONTAINS(report, "d.yaml:1:8: error: version 2 of the format is not known; this Fovea reads 1");
-    CHECK_CONTAINS(report, "d.yaml:2:1: error: unknown key 'model', did you mean 'models'?\n    model: {}\n    ^\n");
+    CHECK_CONTAINS(report,
+                   "d.yaml:1:8: error: version 2 of the format is not known; this Fovea reads 1");
+    CHECK_CONTAINS(
+        report,
+        "d.yaml:2:1: error: unknown key 'model', did you mean 'models'?\n    model: {}\n    ^\n");
     CHECK_CONTAINS(report, "d.yaml:3:18: error: ");
     CHECK_CONTAINS(report, "none.onnx: cannot be read: No such file or directory");
     CHECK_CONTAINS(report, "d.yaml:5:9: error: name: 'gate way' must be");
@@ -156,7 +179,8 @@ static void all_mistakes_in_one_pass(void) {
     CHECK_CONTAINS(report, "d.yaml:8:10: error: method: 'kcf' is not one of sort, bytetrack");
     CHECK_CONTAINS(report, "d.yaml:10:11: error: ");
     CHECK_CONTAINS(report, "missing is not there; make it first");
-    CHECK_CONTAINS(report, "d.yaml:11:11: error: o.avi: the ending says the container; known are .mp4");
+    CHECK_CONTAINS(report,
+                   "d.yaml:11:11: error: o.avi: the ending says the container; known are .mp4");
     CHECK_CONTAINS(report, "d.yaml:12:15: error: unknown key 'too', did you mean 'to'?");
     CHECK_CONTAINS(report, "is a folder, not a file");
     CHECK_CONTAINS(report, "none.yaml: error: cannot be read");
@@ -168,11 +192,23 @@ static void all_mistakes_in_one_pass(void) {
 }
 
 static void outputs_do_not_collide(void) {
-    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: in.mp4}]}\n"), "is the source; write to another file");
-    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4}, {publish: a.mp4}]}\n"), "is written by another output already");
-    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4, publish: b}]}\n"), "an output is one of file, publish and display");
-    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: {path: a.webm, codec: h264}}]}\n"), "d.yaml:3:59: error: .webm cannot hold h264");
-    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: a}]}\n- {source: in.mp4, outputs: [{publish: b}]}\n"), "another stream has the name 'in'");
+    CHECK_CONTAINS(read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: in.mp4}]}\n"),
+                   "is the source; write to another file");
+    CHECK_CONTAINS(
+        read_text(
+            "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4}, {publish: a.mp4}]}\n"),
+        "is written by another output already");
+    CHECK_CONTAINS(
+        read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4, publish: b}]}\n"),
+        "an output is one of file, publish and display");
+    CHECK_CONTAINS(
+        read_text(
+            "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: {path: a.webm, codec: h264}}]}\n"),
+        "d.yaml:3:59: error: .webm cannot hold h264");
+    CHECK_CONTAINS(
+        read_text(
+            "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: a}]}\n- {source: in.mp4, outputs: [{publish: b}]}\n"),
+        "another stream has the name 'in'");
 }
 
 static void rules_of_a_file_report_into_the_same_list(void) {
@@ -182,10 +218,19 @@ static void rules_of_a_file_report_into_the_same_list(void) {
     FILE *f = fopen(path, "w");
     fputs("rules:\n- {lne: a}\n", f);
     fclose(f);
-    const char *report = read_text("fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, track: sort, events: r.yaml, outputs: [{publish: a}]}\n");
-    CHECK_CONTAINS(report, "r.yaml:2:4: error: unknown key 'lne', did you mean 'line'?\n    - {lne: a}\n       ^");
+    const char *report = read_text(
+        "fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, track: sort, events: r.yaml, outputs: [{publish: a}]}\n");
+    CHECK_CONTAINS(
+        report,
+        "r.yaml:2:4: error: unknown key 'lne', did you mean 'line'?\n    - {lne: a}\n       ^");
     fv_arena_destroy(&arena);
 }
 
-const fv_suite desc_suite = {"desc", (const fv_case[]){CASE(short_forms), CASE(long_forms_and_models), CASE(assignments_win), CASE(all_mistakes_in_one_pass),
-                                                       CASE(outputs_do_not_collide), CASE(rules_of_a_file_report_into_the_same_list), {0}}};
+const fv_suite desc_suite = {"desc",
+                             (const fv_case[]){CASE(short_forms),
+                                               CASE(long_forms_and_models),
+                                               CASE(assignments_win),
+                                               CASE(all_mistakes_in_one_pass),
+                                               CASE(outputs_do_not_collide),
+                                               CASE(rules_of_a_file_report_into_the_same_list),
+                                               {0}}};

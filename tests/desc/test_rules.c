@@ -25,12 +25,16 @@ static const char *load(fv_arena *arena, const char *source) {
 
 static void every_kind_is_read(void) {
     fv_arena *a = fv_arena_create();
-    CHECK_TEXT(load(a, "rules:\n"
-                       "  - {line: door, points: [[0.1, 0.5], [0.9, 0.5]], directions: [enter, exit], classes: person}\n"
-                       "  - {zone: yard, points: [[0, 0], [640, 0], [640, 480]], units: pixels, anchor: center, dwell: 10s, events: [dwell, enter], heading: 90}\n"
-                       "  - {zone: all}\n"
-                       "  - {when: busy, condition: 'count(yard) > 2', hold: 500ms}\n"
-                       "forget: 3s\n"), "");
+    CHECK_TEXT(
+        load(
+            a,
+            "rules:\n"
+            "  - {line: door, points: [[0.1, 0.5], [0.9, 0.5]], directions: [enter, exit], classes: person}\n"
+            "  - {zone: yard, points: [[0, 0], [640, 0], [640, 480]], units: pixels, anchor: center, dwell: 10s, events: [dwell, enter], heading: 90}\n"
+            "  - {zone: all}\n"
+            "  - {when: busy, condition: 'count(yard) > 2', hold: 500ms}\n"
+            "forget: 3s\n"),
+        "");
     CHECK_EQUAL(rules.n, 4);
     CHECK_EQUAL(rules.forget_ns, 3000000000);
     const fv_rule *line = &rules.v[0], *zone = &rules.v[1], *when = &rules.v[3];
@@ -39,7 +43,8 @@ static void every_kind_is_read(void) {
     CHECK_NEAR(line->hysteresis, FV_RULE_HYSTERESIS, 0);
     CHECK_TEXT(line->direction_names[0], "enter");
     CHECK_TEXT(line->classes[0], "person");
-    CHECK(zone->kind == FV_RULE_ZONE && !zone->relative && zone->anchor == FV_ANCHOR_CENTER && zone->has_heading);
+    CHECK(zone->kind == FV_RULE_ZONE && !zone->relative && zone->anchor == FV_ANCHOR_CENTER &&
+          zone->has_heading);
     CHECK_EQUAL(zone->events, FV_EVENT_BIT(FV_EVENT_DWELL) | FV_EVENT_BIT(FV_EVENT_ENTER));
     CHECK_EQUAL(zone->dwell_ns, 10000000000);
     CHECK(rules.v[2].n_points == 0 && !rules.v[2].has_heading);
@@ -52,8 +57,12 @@ static void a_bare_list_and_a_calibration(void) {
     fv_arena *a = fv_arena_create();
     CHECK_TEXT(load(a, "[{\"line\": \"a\", \"points\": [[0, 0], [1, 1]]}]"), "");
     CHECK(rules.n == 1 && !rules.calibration);
-    CHECK_TEXT(load(a, "rules: [{zone: road, speed: 13.9}]\n"
-                       "calibration: {units: pixels, picture: [[1, 2], [3, 4], [5, 6], [7, 8]], ground: [[0, 0], [10, 0], [10, 10], [0, 10]]}\n"), "");
+    CHECK_TEXT(
+        load(
+            a,
+            "rules: [{zone: road, speed: 13.9}]\n"
+            "calibration: {units: pixels, picture: [[1, 2], [3, 4], [5, 6], [7, 8]], ground: [[0, 0], [10, 0], [10, 10], [0, 10]]}\n"),
+        "");
     CHECK(rules.calibration && !rules.calibration->relative);
     CHECK_NEAR(rules.calibration->ground[2][1], 10, 0);
     CHECK_NEAR(rules.v[0].speed_limit, 13.9, 1e-5);
@@ -72,7 +81,9 @@ static void all_mistakes_in_one_pass(void) {
                                "  - {zone: e, dwell: soon, overcrowding: -1, speed: 3}\n"
                                "  - {when: f}\n");
     CHECK_CONTAINS(text, "rules:2:23: error: a line needs at least 2 points");
-    CHECK_CONTAINS(text, "rules:3:23: error: the point [2, 2] is outside 0..1; for pixels write `units: pixels`");
+    CHECK_CONTAINS(
+        text,
+        "rules:3:23: error: the point [2, 2] is outside 0..1; for pixels write `units: pixels`");
     CHECK_CONTAINS(text, "rules:4:36: error: points: expected a number, got 'x'");
     CHECK_CONTAINS(text, "rules:4:48: error: a line has no 'dwell'");
     CHECK_CONTAINS(text, "rules:5:15: error: unknown key 'evnts', did you mean 'events'?");
@@ -89,4 +100,7 @@ static void all_mistakes_in_one_pass(void) {
     fv_arena_destroy(&a);
 }
 
-const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(every_kind_is_read), CASE(a_bare_list_and_a_calibration), CASE(all_mistakes_in_one_pass), {0}}};
+const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(every_kind_is_read),
+                                                         CASE(a_bare_list_and_a_calibration),
+                                                         CASE(all_mistakes_in_one_pass),
+                                                         {0}}};

@@ -21,7 +21,8 @@ static const char *mistakes_of(const char *text) {
 }
 
 static void nodes_know_their_place(void) {
-    const fv_yaml_node *root = parse("a: 1\nb:\n  - x\n  - {c: 'two words'}\n"), *list = fv_yaml_get(root, "b");
+    const fv_yaml_node *root = parse("a: 1\nb:\n  - x\n  - {c: 'two words'}\n"),
+                       *list = fv_yaml_get(root, "b");
     CHECK(root && root->kind == FV_YAML_MAP && root->n == 2);
     CHECK(list && list->kind == FV_YAML_LIST && list->n == 2);
     const fv_yaml_node *c = fv_yaml_get(list->item[1], "c");
@@ -34,7 +35,9 @@ static void nodes_know_their_place(void) {
 static void caret_stands_under_the_place(void) {
     const fv_yaml_node *root = parse("caf\xc3\xa9: {k: \xc3\xa9t\xc3\xa9}\n");
     fv_yaml_mistake(y, root->pair[0].value->pair[0].value, "no %s", "good");
-    CHECK_TEXT(fv_yaml_report(y), "t.yaml:1:11: error: no good\n    caf\xc3\xa9: {k: \xc3\xa9t\xc3\xa9}\n              ^\n");
+    CHECK_TEXT(
+        fv_yaml_report(y),
+        "t.yaml:1:11: error: no good\n    caf\xc3\xa9: {k: \xc3\xa9t\xc3\xa9}\n              ^\n");
 }
 
 static void several_mistakes_come_in_order_and_once(void) {
@@ -52,13 +55,15 @@ static void several_mistakes_come_in_order_and_once(void) {
 
 static void syntax_errors_have_a_place(void) {
     CHECK_CONTAINS(mistakes_of("a: [1, 2\nb: 3\n"), "t.yaml:2:");
-    CHECK_CONTAINS(mistakes_of("a: 1\n\tb: 2\n"), "t.yaml:2:1: error: found a tab character that violates indentation");
+    CHECK_CONTAINS(mistakes_of("a: 1\n\tb: 2\n"),
+                   "t.yaml:2:1: error: found a tab character that violates indentation");
     CHECK_CONTAINS(mistakes_of(""), "the file is empty");
     CHECK_CONTAINS(mistakes_of("a: 1\n---\nb: 2\n"), "t.yaml:2:1: error: a second document");
     CHECK_CONTAINS(mistakes_of("a: !python/object x\n"), "tags like !name mean nothing here");
     CHECK_CONTAINS(mistakes_of("[a]: 1\n"), "a key must be a plain name");
     CHECK_CONTAINS(mistakes_of("a: 1\nb: \xff\xfe\n"), "t.yaml:2:4: error: ");
-    CHECK_CONTAINS(mistakes_of("a: 1\nb: 2\na: 3\n"), "t.yaml:3:1: error: 'a' is given twice, first in line 1");
+    CHECK_CONTAINS(mistakes_of("a: 1\nb: 2\na: 3\n"),
+                   "t.yaml:3:1: error: 'a' is given twice, first in line 1");
 }
 
 static void aliases_and_merges(void) {
@@ -75,8 +80,9 @@ static void bounded(void) {
     char bomb[2000] = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
     for (int i = 1; i < 10; i++) {
         char line[100];
-        snprintf(line, sizeof line, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1,
-                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        snprintf(line, sizeof line,
+                 "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1,
+                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
         strcat(bomb, line);
     }
     CHECK_CONTAINS(mistakes_of(bomb), "the aliases unfold to too much");
@@ -93,7 +99,8 @@ static void values_from_the_environment(void) {
     CHECK_TEXT(fv_yaml_get(root, "a")->text, "rtsp://cam/1");
     CHECK_TEXT(fv_yaml_get(root, "b")->text, "x-no one$");
     CHECK(fv_yaml_get(root, "a")->from_shell && !fv_yaml_get(root, "b")->from_shell);
-    CHECK_CONTAINS(mistakes_of("a: ${FV_TEST_NONE}\n"), "t.yaml:1:4: error: the environment variable FV_TEST_NONE is not set");
+    CHECK_CONTAINS(mistakes_of("a: ${FV_TEST_NONE}\n"),
+                   "t.yaml:1:4: error: the environment variable FV_TEST_NONE is not set");
     CHECK_CONTAINS(mistakes_of("a: ${FV\n"), "without '}'");
 }
 
@@ -110,8 +117,10 @@ static void assignments(void) {
     fv_yaml_set(y, &root, "streams.gate.detect.every=2");
     fv_yaml_set(y, &root, "streams.0.outputs=[{publish: '-'}]");
     fv_yaml_set(y, &root, "models.a.file=b.onnx");
-    CHECK_TEXT(fv_yaml_json(y, root), "{\"streams\": [{\"name\": \"gate\", \"detect\": {\"\": \"m.onnx\", \"every\": 2}, "
-                                      "\"outputs\": [{\"publish\": \"-\"}]}], \"models\": {\"a\": {\"file\": \"b.onnx\"}}}");
+    CHECK_TEXT(
+        fv_yaml_json(y, root),
+        "{\"streams\": [{\"name\": \"gate\", \"detect\": {\"\": \"m.onnx\", \"every\": 2}, "
+        "\"outputs\": [{\"publish\": \"-\"}]}], \"models\": {\"a\": {\"file\": \"b.onnx\"}}}");
     CHECK_EQUAL(fv_yaml_mistakes(y), 0);
     fv_yaml_set(y, &root, "streams.door.every=2");
     fv_yaml_set(y, &root, "nonsense");
@@ -132,7 +141,8 @@ static void json_is_yaml_again(void) {
 static void files_that_cannot_be_read(void) {
     parse("a: 1");
     CHECK(!fv_yaml_load(y, "/nowhere/x.yaml"));
-    CHECK_TEXT(fv_yaml_report(y), "/nowhere/x.yaml: error: cannot be read: No such file or directory\n");
+    CHECK_TEXT(fv_yaml_report(y),
+               "/nowhere/x.yaml: error: cannot be read: No such file or directory\n");
     parse("a: 1");
     CHECK(!fv_yaml_load(y, "/tmp"));
     CHECK_CONTAINS(fv_yaml_report(y), "it is a folder");
@@ -145,8 +155,17 @@ static void release(void) {
     fv_arena_destroy(&arena);
 }
 
-const fv_suite yaml_suite = {
-    "yaml", (const fv_case[]){CASE(nodes_know_their_place), CASE(caret_stands_under_the_place), CASE(several_mistakes_come_in_order_and_once),
-                              CASE(syntax_errors_have_a_place), CASE(aliases_and_merges), CASE(bounded), CASE(values_from_the_environment),
-                              CASE(paths_start_at_their_text), CASE(assignments), CASE(json_is_yaml_again), CASE(files_that_cannot_be_read),
-                              CASE(release), {0}}};
+const fv_suite yaml_suite = {"yaml",
+                             (const fv_case[]){CASE(nodes_know_their_place),
+                                               CASE(caret_stands_under_the_place),
+                                               CASE(several_mistakes_come_in_order_and_once),
+                                               CASE(syntax_errors_have_a_place),
+                                               CASE(aliases_and_merges),
+                                               CASE(bounded),
+                                               CASE(values_from_the_environment),
+                                               CASE(paths_start_at_their_text),
+                                               CASE(assignments),
+                                               CASE(json_is_yaml_again),
+                                               CASE(files_that_cannot_be_read),
+                                               CASE(release),
+                                               {0}}};

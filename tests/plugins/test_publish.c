@@ -24,11 +24,20 @@ static GstBuffer *picture(int frame, bool with_event) {
     GstBuffer *b = gst_buffer_new_allocate(NULL, 32 * 16, NULL);
     GST_BUFFER_PTS(b) = (GstClockTime)frame * 40 * GST_MSECOND;
     fv_frame_meta *m = fv_meta_add(b, "x", (uint64_t)frame, 32, 16);
-    fv_object o = {.box = {1, 2, 3, 4}, .score = 0.5f, .label = 2, .id = 9, .state = FV_STATE_CONFIRMED};
+    fv_object o = {
+        .box = {1, 2, 3, 4}, .score = 0.5f, .label = 2, .id = 9, .state = FV_STATE_CONFIRMED};
     m->inference = FV_INFERRED;
     fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
-    fv_event e = {.id = 1, .event = "cross", .rule = "door", .has_object = true, .object = o, .count = 3, .value = NAN,
-                  .frame = (uint64_t)frame, .pts_ns = frame * 40000000LL, .utc_ns = FV_TIME_NONE};
+    fv_event e = {.id = 1,
+                  .event = "cross",
+                  .rule = "door",
+                  .has_object = true,
+                  .object = o,
+                  .count = 3,
+                  .value = NAN,
+                  .frame = (uint64_t)frame,
+                  .pts_ns = frame * 40000000LL,
+                  .utc_ns = FV_TIME_NONE};
     if (with_event)
         fv_meta_add_event(m, &e);
     return b;
@@ -49,7 +58,9 @@ static int count(const char *text, const char *part) {
 
 static void check_schema(int lines) {
     char command[3000], output[2000], expected[64];
-    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s", fv_test_source("tests/schema.py"), fv_test_source("config/schema/record.schema.json"), path);
+    snprintf(command, sizeof command, "/usr/bin/python3 %s %s %s",
+             fv_test_source("tests/schema.py"), fv_test_source("config/schema/record.schema.json"),
+             path);
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
     snprintf(expected, sizeof expected, "%d lines follow the schema", lines);
     CHECK_CONTAINS(output, expected);
@@ -62,7 +73,8 @@ static void frames_and_events_in_order(void) {
     CHECK_EQUAL(count(text, "\n"), 4);
     CHECK_EQUAL(count(text, "\"stream\":\"gate\""), 4);
     char *event = strstr(text, "\"event\":\"cross\"");
-    CHECK(event && strstr(text, "\"frame\":1,\"pts_ns\":40000000") < event && event < strstr(text, "\"frame\":2"));
+    CHECK(event && strstr(text, "\"frame\":1,\"pts_ns\":40000000") < event &&
+          event < strstr(text, "\"frame\":2"));
     check_schema(4);
     free(text);
     gst_harness_teardown(h);
@@ -90,7 +102,8 @@ static void wrong_folder_fails_at_start(void) {
     CHECK(m != NULL);
     if (m) {
         gst_message_parse_error(m, &error, NULL);
-        CHECK_TEXT(error->message, "/nowhere/o.jsonl: cannot be written: No such file or directory");
+        CHECK_TEXT(error->message,
+                   "/nowhere/o.jsonl: cannot be written: No such file or directory");
         g_error_free(error);
         gst_message_unref(m);
     }
@@ -132,4 +145,8 @@ static void a_full_disk(void) {
     check_schema(21);
 }
 
-const fv_suite publish_suite = {"publish", (const fv_case[]){CASE(frames_and_events_in_order), CASE(what_and_append), CASE(wrong_folder_fails_at_start), CASE(a_full_disk), {0}}};
+const fv_suite publish_suite = {"publish", (const fv_case[]){CASE(frames_and_events_in_order),
+                                                             CASE(what_and_append),
+                                                             CASE(wrong_folder_fails_at_start),
+                                                             CASE(a_full_disk),
+                                                             {0}}};

@@ -69,7 +69,9 @@ int count_lines(const char *text, const char *part) {
 
 int count_frames(const char *file) {
     int n = -1;
-    if (!run_shell("ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=nb_read_frames -of csv=p=0 %s", file))
+    if (!run_shell(
+            "ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=nb_read_frames -of csv=p=0 %s",
+            file))
         sscanf(run_output, "%d", &n);
     return n;
 }
@@ -77,6 +79,8 @@ int count_frames(const char *file) {
 void check_records(const char *file, int lines) {
     char expected[64];
     snprintf(expected, sizeof expected, "%d lines follow the schema", lines);
-    CHECK_EQUAL(run_shell("/usr/bin/python3 %s %s %s", fv_test_source("tests/schema.py"), fv_test_source("config/schema/record.schema.json"), file), 0);
+    CHECK_EQUAL(run_shell("/usr/bin/python3 %s %s %s", fv_test_source("tests/schema.py"),
+                          fv_test_source("config/schema/record.schema.json"), file),
+                0);
     CHECK_CONTAINS(run_output, expected);
 }

@@ -3,20 +3,30 @@
 
 static void real_footage(void) {
     char video[1100], model[1100];
-    const char *v = fv_test_shared("video/canersu_highway.mp4"), *m = v ? fv_test_shared("models/yolox_nano.onnx") : NULL;
+    const char *v = fv_test_shared("video/canersu_highway.mp4"),
+               *m = v ? fv_test_shared("models/yolox_nano.onnx") : NULL;
     if (!m)
         return;
     snprintf(video, sizeof video, "%s", v);
     snprintf(model, sizeof model, "%s", m);
-    CHECK_EQUAL(run_fovea("annotate %s -o a.mp4 --events a.jsonl --model %s --frames 12", video, model), 0);
-    CHECK_CONTAINS(run_output, "canersu_highway: 12 frames decoded = 12 inferred + 0 predicted + 0 skipped + 0 dropped\n");
+    CHECK_EQUAL(
+        run_fovea("annotate %s -o a.mp4 --events a.jsonl --model %s --frames 12", video, model), 0);
+    CHECK_CONTAINS(
+        run_output,
+        "canersu_highway: 12 frames decoded = 12 inferred + 0 predicted + 0 skipped + 0 dropped\n");
     CHECK_CONTAINS(run_output, "objects: car ");
     CHECK_EQUAL(count_frames("a.mp4"), 12);
     check_records("a.jsonl", 12);
-    CHECK_EQUAL(run_shell("grep -c '\"id\":[0-9].*\"label\":\"car\".*\"state\":\"confirmed\"' a.jsonl"), 0);
+    CHECK_EQUAL(
+        run_shell("grep -c '\"id\":[0-9].*\"label\":\"car\".*\"state\":\"confirmed\"' a.jsonl"), 0);
     CHECK(run_output[0] > '5' || run_output[1] != '\n'); // cars with ids on most frames
-    CHECK_EQUAL(run_fovea("annotate %s -o b.mp4 --events b.jsonl --model %s --frames 12 --every 3 --track sort --classes car,bus", video, model), 0);
-    CHECK_CONTAINS(run_output, "12 frames decoded = 4 inferred + 8 predicted + 0 skipped + 0 dropped\n");
+    CHECK_EQUAL(
+        run_fovea(
+            "annotate %s -o b.mp4 --events b.jsonl --model %s --frames 12 --every 3 --track sort --classes car,bus",
+            video, model),
+        0);
+    CHECK_CONTAINS(run_output,
+                   "12 frames decoded = 4 inferred + 8 predicted + 0 skipped + 0 dropped\n");
     check_records("b.jsonl", 12);
     CHECK_EQUAL(run_shell("! grep -v '\"label\":\"car\"' b.jsonl | grep '\"label\"'"), 0);
 }
@@ -28,7 +38,11 @@ static void same_bytes_every_time(void) {
     char model[1100];
     snprintf(model, sizeof model, "%s", m);
     for (int i = 0; i < 2; i++)
-        CHECK_EQUAL(run_fovea("annotate in.mp4 -o s%d.mp4 --events s%d.jsonl --threshold 0.05 --frames 20 --model %s", i, i, model), 0);
+        CHECK_EQUAL(
+            run_fovea(
+                "annotate in.mp4 -o s%d.mp4 --events s%d.jsonl --threshold 0.05 --frames 20 --model %s",
+                i, i, model),
+            0);
     CHECK_EQUAL(run_shell("cmp s0.jsonl s1.jsonl"), 0);
 }
 
@@ -37,15 +51,23 @@ static void shipped_descriptions(void) {
     const char *m = fv_test_shared("models/FastestDet.onnx");
     if (!m)
         return;
-    CHECK_EQUAL(run_shell("for f in %s/*.yaml; do INPUT=in.mp4 A=in.mp4 B=vfr.mp4 MODEL=%s \"$FOVEA\" check $f || exit 1; done", fv_test_source("config"), m), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "for f in %s/*.yaml; do INPUT=in.mp4 A=in.mp4 B=vfr.mp4 MODEL=%s \"$FOVEA\" check $f || exit 1; done",
+            fv_test_source("config"), m),
+        0);
     CHECK(count_lines(run_output, "no mistakes") >= 3);
 }
 
 // annotate.yaml shows each property of each element.
 static void every_key_is_shown(void) {
-    CHECK_EQUAL(run_shell("for e in fvsrc fvdetect fvtrack fvoverlay fvpublish; do gst-inspect-1.0 $e | sed -n '/^Element Properties/,/^Element Signals/s/^  \\([a-z-]*\\) *:.*/\\1/p'; done"
-                          " | grep -vxE 'name|parent|qos|stats|stream' | sort -u > keys.txt; test $(wc -l < keys.txt) -gt 40"
-                          " && for k in $(cat keys.txt); do grep -q \"^[ #]*[- ]*$k:\" %s || echo $k is not shown; done", fv_test_source("config/annotate.yaml")), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "for e in fvsrc fvdetect fvtrack fvoverlay fvpublish; do gst-inspect-1.0 $e | sed -n '/^Element Properties/,/^Element Signals/s/^  \\([a-z-]*\\) *:.*/\\1/p'; done"
+            " | grep -vxE 'name|parent|qos|stats|stream' | sort -u > keys.txt; test $(wc -l < keys.txt) -gt 40"
+            " && for k in $(cat keys.txt); do grep -q \"^[ #]*[- ]*$k:\" %s || echo $k is not shown; done",
+            fv_test_source("config/annotate.yaml")),
+        0);
     CHECK_TEXT(run_output, "");
 }
 
@@ -53,10 +75,23 @@ static void the_ready_description_runs(void) {
     const char *m = fv_test_shared("models/FastestDet.onnx");
     if (!m)
         return;
-    CHECK_EQUAL(run_shell("rm -f annotated.mp4; INPUT=in.mp4 MODEL=%s \"$FOVEA\" run %s --set streams.0.source.frames=10", m, fv_test_source("config/annotate.yaml")), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "rm -f annotated.mp4; INPUT=in.mp4 MODEL=%s \"$FOVEA\" run %s --set streams.0.source.frames=10",
+            m, fv_test_source("config/annotate.yaml")),
+        0);
     CHECK_EQUAL(count_frames("annotated.mp4"), 10);
-    CHECK_EQUAL(run_shell("rm -f annotated.mp4; INPUT=in.mp4 MODEL=%s \"$FOVEA\" launch %s --set streams.0.source.frames=10 > l.sh && sh l.sh", m, fv_test_source("config/annotate.yaml")), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "rm -f annotated.mp4; INPUT=in.mp4 MODEL=%s \"$FOVEA\" launch %s --set streams.0.source.frames=10 > l.sh && sh l.sh",
+            m, fv_test_source("config/annotate.yaml")),
+        0);
     CHECK_EQUAL(count_frames("annotated.mp4"), 10);
 }
 
-const fv_suite annotate_suite = {"annotate", (const fv_case[]){CASE(real_footage), CASE(same_bytes_every_time), CASE(shipped_descriptions), CASE(every_key_is_shown), CASE(the_ready_description_runs), {0}}};
+const fv_suite annotate_suite = {"annotate", (const fv_case[]){CASE(real_footage),
+                                                               CASE(same_bytes_every_time),
+                                                               CASE(shipped_descriptions),
+                                                               CASE(every_key_is_shown),
+                                                               CASE(the_ready_description_runs),
+                                                               {0}}};

@@ -21,8 +21,10 @@ static void write_text(const char *name, const char *text) {
 }
 
 static void run_source(const char *source, int expected, const char *part) {
-    write_text("bad.yaml", "fovea: 1\nstreams:\n- {source: \"${INPUT}\", outputs: [{file: \"bad.mp4\"}]}\n");
-    int code = run_shell("echo precious > bad.mp4; INPUT=%s timeout 30 \"$FOVEA\" run bad.yaml", source);
+    write_text("bad.yaml",
+               "fovea: 1\nstreams:\n- {source: \"${INPUT}\", outputs: [{file: \"bad.mp4\"}]}\n");
+    int code =
+        run_shell("echo precious > bad.mp4; INPUT=%s timeout 30 \"$FOVEA\" run bad.yaml", source);
     CHECK_ERROR(code, expected, part);
     run_shell("cat bad.mp4");
     CHECK_TEXT(run_output, "precious\n"); // no output was opened
@@ -52,7 +54,9 @@ static void sources_that_are_no_video(void) {
 static void files_that_are_cut_short(void) {
     static const char *const files[] = {"half.mp4", "half.mkv"};
     for (int i = 0; i < 2; i++) {
-        write_text("cut.yaml", "fovea: 1\nstreams:\n- {source: \"${INPUT}\", outputs: [{file: cut-out.mp4}]}\n");
+        write_text(
+            "cut.yaml",
+            "fovea: 1\nstreams:\n- {source: \"${INPUT}\", outputs: [{file: cut-out.mp4}]}\n");
         CHECK_EQUAL(run_shell("INPUT=%s timeout 30 \"$FOVEA\" run cut.yaml", files[i]), 2);
         CHECK_EQUAL(count_lines(run_output, "the file is cut short"), 1);
         int frames = count_frames("cut-out.mp4");
@@ -65,12 +69,18 @@ static void descriptions_with_mistakes(void) {
         const char *text, *part;
     } rows[] = {
         {"fovea: 1\nstreams: [\n", "wrong.yaml:3:1: error: "},
-        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: {to: a, fromat: fovea}}]}\n", "wrong.yaml:3:48: error: unknown key 'fromat', did you mean 'format'?"},
-        {"fovea: 1\nstreams:\n- {source: in.mp4, track: {confirm-hits: [1, 2]}, outputs: [{publish: a}]}\n", "is not a whole number"},
-        {"fovea: 1\nstreams:\n- {source: {uri: in.mp4, threads: 9999}, outputs: [{publish: a}]}\n", "wrong.yaml:3:35: error: threads: 9999 is out of range, allowed is 0 to 256"},
-        {"fovea: 1\nstreams:\n- {source: in.mp4, detect: none.onnx, outputs: [{publish: a}]}\n", "none.onnx: cannot be read: No such file or directory"},
-        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: nowhere/o.mp4}]}\n", "the folder nowhere is not there; make it first"},
-        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: in.mp4/o.jsonl}]}\n", "in.mp4/o.jsonl: in.mp4 is not a folder"},
+        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: {to: a, fromat: fovea}}]}\n",
+         "wrong.yaml:3:48: error: unknown key 'fromat', did you mean 'format'?"},
+        {"fovea: 1\nstreams:\n- {source: in.mp4, track: {confirm-hits: [1, 2]}, outputs: [{publish: a}]}\n",
+         "is not a whole number"},
+        {"fovea: 1\nstreams:\n- {source: {uri: in.mp4, threads: 9999}, outputs: [{publish: a}]}\n",
+         "wrong.yaml:3:35: error: threads: 9999 is out of range, allowed is 0 to 256"},
+        {"fovea: 1\nstreams:\n- {source: in.mp4, detect: none.onnx, outputs: [{publish: a}]}\n",
+         "none.onnx: cannot be read: No such file or directory"},
+        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: nowhere/o.mp4}]}\n",
+         "the folder nowhere is not there; make it first"},
+        {"fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: in.mp4/o.jsonl}]}\n",
+         "in.mp4/o.jsonl: in.mp4 is not a folder"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         write_text("wrong.yaml", rows[i].text);
@@ -90,8 +100,10 @@ static void wrong_command_lines(void) {
     } rows[] = {
         {"annotate", "which INPUT?"},
         {"annotate in.mp4", "give -o OUT.mp4"},
-        {"annotate in.mp4 -o o.mp4 --thrshold 1", "unknown option --thrshold, did you mean --threshold"},
-        {"annotate in.mp4 -o o.mp4 --threshold 7", "--threshold 7: error: threshold: 7 is out of range"},
+        {"annotate in.mp4 -o o.mp4 --thrshold 1",
+         "unknown option --thrshold, did you mean --threshold"},
+        {"annotate in.mp4 -o o.mp4 --threshold 7",
+         "--threshold 7: error: threshold: 7 is out of range"},
         {"annotate in.mp4 -o o.avi", "the ending says the container"},
         {"annotate in.mp4 -o in.mp4", "is the source; write to another file"},
         {"annotate in.mp4 -o", "lacks its value"},
@@ -114,22 +126,31 @@ static void models_that_cannot_be_used(void) {
         return;
     CHECK_EQUAL(run_shell("head -c 50000 %s > torn.onnx", good), 0);
     CHECK_ERROR(run_fovea("annotate in.mp4 -o m.mp4 --model torn.onnx"), 2, "torn.onnx: ");
-    CHECK_ERROR(run_shell("echo precious > m.mp4; VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" annotate in.mp4 -o m.mp4 --model %s", good), 2, "install mesa-vulkan-drivers");
+    CHECK_ERROR(
+        run_shell(
+            "echo precious > m.mp4; VK_ICD_FILENAMES=/nonexistent \"$FOVEA\" annotate in.mp4 -o m.mp4 --model %s",
+            good),
+        2, "install mesa-vulkan-drivers");
     run_shell("cat m.mp4");
     CHECK_TEXT(run_output, "precious\n");
 }
 
 static void a_full_disk(void) {
-    if (geteuid() || run_shell("mkdir -p small && mount -t tmpfs -o size=100k tmpfs small && umount small")) {
+    if (geteuid() ||
+        run_shell("mkdir -p small && mount -t tmpfs -o size=100k tmpfs small && umount small")) {
         fv_test_skip("no small disk can be mounted here");
         return;
     }
-    write_text("full.yaml", "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: {path: \"${V}\", quality: 100}}, {publish: \"${R}\"}]}\n");
-    int code = run_shell("mount -t tmpfs -o size=100k tmpfs small; V=small/o.mp4 R=r.jsonl \"$FOVEA\" run full.yaml; c=$?; umount small; exit $c");
+    write_text(
+        "full.yaml",
+        "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: {path: \"${V}\", quality: 100}}, {publish: \"${R}\"}]}\n");
+    int code = run_shell(
+        "mount -t tmpfs -o size=100k tmpfs small; V=small/o.mp4 R=r.jsonl \"$FOVEA\" run full.yaml; c=$?; umount small; exit $c");
     CHECK_ERROR(code, 1, "fovea: error: small/o.mp4: No space left on device");
     CHECK_CONTAINS(run_output, "in: 50 frames decoded");
     check_records("r.jsonl", 50); // the other output went on
-    code = run_shell("mount -t tmpfs -o size=4k tmpfs small; V=o.mp4 R=small/r.jsonl \"$FOVEA\" run full.yaml; c=$?; cp small/r.jsonl part.jsonl; umount small; exit $c");
+    code = run_shell(
+        "mount -t tmpfs -o size=4k tmpfs small; V=o.mp4 R=small/r.jsonl \"$FOVEA\" run full.yaml; c=$?; cp small/r.jsonl part.jsonl; umount small; exit $c");
     CHECK_EQUAL(code, 1);
     CHECK_EQUAL(count_lines(run_output, "error: small/r.jsonl: No space left on device"), 1);
     CHECK_EQUAL(count_frames("o.mp4"), 50);
@@ -138,8 +159,13 @@ static void a_full_disk(void) {
 }
 
 static void interrupted(void) {
-    write_text("long.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, loop: true}, outputs: [{file: long.mp4}, {publish: long.jsonl}]}\n");
-    CHECK_EQUAL(run_shell("rm -f long.*4; \"$FOVEA\" run long.yaml & p=$!; until [ -s long.jsonl ]; do sleep 0.1; done; kill -INT $p; wait $p"), 0);
+    write_text(
+        "long.yaml",
+        "fovea: 1\nstreams:\n- {source: {uri: in.mp4, loop: true}, outputs: [{file: long.mp4}, {publish: long.jsonl}]}\n");
+    CHECK_EQUAL(
+        run_shell(
+            "rm -f long.*4; \"$FOVEA\" run long.yaml & p=$!; until [ -s long.jsonl ]; do sleep 0.1; done; kill -INT $p; wait $p"),
+        0);
     CHECK_CONTAINS(run_output, "finishing files");
     int frames = count_frames("long.mp4");
     CHECK(frames > 0);
@@ -148,12 +174,20 @@ static void interrupted(void) {
 
 // The reader goes away in the middle: told once, the file is whole.
 static void a_closed_pipe(void) {
-    write_text("pipe.yaml", "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: '-'}, {file: pipe.mp4}]}\n");
+    write_text(
+        "pipe.yaml",
+        "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: '-'}, {file: pipe.mp4}]}\n");
     run_shell("{ \"$FOVEA\" run pipe.yaml; echo code $?; } 2> err.txt | head -1 > one.txt; true");
     CHECK_EQUAL(count_frames("pipe.mp4"), 50);
     check_records("one.txt", 1);
 }
 
-const fv_suite bad_input_suite = {
-    "bad-input", (const fv_case[]){CASE(sources_that_are_no_video), CASE(files_that_are_cut_short), CASE(descriptions_with_mistakes), CASE(wrong_command_lines),
-                                   CASE(models_that_cannot_be_used), CASE(a_full_disk), CASE(interrupted), CASE(a_closed_pipe), {0}}};
+const fv_suite bad_input_suite = {"bad-input", (const fv_case[]){CASE(sources_that_are_no_video),
+                                                                 CASE(files_that_are_cut_short),
+                                                                 CASE(descriptions_with_mistakes),
+                                                                 CASE(wrong_command_lines),
+                                                                 CASE(models_that_cannot_be_used),
+                                                                 CASE(a_full_disk),
+                                                                 CASE(interrupted),
+                                                                 CASE(a_closed_pipe),
+                                                                 {0}}};

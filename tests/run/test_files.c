@@ -4,7 +4,8 @@
 
 #include "tests/run/clips.h"
 
-static const char *const plain = "fovea: 1\nstreams:\n- {source: \"${INPUT}\", overlay: true, outputs: [{file: \"${OUTPUT}\"}, {publish: \"${RECORDS:-r.jsonl}\"}]}\n";
+static const char *const plain =
+    "fovea: 1\nstreams:\n- {source: \"${INPUT}\", overlay: true, outputs: [{file: \"${OUTPUT}\"}, {publish: \"${RECORDS:-r.jsonl}\"}]}\n";
 
 static void write_text(const char *name, const char *text) {
     char path[1200];
@@ -16,13 +17,17 @@ static void write_text(const char *name, const char *text) {
 
 static int run_plain(const char *input, const char *output) {
     write_text("plain.yaml", plain);
-    return run_shell("rm -f r.jsonl %s; INPUT=%s OUTPUT=%s timeout 60 \"$FOVEA\" run plain.yaml", output, input, output);
+    return run_shell("rm -f r.jsonl %s; INPUT=%s OUTPUT=%s timeout 60 \"$FOVEA\" run plain.yaml",
+                     output, input, output);
 }
 
 // The times of all packets of both files, one a line.
 static void check_same_times(const char *a, const char *b, const char *kind) {
-    CHECK_EQUAL(run_shell("for f in %s %s; do ffprobe -v error -select_streams %s -show_entries packet=pts_time -of csv=p=0 $f | sort -g > $f.times; done; diff %s.times %s.times",
-                          a, b, kind, a, b), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "for f in %s %s; do ffprobe -v error -select_streams %s -show_entries packet=pts_time -of csv=p=0 $f | sort -g > $f.times; done; diff %s.times %s.times",
+            a, b, kind, a, b),
+        0);
     CHECK_TEXT(run_output, "");
 }
 
@@ -30,7 +35,9 @@ static void frames_times_and_sound_stay(void) {
     static const char *const outputs[] = {"o.mp4", "o.mkv"};
     for (int i = 0; i < 2; i++) {
         CHECK_EQUAL(run_plain("in.mp4", outputs[i]), 0);
-        CHECK_CONTAINS(run_output, "in: 50 frames decoded = 0 inferred + 0 predicted + 50 skipped + 0 dropped\n");
+        CHECK_CONTAINS(
+            run_output,
+            "in: 50 frames decoded = 0 inferred + 0 predicted + 50 skipped + 0 dropped\n");
         CHECK_EQUAL(count_frames(outputs[i]), 50);
         run_shell("ffprobe -v error -show_entries stream=codec_name -of csv=p=0 %s", outputs[i]);
         CHECK_TEXT(run_output, "h264\naac\n");
@@ -47,7 +54,8 @@ static void uneven_times_stay(void) {
 
 static void rotation_stays(void) {
     CHECK_EQUAL(run_plain("turned.mp4", "o.mp4"), 0);
-    run_shell("for f in turned.mp4 o.mp4; do ffprobe -v error -select_streams v -show_entries stream_side_data=rotation -of csv=p=0 $f; done | sort -u | tr -d '\\n'");
+    run_shell(
+        "for f in turned.mp4 o.mp4; do ffprobe -v error -select_streams v -show_entries stream_side_data=rotation -of csv=p=0 $f; done | sort -u | tr -d '\\n'");
     CHECK(strlen(run_output) >= 2 && strchr("-9", run_output[0]) && strlen(run_output) <= 3);
 }
 
@@ -55,38 +63,53 @@ static void sizes_of_every_kind(void) {
     static const struct {
         const char *file;
         int frames, width, height;
-    } rows[] = {{"one.mkv", 5, 16, 16}, {"odd.mkv", 5, 178, 100}, {"big.mp4", 3, 4096, 2160}, {"change.ts", 50, 320, 240}};
+    } rows[] = {{"one.mkv", 5, 16, 16},
+                {"odd.mkv", 5, 178, 100},
+                {"big.mp4", 3, 4096, 2160},
+                {"change.ts", 50, 320, 240}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char expected[64];
         CHECK_EQUAL(run_plain(rows[i].file, "o.mp4"), 0);
         CHECK_EQUAL(count_frames("o.mp4"), rows[i].frames);
         snprintf(expected, sizeof expected, "%d,%d\n", rows[i].width, rows[i].height);
-        run_shell("ffprobe -v error -select_streams v -show_entries stream=width,height -of csv=p=0 o.mp4");
+        run_shell(
+            "ffprobe -v error -select_streams v -show_entries stream=width,height -of csv=p=0 o.mp4");
         CHECK_TEXT(run_output, expected);
         check_records("r.jsonl", rows[i].frames);
     }
 }
 
 static void every_container_and_codec(void) {
-    write_text("codec.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, frames: 5}, outputs: [{file: a.webm}, {file: {path: b.mkv, codec: mjpeg}}, {file: {path: c.mov, audio: no, bitrate: 500}}]}\n");
+    write_text(
+        "codec.yaml",
+        "fovea: 1\nstreams:\n- {source: {uri: in.mp4, frames: 5}, outputs: [{file: a.webm}, {file: {path: b.mkv, codec: mjpeg}}, {file: {path: c.mov, audio: no, bitrate: 500}}]}\n");
     CHECK_EQUAL(run_fovea("run codec.yaml"), 0);
     CHECK_EQUAL(count_frames("a.webm"), 5);
     CHECK_EQUAL(count_frames("b.mkv"), 5);
     CHECK_EQUAL(count_frames("c.mov"), 5);
-    run_shell("for f in a.webm b.mkv c.mov; do ffprobe -v error -show_entries stream=codec_name -of csv=p=0 $f; done | tr '\\n' ' '");
+    run_shell(
+        "for f in a.webm b.mkv c.mov; do ffprobe -v error -show_entries stream=codec_name -of csv=p=0 $f; done | tr '\\n' ' '");
     CHECK_TEXT(run_output, "vp9 mjpeg aac h264 ");
 }
 
 static void the_printed_line_does_the_same(void) {
     write_text("plain.yaml", plain);
-    CHECK_EQUAL(run_shell("export INPUT=in.mp4 OUTPUT='with blank.mp4'; \"$FOVEA\" launch plain.yaml > line.sh && sh line.sh"), 0);
+    CHECK_EQUAL(
+        run_shell(
+            "export INPUT=in.mp4 OUTPUT='with blank.mp4'; \"$FOVEA\" launch plain.yaml > line.sh && sh line.sh"),
+        0);
     CHECK_EQUAL(count_frames("'with blank.mp4'"), 50);
     check_records("r.jsonl", 50);
 }
 
 static void several_streams_and_set(void) {
-    write_text("two.yaml", "fovea: 1\nstreams:\n- {name: a, source: in.mp4, outputs: [{publish: a.jsonl}]}\n- {name: b, source: vfr.mp4, outputs: [{publish: b.jsonl}]}\n");
-    CHECK_EQUAL(run_fovea("run two.yaml --set streams.a.source.frames=7 --set streams.b.outputs.0.publish=c.jsonl"), 0);
+    write_text(
+        "two.yaml",
+        "fovea: 1\nstreams:\n- {name: a, source: in.mp4, outputs: [{publish: a.jsonl}]}\n- {name: b, source: vfr.mp4, outputs: [{publish: b.jsonl}]}\n");
+    CHECK_EQUAL(
+        run_fovea(
+            "run two.yaml --set streams.a.source.frames=7 --set streams.b.outputs.0.publish=c.jsonl"),
+        0);
     CHECK_CONTAINS(run_output, "a: 7 frames decoded");
     CHECK_CONTAINS(run_output, "b: ");
     check_records("a.jsonl", 7);
@@ -95,12 +118,23 @@ static void several_streams_and_set(void) {
 
 // Nothing but records on standard output; the bar is for terminals only.
 static void records_on_standard_output(void) {
-    write_text("out.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, frames: 3}, outputs: [{publish: '-'}]}\n");
-    CHECK_EQUAL(run_shell("\"$FOVEA\" run out.yaml 2> err.txt > s.jsonl; grep -c . s.jsonl; grep -c %% err.txt"), 1);
+    write_text(
+        "out.yaml",
+        "fovea: 1\nstreams:\n- {source: {uri: in.mp4, frames: 3}, outputs: [{publish: '-'}]}\n");
+    CHECK_EQUAL(
+        run_shell(
+            "\"$FOVEA\" run out.yaml 2> err.txt > s.jsonl; grep -c . s.jsonl; grep -c %% err.txt"),
+        1);
     CHECK_TEXT(run_output, "3\n0\n");
     check_records("s.jsonl", 3);
 }
 
-const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_sound_stay), CASE(uneven_times_stay), CASE(rotation_stays), CASE(sizes_of_every_kind),
-                                                         CASE(every_container_and_codec), CASE(the_printed_line_does_the_same), CASE(several_streams_and_set),
-                                                         CASE(records_on_standard_output), {0}}};
+const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_sound_stay),
+                                                         CASE(uneven_times_stay),
+                                                         CASE(rotation_stays),
+                                                         CASE(sizes_of_every_kind),
+                                                         CASE(every_container_and_codec),
+                                                         CASE(the_printed_line_does_the_same),
+                                                         CASE(several_streams_and_set),
+                                                         CASE(records_on_standard_output),
+                                                         {0}}};
