@@ -8,6 +8,7 @@
 #include "pipeline/vision/assign.h"
 #include "pipeline/vision/grow.h"
 
+enum { MAX_FRAME = 10000000 };
 static const unsigned ignored_classes = 1u << 2 | 1u << 7 | 1u << 8 | 1u << 12;
 
 static int parse_numbers(const char *line, double *value, int max) {
@@ -30,7 +31,7 @@ static bool parse_row(const char *line, fv_mot_row *row) {
     for (int i = 0; i < n; i++)
         if (!isfinite(v[i]) || fabs(v[i]) > 1e9)
             return false;
-    if (n < 6 || v[0] < 1)
+    if (n < 6 || v[0] < 1 || v[0] > MAX_FRAME)
         return false;
     *row = (fv_mot_row){.frame = (int)v[0],
                         .id = (int64_t)v[1],

@@ -7,6 +7,8 @@
 #include "pipeline/vision/assign.h"
 #include "pipeline/vision/grow.h"
 
+enum { MAX_CELLS = 50000000 }; // pairs of identities
+
 // Boxes of one side with identities numbered 0, 1, 2 ...
 typedef struct {
     const fv_mot_rows *rows;
@@ -227,45 +229,66 @@ static double *align(scorer *s) {
     return aligned;
 }
 
-static void hota_frame(scorer *s, const slice *f, const double *aligned, int *matches) {
-    int n = 0, columns = s->result.n_ids;
+// A match: which two identities (row and column of a table), and how well the boxes overlap.
+typedef struct {
+    int cell;
+    double iou;
+} meeting;
+
+static int hota_frame(scorer *s, const slice *f, const double *aligned, meeting *out) {
+    int n = 0, columns = s->result.n_ids, met = 0;
     for (int i = 0; i < f->n; i++)
         for (int j = 0; j < f->n_result; j++) {
             double iou = overlap(s, f, i, j);
+            int cell = s->truth.who[f->from + i] * columns + s->result.who[f->result_from + j];
             if (iou > 0)
-                offer(s, &n, i, j,
-                      iou * aligned[s->truth.who[f->from + i] * columns +
-                                    s->result.who[f->result_from + j]]);
+                offer(s, &n, i, j, iou * aligned[cell]);
         }
     FV_GROW(s->partner, s->partner_capacity, f->n);
     fv_assign_solve(s->assign, s->pairs, n, f->n, f->n_result, s->partner, NULL);
     for (int i = 0; i < f->n; i++) {
-        if (s->partner[i] < 0)
-            continue;
-        double iou = overlap(s, f, i, s->partner[i]);
-        int *m = matches + FV_HOTA_LIMITS * (s->truth.who[f->from + i] * columns +
-                                             s->result.who[f->result_from + s->partner[i]]);
-        for (int k = 0; k < FV_HOTA_LIMITS && iou >= 0.05 * (k + 1) - 1e-12; k++)
-            m[k]++;
+        int j = s->partner[i];
+        if (j >= 0)
+            out[met++] = (meeting){s->truth.who[f->from + i] * columns +
+                                       s->result.who[f->result_from + j],
+                                   overlap(s, f, i, j)};
     }
+    return met;
+}
+
+static void hota_limit(const scorer *s, const meeting *met, int n, int limit, int *times,
+                       fv_mot_sums *sums) {
+    int columns = s->result.n_ids;
+    memset(times, 0, sizeof *times * (size_t)s->truth.n_ids * (size_t)columns);
+    for (int i = 0; i < n; i++)
+        times[met[i].cell] += met[i].iou >= 0.05 * (limit + 1) - 1e-12;
+    for (int i = 0; i < s->truth.n_ids; i++)
+        for (int j = 0; j < columns; j++) {
+            double m = times[i * columns + j];
+            sums->hota_tp[limit] += m;
+            sums->hota_association[limit] += m * m / (s->truth.boxes[i] + s->result.boxes[j] - m);
+        }
 }
 
 static void score_hota(scorer *s, fv_mot_sums *sums) {
-    int columns = s->result.n_ids;
+    size_t cells = (size_t)s->truth.n_ids * (size_t)s->result.n_ids;
     double *aligned = align(s);
-    int *matches = calloc((size_t)s->truth.n_ids * (size_t)columns * FV_HOTA_LIMITS + 1,
-                          sizeof *matches);
+    meeting *met = calloc((size_t)sums->truths + 1, sizeof *met);
+    int *times = calloc(cells + 1, sizeof *times), n = 0;
     for (slice f = {0}; next_slice(s, &f);)
-        hota_frame(s, &f, aligned, matches);
-    for (int i = 0; i < s->truth.n_ids; i++)
-        for (int j = 0; j < columns; j++)
-            for (int k = 0; k < FV_HOTA_LIMITS; k++) {
-                double m = matches[(i * columns + j) * FV_HOTA_LIMITS + k];
-                sums->hota_tp[k] += m;
-                sums->hota_association[k] += m * m / (s->truth.boxes[i] + s->result.boxes[j] - m);
-            }
+        n += hota_frame(s, &f, aligned, met + n);
+    for (int k = 0; k < FV_HOTA_LIMITS; k++)
+        hota_limit(s, met, n, k, times, sums);
     free(aligned);
-    free(matches);
+    free(met);
+    free(times);
+}
+
+static bool fits(const scorer *s, fv_err *err) {
+    return (int64_t)s->truth.n_ids * s->result.n_ids <= MAX_CELLS ||
+           fv_fail(err, FV_BAD_INPUT,
+                   "%d true and %d found identities are too many to compare; are those tracks?",
+                   s->truth.n_ids, s->result.n_ids);
 }
 
 bool fv_mot_score(const fv_mot_rows *truth, const fv_mot_rows *result, fv_mot_sums *sums,
@@ -273,7 +296,7 @@ bool fv_mot_score(const fv_mot_rows *truth, const fv_mot_rows *result, fv_mot_su
     *sums = (fv_mot_sums){.truths = truth->n, .results = result->n};
     scorer s = {0};
     bool ok = side_init(&s.truth, truth, "ground truth", err) &&
-              side_init(&s.result, result, "result", err);
+              side_init(&s.result, result, "result", err) && fits(&s, err);
     if (ok) {
         s.assign = fv_assign_create();
         score_clear(&s, sums);
