@@ -5,6 +5,9 @@
 //     fv_detector_push(d, &frame, 1, NULL, &err);
 //     fv_detector_pull(d, &objects, NULL, &err);
 //     fv_detector_destroy(&d);
+//
+// Thread-safety: a detector belongs to one thread at a time. Detectors of the same model, size and
+// device share weights, kernels and device behind the scenes, from any thread.
 #pragma once
 
 #include "pipeline/base/err.h"

@@ -179,7 +179,11 @@ static bool run(const arguments *a, fv_err *err) {
     if (ok) {
         fv_ap_class *by_class = FV_ARENA_NEW(e.arena, fv_ap_class, e.n_classes);
         fv_ap_class mean = fv_ap_result(e.ap, by_class);
-        (a->json ? print_json : print_text)(&e, by_class, mean);
+        if (mean.n_truth)
+            (a->json ? print_json : print_text)(&e, by_class, mean);
+        else
+            ok = fv_fail(err, FV_BAD_INPUT, "%s: no labels for any of the %d pictures", a->labels,
+                         e.n_images);
     }
     fv_ap_destroy(&e.ap);
     fv_detector_destroy(&e.d);

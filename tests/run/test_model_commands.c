@@ -126,6 +126,7 @@ static void bad_arguments(void) {
     CHECK_EQUAL(fovea("infer"), 2);
     CHECK_EQUAL(fovea("eval det"), 2);
     CHECK_CONTAINS(output, "--images");
+    CHECK_EQUAL(fovea("eval det --images /nonexistent --labels /tmp"), 2);
     CHECK_EQUAL(fovea("detect --help"), 0);
     CHECK_CONTAINS(output, "--iou-threshold");
     CHECK_EQUAL(
