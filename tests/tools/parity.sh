@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # parity.sh [--device D] [--size N] [MODEL...]: max|a-b| / max|ref| of `fovea infer` against ONNX Runtime on
-# the CPU, a line a model; exit 1 when one is above 1e-4. Needs `fovea` on the PATH (./dev env), node and npm.
+# the CPU, a line a model; exit 1 when one is above 1e-4. (max|ref| counts as at least 0.01.) Needs `fovea` on the PATH (./dev env), node and npm.
 # ORT_FOLDER names a folder whose node_modules has onnxruntime-node; without it one is made in build/.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 device=() size=320
-# Largest input value where it is not 1: far outside a network's range its scores are so small that
-# ONNX Runtime's own approximation of the sigmoid is what differs.
+# Largest input value where it is not 1.
 declare -A top=([yolox_nano]=255 [yunet_n_320_320]=255)
 while [[ ${1:-} == --* ]]; do
   case $1 in
