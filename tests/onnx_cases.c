@@ -152,7 +152,7 @@ static bool run_graph(fv_graph *g, const data_set *d, const executor *x, fv_err 
 
 // Loads with the first `free_inputs` inputs as inputs and the others as constants.
 static bool attempt(const char *model, const data_set *d, int free_inputs, const executor *x, fv_err *err) {
-    fv_graph_params params = {.constant = d->in + free_inputs, .n_constants = d->n_in - free_inputs};
+    fv_graph_params params = {.constant = d->in + free_inputs, .n_constants = d->n_in - free_inputs, .keep_half = true};
     *err = (fv_err){0};
     fv_graph *g = fv_graph_load(model, &params, err);
     bool ok = g && run_graph(g, d, x, err);

@@ -42,6 +42,7 @@ typedef struct {
     int64_t width, height;    // override the spatial size of 4-D image inputs that are dynamic; 0: not set
     const fv_tensor *constant; // inputs of the file that are to be constants, by name; data is copied
     int n_constants;
+    bool keep_half;           // float16 stays; else the whole graph becomes float32, inputs and outputs too
     size_t max_bytes;         // of all tensors together; 0 means 4 GiB. One tensor: a quarter of it
 } fv_graph_params;
 

@@ -400,6 +400,8 @@ static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params
     import_metadata(im.g, m);
     bool ok = import_graph(&im, m->graph);
     fv_names_finish(&im.names);
+    if (ok && !params->keep_half)
+        fv_graph_widen(im.g);
     if (!ok)
         fv_graph_destroy(&im.g);
     return im.g;

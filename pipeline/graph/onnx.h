@@ -41,6 +41,9 @@ bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_by
 // Elements and bytes of a shape without overflow; false when it is negative or larger than `max_bytes`.
 bool fv_shape_check(const fv_tensor *t, size_t max_bytes, fv_err *err);
 
+// Every float16 tensor of the graph becomes float32, inputs and outputs too.
+void fv_graph_widen(fv_graph *g);
+
 // ---- attributes ------------------------------------------------------------------------------------
 
 struct fv_attrs {

@@ -125,6 +125,26 @@ static void suppression_fills_its_room(void) {
     fv_graph_destroy(&g);
 }
 
+static void half_becomes_float(void) {
+    fv_err err;
+    build b = {0};
+    float y[2] = {0};
+    build_floats(&b, "factor", 1, (int64_t[]){1}, (float[]){0.1f});
+    build_input(&b, "x", 10, 1, (const char *[]){"2"});
+    build_node(&b, "Cast", "factor", "half", "to=10");
+    build_node(&b, "Mul", "x half", "y", "");
+    build_output(&b, "y");
+    fv_graph *g = load(&b, 13, NULL, &err);
+    CHECK_OK(g, err);
+    if (!g)
+        return;
+    CHECK_EQUAL(g->tensor[g->input[0]].dtype, FV_F32);
+    CHECK_EQUAL(g->tensor[g->output[0]].dtype, FV_F32);
+    CHECK_OK(fv_graph_run(g, (const void *[]){(float[]){100, 3}}, (void *[]){y}, &err), err);
+    CHECK_NEAR(y[0], 9.99756, 1e-4); // 0.1 as the nearest half
+    fv_graph_destroy(&g);
+}
+
 static void refuse(void (*make)(build *b), const char *part) {
     fv_err err;
     build b = {0};
@@ -211,6 +231,6 @@ static void unsupported_nodes_are_listed(void) {
 const fv_suite import_suite = {
     "import",
     (const fv_case[]){CASE(open_dimensions), CASE(shape_arithmetic_is_folded), CASE(if_becomes_its_branch),
-                      CASE(inputs_can_be_bound), CASE(suppression_fills_its_room), CASE(what_is_refused),
+                      CASE(inputs_can_be_bound), CASE(suppression_fills_its_room), CASE(half_becomes_float), CASE(what_is_refused),
                       CASE(unsupported_nodes_are_listed), {0}},
 };
