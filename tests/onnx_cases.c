@@ -26,7 +26,8 @@ static const struct {
     {"test_cast*STRING*", "strings"},
     {"test_identity_opt", "optional types"},
     {"test_identity_sequence", "sequences"},
-    {"test_resize_downsample_scales_*_align_corners", "expects the output size not to be rounded; ONNX Runtime rounds as we do"},
+    {"test_resize_downsample_scales_*_align_corners",
+     "expects the output size not to be rounded; ONNX Runtime rounds as we do"},
 };
 
 static const char *skip_reason(const char *name) {
@@ -42,7 +43,7 @@ void fv_cases_print_skips(void) {
             printf("skip %-44s %s\n", skips[i].pattern, skips[i].reason);
 }
 
-// ---- one data set ------------------------------------------------------------------------------------
+// ---- one data set -------------------------------------------------------------------------------
 
 typedef struct {
     fv_arena *arena;
@@ -50,7 +51,8 @@ typedef struct {
     fv_tensor in[MAX_PORTS], out[MAX_PORTS];
 } data_set;
 
-static int load_ports(const char *folder, const char *kind, fv_arena *arena, fv_tensor *t, fv_err *err) {
+static int load_ports(const char *folder, const char *kind, fv_arena *arena, fv_tensor *t,
+                      fv_err *err) {
     int n = 0;
     char path[1024];
     for (; n < MAX_PORTS; n++) {
@@ -85,7 +87,9 @@ static double value(const fv_tensor *t, int64_t i) {
     case FV_U16: return ((const uint16_t *)p)[i];
     case FV_F16: {
         int bits = ((const uint16_t *)p)[i], e = bits >> 10 & 31, m = bits & 1023;
-        double v = e == 0 ? m * half_unit : e == 31 ? (m ? NAN : INFINITY) : ldexp(1024 + m, e - 25);
+        double v = e == 0    ? m * half_unit
+                   : e == 31 ? (m ? NAN : INFINITY)
+                             : ldexp(1024 + m, e - 25);
         return bits & 0x8000 ? -v : v;
     }
     default: return ((const uint8_t *)p)[i];
@@ -102,13 +106,13 @@ static bool equal(double a, double b, fv_dtype dtype) {
 static bool compare(const fv_tensor *ours, const fv_tensor *expected, fv_err *err) {
     char a[128], b[128];
     if (!same_shape(ours, expected)) // NonMaxSuppression: exact once its inputs are constant
-        return fv_fail(err, FV_UNSUPPORTED, "output '%s' is %s %s, expected %s %s", ours->name, fv_dtype_name(ours->dtype),
-                       fv_tensor_shape_text(ours, a, sizeof a), fv_dtype_name(expected->dtype),
-                       fv_tensor_shape_text(expected, b, sizeof b));
+        return fv_fail(err, FV_UNSUPPORTED, "output '%s' is %s %s, expected %s %s", ours->name,
+                       fv_dtype_name(ours->dtype), fv_tensor_shape_text(ours, a, sizeof a),
+                       fv_dtype_name(expected->dtype), fv_tensor_shape_text(expected, b, sizeof b));
     for (int64_t i = 0; i < fv_tensor_count(ours); i++)
         if (!equal(value(ours, i), value(expected, i), ours->dtype))
-            return fv_fail(err, FV_BAD_INPUT, "output '%s'[%lld] is %.9g, expected %.9g", ours->name, (long long)i,
-                           value(ours, i), value(expected, i));
+            return fv_fail(err, FV_BAD_INPUT, "output '%s'[%lld] is %.9g, expected %.9g",
+                           ours->name, (long long)i, value(ours, i), value(expected, i));
     return true;
 }
 
@@ -135,7 +139,8 @@ static bool run_graph(fv_graph *g, const data_set *d, const executor *x, fv_err 
     for (int i = 0; i < g->n_inputs; i++) {
         const fv_tensor *port = port_of(g, i, d);
         if (!port || !same_shape(port, &g->tensor[g->input[i]]))
-            return fv_fail(err, FV_UNSUPPORTED, "input '%s' has another shape than its file", g->tensor[g->input[i]].name);
+            return fv_fail(err, FV_UNSUPPORTED, "input '%s' has another shape than its file",
+                           g->tensor[g->input[i]].name);
         in[i] = port->data;
     }
     for (int i = 0; i < g->n_outputs; i++) {
@@ -151,8 +156,10 @@ static bool run_graph(fv_graph *g, const data_set *d, const executor *x, fv_err 
 }
 
 // Loads with the first `free_inputs` inputs as inputs and the others as constants.
-static bool attempt(const char *model, const data_set *d, int free_inputs, const executor *x, fv_err *err) {
-    fv_graph_params params = {.constant = d->in + free_inputs, .n_constants = d->n_in - free_inputs, .keep_half = true};
+static bool attempt(const char *model, const data_set *d, int free_inputs, const executor *x,
+                    fv_err *err) {
+    fv_graph_params params = {
+        .constant = d->in + free_inputs, .n_constants = d->n_in - free_inputs, .keep_half = true};
     *err = (fv_err){0};
     fv_graph *g = fv_graph_load(model, &params, err);
     bool ok = g && run_graph(g, d, x, err);
@@ -174,7 +181,7 @@ static bool run_set(const char *model, const char *folder, const executor *x, fv
     return ok;
 }
 
-// ---- the walk ----------------------------------------------------------------------------------------
+// ---- the walk -----------------------------------------------------------------------------------
 
 typedef struct {
     char op[64];
@@ -256,13 +263,16 @@ static void print_table(const char *set, table *t, fv_cases_tally *sum) {
         const fv_cases_tally *n = &t->rows[i].n;
         if (n->passed + n->failed + n->skipped)
             printf("  %-28s %6d %6d %7d\n", t->rows[i].op, n->passed, n->failed, n->skipped);
-        sum->passed += n->passed, sum->failed += n->failed, sum->skipped += n->skipped, sum->foreign += n->foreign;
+        sum->passed += n->passed, sum->failed += n->failed, sum->skipped += n->skipped,
+            sum->foreign += n->foreign;
     }
-    printf("  %-28s %6d %6d %7d; %d need ops that are not ours\n", "together", sum->passed, sum->failed, sum->skipped, sum->foreign);
+    printf("  %-28s %6d %6d %7d; %d need ops that are not ours\n", "together", sum->passed,
+           sum->failed, sum->skipped, sum->foreign);
     fflush(stdout);
 }
 
-bool fv_cases_run(const char *set, const char *filter, fv_executor_fn run, void *user, fv_cases_tally *tally) {
+bool fv_cases_run(const char *set, const char *filter, fv_executor_fn run, void *user,
+                  fv_cases_tally *tally) {
     char root[512], folder[800];
     struct dirent **entry;
     snprintf(root, sizeof root, "%s/%s", ROOT, set);

@@ -3,8 +3,9 @@
 #include <math.h>
 
 static const char *const names[FV_N_ACTS] = {
-    "none", "relu", "leaky_relu", "clip", "sigmoid", "silu", "hard_sigmoid", "hard_swish", "mish", "tanh", "elu",
-    "selu", "celu", "softplus", "softsign", "gelu", "gelu_tanh", "thresholded",
+    "none",         "relu",       "leaky_relu", "clip", "sigmoid",   "silu",
+    "hard_sigmoid", "hard_swish", "mish",       "tanh", "elu",       "selu",
+    "celu",         "softplus",   "softsign",   "gelu", "gelu_tanh", "thresholded",
 };
 
 const char *fv_act_name(fv_act kind) {
@@ -48,7 +49,8 @@ void fv_activation_apply(const fv_activation *act, float *v, size_t n) {
     case FV_ACT_SOFTPLUS: EACH(softplus(x));
     case FV_ACT_SOFTSIGN: EACH(x / (1 + fabsf(x)));
     case FV_ACT_GELU: EACH(0.5f * x * (1 + erff(x * 0.70710678f)));
-    case FV_ACT_GELU_TANH: EACH(0.5f * x * (1 + tanhf(0.7978845608f * (x + 0.044715f * x * x * x))));
+    case FV_ACT_GELU_TANH:
+        EACH(0.5f * x * (1 + tanhf(0.7978845608f * (x + 0.044715f * x * x * x))));
     case FV_ACT_THRESHOLDED: EACH(x > a ? x : 0);
     default: return;
     }

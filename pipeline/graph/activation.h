@@ -26,9 +26,9 @@ typedef enum {
     FV_N_ACTS
 } fv_act;
 
-// Also the attribute struct of every activation op (Relu, LeakyRelu, Clip, Sigmoid, HardSwish, ...).
-// Clip whose bounds are constant inputs has them here; only with bounds that are computed in the
-// graph `computed` is true, and they are inputs 1 and 2.
+// Also the attribute struct of every activation op (Relu, LeakyRelu, Clip, Sigmoid, HardSwish,
+// ...). Clip whose bounds are constant inputs has them here; only with bounds that are computed in
+// the graph `computed` is true, and they are inputs 1 and 2.
 typedef struct {
     fv_act kind;
     float alpha, beta;

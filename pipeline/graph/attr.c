@@ -56,7 +56,8 @@ float fv_attr_float(fv_attrs *a, const char *name, float def) {
 
 const char *fv_attr_text(fv_attrs *a, const char *name, const char *def) {
     const Fovea__Onnx__Attribute *p = find(a, name);
-    return p && p->has_s ? fv_arena_strndup(a->arena, p->s.len ? (char *)p->s.data : "", p->s.len) : def;
+    return p && p->has_s ? fv_arena_strndup(a->arena, p->s.len ? (char *)p->s.data : "", p->s.len)
+                         : def;
 }
 
 int fv_attr_choice(fv_attrs *a, const char *name, int def, const char *const *choices) {
@@ -101,7 +102,8 @@ int fv_attr_floats(fv_attrs *a, const char *name, float *v, int max) {
     return n;
 }
 
-static bool numbers_tensor(fv_attrs *a, fv_tensor *t, fv_dtype dtype, const void *data, size_t n, bool scalar) {
+static bool numbers_tensor(fv_attrs *a, fv_tensor *t, fv_dtype dtype, const void *data, size_t n,
+                           bool scalar) {
     *t = (fv_tensor){.dtype = dtype, .n_dims = scalar ? 0 : 1, .dim = {(int64_t)n}};
     t->data = fv_arena_memdup(a->arena, data, n * fv_dtype_size(dtype));
     return true;
@@ -138,7 +140,8 @@ fv_dtype fv_attr_dtype(fv_attrs *a, const char *name, fv_dtype def) {
     const Fovea__Onnx__Attribute *p = find(a, name);
     fv_dtype dtype = p ? fv_onnx_dtype(dtype_number(p)) : def;
     if (dtype == FV_N_DTYPES)
-        fv_attr_refuse(a, "attribute '%s' asks for type %s, which is not supported", name, fv_onnx_dtype_text(dtype_number(p)));
+        fv_attr_refuse(a, "attribute '%s' asks for type %s, which is not supported", name,
+                       fv_onnx_dtype_text(dtype_number(p)));
     return dtype == FV_N_DTYPES ? def : dtype;
 }
 

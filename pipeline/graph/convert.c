@@ -4,7 +4,8 @@
 #include <string.h>
 
 float fv_half_to_float(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 0x3ff, bits;
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 0x3ff,
+             bits;
     if (exponent == 0) {
         float f = (float)mantissa * 0x1p-24f;
         return sign ? -f : f;
@@ -49,7 +50,8 @@ static uint64_t to_ulong(double v) {
         ((D *)dst)[i] = HOW(load, D);                                                              \
     return
 
-// From one type to all; `load` reads element i of src. REAL is how a real number becomes an integer.
+// From one type to all; `load` reads element i of src. REAL is how a real number becomes an
+// integer.
 #define FROM(load, REAL, UREAL)                                                                    \
     switch (to) {                                                                                  \
     case FV_F32: LOOP(float, CAST, load);                                                          \
@@ -91,12 +93,14 @@ void fv_convert(void *dst, fv_dtype to, const void *src, fv_dtype from, size_t n
 
 double fv_element_get(const fv_tensor *t, int64_t i) {
     double v = 0;
-    fv_convert(&v, FV_F64, (const char *)t->data + (size_t)i * fv_dtype_size(t->dtype), t->dtype, 1);
+    fv_convert(&v, FV_F64, (const char *)t->data + (size_t)i * fv_dtype_size(t->dtype), t->dtype,
+               1);
     return v;
 }
 
 int64_t fv_element_get_long(const fv_tensor *t, int64_t i) {
     int64_t v = 0;
-    fv_convert(&v, FV_I64, (const char *)t->data + (size_t)i * fv_dtype_size(t->dtype), t->dtype, 1);
+    fv_convert(&v, FV_I64, (const char *)t->data + (size_t)i * fv_dtype_size(t->dtype), t->dtype,
+               1);
     return v;
 }

@@ -6,9 +6,10 @@ enum { CHUNK = 512 };
 
 fv_class fv_class_of(fv_dtype dtype) {
     static const fv_class of[FV_N_DTYPES] = {
-        [FV_F32] = FV_CLASS_FLOAT, [FV_F16] = FV_CLASS_FLOAT, [FV_F64] = FV_CLASS_DOUBLE, [FV_I64] = FV_CLASS_LONG,
-        [FV_I32] = FV_CLASS_LONG,  [FV_I16] = FV_CLASS_LONG,  [FV_I8] = FV_CLASS_LONG,    [FV_U64] = FV_CLASS_ULONG,
-        [FV_U32] = FV_CLASS_ULONG, [FV_U16] = FV_CLASS_ULONG, [FV_U8] = FV_CLASS_ULONG,   [FV_BOOL] = FV_CLASS_ULONG,
+        [FV_F32] = FV_CLASS_FLOAT, [FV_F16] = FV_CLASS_FLOAT, [FV_F64] = FV_CLASS_DOUBLE,
+        [FV_I64] = FV_CLASS_LONG,  [FV_I32] = FV_CLASS_LONG,  [FV_I16] = FV_CLASS_LONG,
+        [FV_I8] = FV_CLASS_LONG,   [FV_U64] = FV_CLASS_ULONG, [FV_U32] = FV_CLASS_ULONG,
+        [FV_U16] = FV_CLASS_ULONG, [FV_U8] = FV_CLASS_ULONG,  [FV_BOOL] = FV_CLASS_ULONG,
     };
     return of[dtype];
 }
@@ -19,7 +20,8 @@ fv_dtype fv_class_dtype(fv_class c) {
 }
 
 // n values from element `at` on with the step of a row (0 or 1 elements), as the class's type.
-static const void *load(const fv_tensor *t, int64_t at, int64_t step, size_t n, fv_dtype as, uint64_t *room) {
+static const void *load(const fv_tensor *t, int64_t at, int64_t step, size_t n, fv_dtype as,
+                        uint64_t *room) {
     const char *p = (const char *)t->data + (size_t)at * fv_dtype_size(t->dtype);
     if (step && t->dtype == as)
         return p;
@@ -49,7 +51,8 @@ static nest nest_of(const fv_tensor *a, const fv_tensor *b, const fv_tensor *out
         int last = k.n - 1;
         if (out->dim[d] == 1)
             continue;
-        if (k.dim[last] == 1 || (k.a[last] == sa[d] * out->dim[d] && k.b[last] == sb[d] * out->dim[d]))
+        if (k.dim[last] == 1 ||
+            (k.a[last] == sa[d] * out->dim[d] && k.b[last] == sb[d] * out->dim[d]))
             k.dim[last] *= out->dim[d];
         else
             k.dim[last = k.n++] = out->dim[d];
@@ -59,8 +62,9 @@ static nest nest_of(const fv_tensor *a, const fv_tensor *b, const fv_tensor *out
     return k;
 }
 
-static void row_apply(fv_pair_fn f, fv_dtype as, bool direct, const fv_tensor *a, int64_t at_a, int64_t step_a,
-                      const fv_tensor *b, int64_t at_b, int64_t step_b, fv_tensor *out, int64_t at, int64_t n, fv_dtype made) {
+static void row_apply(fv_pair_fn f, fv_dtype as, bool direct, const fv_tensor *a, int64_t at_a,
+                      int64_t step_a, const fv_tensor *b, int64_t at_b, int64_t step_b,
+                      fv_tensor *out, int64_t at, int64_t n, fv_dtype made) {
     uint64_t room_a[CHUNK], room_b[CHUNK], room[CHUNK];
     for (int64_t i = 0; i < n; i += CHUNK) {
         size_t m = (size_t)(n - i < CHUNK ? n - i : CHUNK);
@@ -73,12 +77,15 @@ static void row_apply(fv_pair_fn f, fv_dtype as, bool direct, const fv_tensor *a
     }
 }
 
-void fv_pairs_apply(fv_pair_fn f, fv_class c, bool to_bool, const fv_tensor *a, const fv_tensor *b, fv_tensor *out) {
+void fv_pairs_apply(fv_pair_fn f, fv_class c, bool to_bool, const fv_tensor *a, const fv_tensor *b,
+                    fv_tensor *out) {
     nest k = nest_of(a, b, out);
     fv_dtype as = fv_class_dtype(c), made = to_bool ? FV_BOOL : as;
-    int64_t at[FV_MAX_DIMS + 1] = {0}, at_a = 0, at_b = 0, total = fv_tensor_count(out), row = k.dim[k.n - 1];
+    int64_t at[FV_MAX_DIMS + 1] = {0}, at_a = 0, at_b = 0;
+    int64_t total = fv_tensor_count(out), row = k.dim[k.n - 1];
     for (int64_t done = 0; done < total; done += row) {
-        row_apply(f, as, out->dtype == made, a, at_a, k.a[k.n - 1], b, at_b, k.b[k.n - 1], out, done, row, made);
+        row_apply(f, as, out->dtype == made, a, at_a, k.a[k.n - 1], b, at_b, k.b[k.n - 1], out,
+                  done, row, made);
         for (int d = k.n - 2; d >= 0; d--) {
             at_a += k.a[d], at_b += k.b[d];
             if (++at[d] < k.dim[d])

@@ -25,11 +25,14 @@ int64_t fv_node_macs(const fv_graph *g, const fv_node *n) {
     const char *op = n->op->name;
     const fv_tensor *out = &g->tensor[n->out[0]];
     if (!strcmp(op, "ConvTranspose"))
-        return fv_tensor_count(&g->tensor[n->in[0]]) * fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);
+        return fv_tensor_count(&g->tensor[n->in[0]]) *
+               fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);
     if (!strcmp(op, "QLinearConv"))
-        return fv_tensor_count(out) * fv_dims_product(&g->tensor[n->in[3]], 1, g->tensor[n->in[3]].n_dims);
+        return fv_tensor_count(out) *
+               fv_dims_product(&g->tensor[n->in[3]], 1, g->tensor[n->in[3]].n_dims);
     if (starts(op, "Conv"))
-        return fv_tensor_count(out) * fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);
+        return fv_tensor_count(out) *
+               fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);
     if (starts(op, "MatMul") || starts(op, "QLinearMatMul") || starts(op, "Gemm")) {
         const fv_tensor *a = &g->tensor[n->in[0]];
         int64_t k = a->n_dims ? a->dim[a->n_dims - 1] : 1;

@@ -7,7 +7,7 @@
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 
-typedef struct fv_op fv_op; // a row of the table (graph/ops.h)
+typedef struct fv_op fv_op; // a row of the op table (graph/ops.h)
 
 // `in` and `out` index graph->tensor; an optional input that is absent is -1.
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
     const char *name; // as the file says, or "Conv_12" where it says nothing
     int n_in, n_out;
     int *in, *out;
-    void *attr;       // the op's parsed attributes (op->attr_size bytes; structs in graph/op_*.h), or NULL
+    void *attr;       // parsed attributes (op->attr_size bytes; structs in graph/op_*.h), or NULL
 } fv_node;
 
 // Everything lives in `arena`. A tensor with `data` is a constant. Shapes are all known.
@@ -39,29 +39,32 @@ typedef struct {
     const fv_dim *dim;
     int n_dims;
     int64_t default_size;     // 0 means 640
-    int64_t width, height;    // override the spatial size of 4-D image inputs that are dynamic; 0: not set
-    const fv_tensor *constant; // inputs of the file that are to be constants, by name; data is copied
+    int64_t width, height;    // override the open spatial size of 4-D image inputs; 0: not set
+    const fv_tensor *constant; // inputs that are to be constants, by name; data is copied
     int n_constants;
-    bool keep_half;           // float16 stays; else the whole graph becomes float32, inputs and outputs too
+    bool keep_half;           // float16 stays; else all becomes float32, inputs and outputs too
     size_t max_bytes;         // of all tensors together; 0 means 4 GiB. One tensor: a quarter of it
 } fv_graph_params;
 
-// Reads an ONNX file, checks it, solves every shape, folds constants. Opset 7 and newer; older ones as
-// far as their ops have not changed since. An `If` with a constant condition becomes its branch.
-// A file is untrusted: bounded sizes, bounded time, never a crash. Errors name the file, the node and
-// the op. `params` may be NULL. A shape that depends on what is computed at run time is an error, but
-// for NonMaxSuppression, which gets room for every box that may be selected and rows of -1 at the end.
+// Reads an ONNX file, checks it, solves every shape, folds constants. Opset 7 and newer; older ones
+// as far as their ops have not changed since. An `If` with a constant condition becomes its branch.
+// A file is untrusted: bounded sizes, bounded time, never a crash. Errors name the file, the node
+// and the op. `params` may be NULL. A shape that depends on what is computed at run time is an
+// error, but for NonMaxSuppression, which gets room for every box that may be selected and rows of
+// -1 at the end.
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err);
-fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params, fv_err *err);
+fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
+                               fv_err *err);
 
-// Calls `each` for every node of the file, also of branches, without loading the model. `op` has the
-// domain in front where it is not the standard one. Returns how many nodes there are, or -1 when the
-// file cannot be read.
+// Calls `each` for every node of the file, also of branches, without loading the model. `op` has
+// the domain in front where it is not the standard one. Returns how many nodes there are, or -1
+// when the file cannot be read.
 typedef void (*fv_survey_fn)(void *user, const char *node, const char *op, bool supported);
 int fv_graph_survey(const char *path, fv_survey_fn each, void *user, fv_err *err);
 
 // Calls `each` for every node of the file whose op is not in the table. Returns how many there are,
-// or -1 when the file cannot be read. `op` has the domain in front where it is not the standard one.
+// or -1 when the file cannot be read. `op` has the domain in front where it is not the standard
+// one.
 typedef void (*fv_unsupported_fn)(void *user, const char *node, const char *op);
 int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, fv_err *err);
 
@@ -69,8 +72,8 @@ int fv_graph_unsupported(const char *path, fv_unsupported_fn each, void *user, f
 bool fv_tensor_load(const char *path, fv_arena *arena, fv_tensor *t, fv_err *err);
 
 // The passes table (graph/passes.c): drop identities, fold Conv+BN, fuse activations and residual
-// adds into Conv, recognise SiLU/HardSwish/... patterns. The result is equal within rounding; inputs
-// and outputs keep their order, names and shapes.
+// adds into Conv, recognise SiLU/HardSwish/... patterns. The result is equal within rounding;
+// inputs and outputs keep their order, names and shapes.
 bool fv_graph_optimize(fv_graph *g, fv_err *err);
 
 // Plain-C reference, the slow twin. `in[i]` / `out[i]` are the data of input[i] / output[i], in the
@@ -79,12 +82,13 @@ bool fv_graph_run(const fv_graph *g, const void *const in[], void *const out[], 
 
 // Called with each tensor that a node has written, before its memory is used again.
 typedef void (*fv_watch_fn)(void *user, const fv_node *n, const fv_tensor *out);
-bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const out[], fv_watch_fn watch,
-                          void *user, fv_err *err);
+bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const out[],
+                          fv_watch_fn watch, void *user, fv_err *err);
 
-// Runs one node: `in[k]` NULL where absent. Data pointers set by the caller, shapes as in the graph.
-bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[], fv_tensor *const out[],
-                 fv_err *err);
+// Runs one node: `in[k]` NULL where absent. Data pointers set by the caller, shapes as in the
+// graph.
+bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[],
+                 fv_tensor *const out[], fv_err *err);
 
 // The text under `key` in the file's metadata ("names", "stride", ...), or NULL.
 const char *fv_graph_metadata(const fv_graph *g, const char *key);
@@ -92,6 +96,7 @@ const char *fv_graph_metadata(const fv_graph *g, const char *key);
 const char *fv_node_op(const fv_node *n);      // the op's name
 int64_t fv_node_macs(const fv_graph *g, const fv_node *n); // 0 for ops without products
 int64_t fv_graph_macs(const fv_graph *g);      // multiply-accumulates of Conv, Gemm, MatMul
-size_t fv_graph_constant_bytes(const fv_graph *g); // weights: constants that a node or an output uses
+// Bytes of the constants that a node or an output uses: the weights.
+size_t fv_graph_constant_bytes(const fv_graph *g);
 void fv_graph_print(const fv_graph *g, FILE *out); // one line a node
 void fv_graph_destroy(fv_graph **g);

@@ -46,7 +46,8 @@ void fv_names_add(fv_names *names, const char *key, int value) {
 int fv_names_find(const fv_names *names, const char *key) {
     if (!names->n_buckets)
         return -1;
-    for (int i = names->bucket[hash(key) % (uint32_t)names->n_buckets]; i >= 0; i = names->entry[i].next)
+    for (int i = names->bucket[hash(key) % (uint32_t)names->n_buckets]; i >= 0;
+         i = names->entry[i].next)
         if (!strcmp(names->entry[i].key, key))
             return names->entry[i].value;
     return -1;
@@ -55,7 +56,8 @@ int fv_names_find(const fv_names *names, const char *key) {
 void fv_names_cut(fv_names *names, int n) {
     while (names->n > n) {
         int i = --names->n; // the newest entry is the head of its chain
-        names->bucket[hash(names->entry[i].key) % (uint32_t)names->n_buckets] = names->entry[i].next;
+        names->bucket[hash(names->entry[i].key) % (uint32_t)names->n_buckets] =
+            names->entry[i].next;
     }
 }
 

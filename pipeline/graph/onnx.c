@@ -17,7 +17,7 @@ typedef struct {
     fv_err *err;
 } importer;
 
-// ---- growing ---------------------------------------------------------------------------------------
+// ---- growing ------------------------------------------------------------------------------------
 
 // Doubles an array of the arena; what it leaves behind is as much again at most.
 static void *grow(fv_arena *arena, void *old, int n, int *capacity, size_t size) {
@@ -40,12 +40,13 @@ static int add_tensor(importer *im, const fv_tensor *t) {
 static bool spend(importer *im, const fv_tensor *t) {
     size_t bytes = fv_tensor_bytes(t);
     if (bytes > im->left)
-        return fv_fail(im->err, FV_BAD_INPUT, "the model's constants need more than %zu MiB", im->params->max_bytes >> 20);
+        return fv_fail(im->err, FV_BAD_INPUT, "the model's constants need more than %zu MiB",
+                       im->params->max_bytes >> 20);
     im->left -= bytes;
     return true;
 }
 
-// ---- inputs ----------------------------------------------------------------------------------------
+// ---- inputs -------------------------------------------------------------------------------------
 
 static bool is_image(const Fovea__Onnx__Shape *s, bool *channels_last) {
     *channels_last = s->n_dim == 4 && s->dim[3]->dim_value == 3 && s->dim[1]->dim_value != 3;
@@ -74,7 +75,9 @@ static int64_t solve_dim(const fv_graph_params *p, const Fovea__Onnx__Shape *s, 
     for (int i = 0; dim->dim_param && i < p->n_dims; i++)
         if (!strcmp(p->dim[i].name, dim->dim_param))
             return p->dim[i].value;
-    return dim->has_dim_value && dim->dim_value == 0 && !dim->dim_param && s->n_dim != 4 ? 0 : default_dim(p, s, d);
+    return dim->has_dim_value && dim->dim_value == 0 && !dim->dim_param && s->n_dim != 4
+               ? 0
+               : default_dim(p, s, d);
 }
 
 static bool read_input(importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor *t) {
@@ -82,13 +85,16 @@ static bool read_input(importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor 
     if (!type)
         return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is no tensor", v->name);
     if (!type->shape)
-        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' has no shape; export the model with one", v->name);
-    *t = (fv_tensor){.name = fv_arena_strdup(im->g->arena, v->name), .dtype = fv_onnx_dtype(type->elem_type)};
+        return fv_fail(im->err, FV_UNSUPPORTED,
+                       "input '%s' has no shape; export the model with one", v->name);
+    *t = (fv_tensor){.name = fv_arena_strdup(im->g->arena, v->name),
+                     .dtype = fv_onnx_dtype(type->elem_type)};
     if (t->dtype == FV_N_DTYPES)
-        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is of type %s, which is not supported", v->name,
-                       fv_onnx_dtype_text(type->elem_type));
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is of type %s, which is not supported",
+                       v->name, fv_onnx_dtype_text(type->elem_type));
     if (type->shape->n_dim > FV_MAX_DIMS)
-        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' has more than %d dimensions", v->name, FV_MAX_DIMS);
+        return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' has more than %d dimensions", v->name,
+                       FV_MAX_DIMS);
     t->n_dims = (int)type->shape->n_dim;
     for (int d = 0; d < t->n_dims; d++)
         t->dim[d] = solve_dim(im->params, type->shape, d);
@@ -132,7 +138,8 @@ static bool import_inputs(importer *im, const Fovea__Onnx__Graph *p) {
 static bool import_initializers(importer *im, const Fovea__Onnx__Graph *p) {
     for (size_t i = 0; i < p->n_initializer; i++) {
         fv_tensor t;
-        if (!fv_onnx_tensor(p->initializer[i], im->g->arena, im->max_tensor, &t, im->err) || !spend(im, &t))
+        if (!fv_onnx_tensor(p->initializer[i], im->g->arena, im->max_tensor, &t, im->err) ||
+            !spend(im, &t))
             return false;
         int index = add_tensor(im, &t);
         fv_names_add(&im->names, t.name, index);
@@ -140,7 +147,7 @@ static bool import_initializers(importer *im, const Fovea__Onnx__Graph *p) {
     return true;
 }
 
-// ---- nodes -----------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 static bool is_standard(const char *domain) {
     return !domain || !*domain || !strcmp(domain, "ai.onnx");
@@ -152,7 +159,8 @@ static bool find_input(importer *im, const char *name, int *index) {
     if (!*name)
         return true;
     *index = fv_names_find(&im->names, name);
-    return *index >= 0 || fv_fail(im->err, FV_BAD_INPUT, "its input '%s' is made by no node before it", name);
+    return *index >= 0 ||
+           fv_fail(im->err, FV_BAD_INPUT, "its input '%s' is made by no node before it", name);
 }
 
 static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
@@ -162,9 +170,11 @@ static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     for (n->n_out = (int)p->n_output; n->n_out && !*p->output[n->n_out - 1];)
         n->n_out--;
     if (n->n_in < n->op->min_in || n->n_in > n->op->max_in)
-        return fv_fail(im->err, FV_BAD_INPUT, "it has %d inputs; the op takes %d to %d", n->n_in, n->op->min_in, n->op->max_in);
+        return fv_fail(im->err, FV_BAD_INPUT, "it has %d inputs; the op takes %d to %d", n->n_in,
+                       n->op->min_in, n->op->max_in);
     if (n->n_out < 1 || n->n_out > n->op->max_out)
-        return fv_fail(im->err, FV_UNSUPPORTED, "it has %d outputs; supported are 1 to %d", n->n_out, n->op->max_out);
+        return fv_fail(im->err, FV_UNSUPPORTED, "it has %d outputs; supported are 1 to %d",
+                       n->n_out, n->op->max_out);
     n->in = FV_ARENA_NEW(a, int, n->n_in);
     n->out = FV_ARENA_NEW(a, int, n->n_out);
     for (int k = 0; k < n->n_in; k++)
@@ -188,8 +198,15 @@ static fv_call node_call(importer *im, const fv_node *n) {
         in[k] = n->in[k] < 0 ? NULL : &g->tensor[n->in[k]];
     for (int k = 0; k < n->n_out; k++)
         out[k] = n->out[k] < 0 ? NULL : &g->tensor[n->out[k]];
-    return (fv_call){.op = n->op, .arena = g->arena, .opset = g->opset, .attr = n->attr, .n_in = n->n_in,
-                     .n_out = n->n_out, .in = in, .out = out, .err = im->err};
+    return (fv_call){.op = n->op,
+                     .arena = g->arena,
+                     .opset = g->opset,
+                     .attr = n->attr,
+                     .n_in = n->n_in,
+                     .n_out = n->n_out,
+                     .in = in,
+                     .out = out,
+                     .err = im->err};
 }
 
 static bool node_types(importer *im, const fv_call *c) {
@@ -197,10 +214,13 @@ static bool node_types(importer *im, const fv_call *c) {
     for (int k = 0; k < c->n_in; k++) {
         const fv_tensor *t = c->in[k];
         if (t && !(types & FV_TYPE(t->dtype)))
-            return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' of type %s is not supported", t->name, fv_dtype_name(t->dtype));
+            return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' of type %s is not supported",
+                           t->name, fv_dtype_name(t->dtype));
         if (!c->op->as_float || c->op->mixed)
             return true;
-        types &= t && !(FV_TYPES_FLOAT & FV_TYPE(t->dtype)) ? FV_TYPE(t->dtype) : t ? FV_TYPES_FLOAT : types;
+        types &= t && !(FV_TYPES_FLOAT & FV_TYPE(t->dtype)) ? FV_TYPE(t->dtype)
+                 : t                                        ? FV_TYPES_FLOAT
+                                                            : types;
     }
     return true;
 }
@@ -256,7 +276,12 @@ static bool import_known(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     fv_graph *g = im->g;
     if (!node_ports(im, p, n))
         return false;
-    fv_attrs attrs = {.node = p, .op = n->op, .arena = g->arena, .opset = g->opset, .max_bytes = im->max_tensor, .err = im->err};
+    fv_attrs attrs = {.node = p,
+                      .op = n->op,
+                      .arena = g->arena,
+                      .opset = g->opset,
+                      .max_bytes = im->max_tensor,
+                      .err = im->err};
     n->attr = n->op->attr_size ? fv_arena_alloc(g->arena, n->op->attr_size) : NULL;
     if (n->op->parse)
         n->op->parse(&attrs, n->attr);
@@ -285,14 +310,18 @@ static bool import_node(importer *im, const Fovea__Onnx__Node *p) {
                                  : fv_arena_printf(im->g->arena, "%s_%d", type, number);
     bool is_if = is_standard(p->domain) && !strcmp(type, "If");
     if (!n.op && !is_if)
-        return fv_fail(im->err, FV_UNSUPPORTED, "node '%s': op '%s%s%s' is not supported; `fovea model` lists every such node",
-                       n.name, is_standard(p->domain) ? "" : p->domain, is_standard(p->domain) ? "" : ".", type);
+        return fv_fail(
+            im->err, FV_UNSUPPORTED,
+            "node '%s': op '%s%s%s' is not supported; `fovea model` lists every such node", n.name,
+            is_standard(p->domain) ? "" : p->domain, is_standard(p->domain) ? "" : ".", type);
     if (!(is_if ? import_if(im, p) : import_known(im, p, &n)))
-        return strstr(im->err->text, "node '") ? false : fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
+        return strstr(im->err->text, "node '")
+                   ? false
+                   : fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
     return true;
 }
 
-// ---- If --------------------------------------------------------------------------------------------
+// ---- If -----------------------------------------------------------------------------------------
 
 static const Fovea__Onnx__Attribute *branch_of(const Fovea__Onnx__Node *p, const char *name) {
     for (size_t i = 0; i < p->n_attribute; i++)
@@ -316,9 +345,11 @@ static bool import_body(importer *im, const Fovea__Onnx__Graph *body, int *resul
     return true;
 }
 
-static bool import_branch(importer *im, const Fovea__Onnx__Node *p, const Fovea__Onnx__Graph *body) {
+static bool import_branch(importer *im, const Fovea__Onnx__Node *p,
+                          const Fovea__Onnx__Graph *body) {
     if (body->n_output != p->n_output)
-        return fv_fail(im->err, FV_BAD_INPUT, "its branch has %zu outputs, not %zu", body->n_output, p->n_output);
+        return fv_fail(im->err, FV_BAD_INPUT, "its branch has %zu outputs, not %zu", body->n_output,
+                       p->n_output);
     int *result = FV_ARENA_NEW(im->g->arena, int, body->n_output), outer = im->names.n;
     if (!import_body(im, body, result))
         return false;
@@ -337,10 +368,14 @@ static bool import_if(importer *im, const Fovea__Onnx__Node *p) {
         return im->err->code ? false : fv_fail(im->err, FV_BAD_INPUT, "it has no condition");
     const fv_tensor *condition = &im->g->tensor[index];
     if (!condition->data || fv_tensor_count(condition) < 1)
-        return fv_fail(im->err, FV_UNSUPPORTED, "its condition '%s' is computed at run time; supported is a constant one", p->input[0]);
-    const Fovea__Onnx__Attribute *a = branch_of(p, fv_element_get(condition, 0) != 0 ? "then_branch" : "else_branch");
+        return fv_fail(im->err, FV_UNSUPPORTED,
+                       "its condition '%s' is computed at run time; supported is a constant one",
+                       p->input[0]);
+    const Fovea__Onnx__Attribute *a =
+        branch_of(p, fv_element_get(condition, 0) != 0 ? "then_branch" : "else_branch");
     if (!a || im->depth >= MAX_DEPTH)
-        return fv_fail(im->err, FV_BAD_INPUT, a ? "branches lie too deep in each other" : "it lacks a branch");
+        return fv_fail(im->err, FV_BAD_INPUT,
+                       a ? "branches lie too deep in each other" : "it lacks a branch");
     fv_budget b;
     fv_budget_init(&b, a->g.len);
     Fovea__Onnx__Graph *body = fovea__onnx__graph__unpack(&b.allocator, a->g.len, a->g.data);
@@ -353,7 +388,7 @@ static bool import_if(importer *im, const Fovea__Onnx__Node *p) {
     return ok;
 }
 
-// ---- the file --------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 static bool import_outputs(importer *im, const Fovea__Onnx__Graph *p) {
     fv_graph *g = im->g;
@@ -391,10 +426,16 @@ static void import_metadata(fv_graph *g, const Fovea__Onnx__Model *m) {
     }
 }
 
-static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params *params, fv_err *err) {
+static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params *params,
+                              fv_err *err) {
     fv_arena *arena = fv_arena_create();
-    importer im = {.params = params, .max_tensor = params->max_bytes / 4, .left = params->max_bytes, .err = err,
-                   .work_left = MAX_FOLD_WORK < 8.0 * (double)params->max_bytes ? MAX_FOLD_WORK : 8.0 * (double)params->max_bytes};
+    importer im = {.params = params,
+                   .max_tensor = params->max_bytes / 4,
+                   .left = params->max_bytes,
+                   .err = err,
+                   .work_left = MAX_FOLD_WORK < 8.0 * (double)params->max_bytes
+                                    ? MAX_FOLD_WORK
+                                    : 8.0 * (double)params->max_bytes};
     im.g = FV_ARENA_NEW(arena, fv_graph, 1);
     *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m)};
     import_metadata(im.g, m);
@@ -407,7 +448,8 @@ static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params
     return im.g;
 }
 
-fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params, fv_err *err) {
+fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
+                               fv_err *err) {
     fv_err own = {0};
     fv_graph_params p = params ? *params : (fv_graph_params){0};
     if (!p.max_bytes)

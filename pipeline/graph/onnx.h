@@ -5,7 +5,7 @@
 #include "pipeline/graph/onnx.pb-c.h"
 #include "pipeline/graph/ops.h"
 
-// ---- unpacking -------------------------------------------------------------------------------------
+// ---- unpacking ----------------------------------------------------------------------------------
 
 // A protobuf allocator that gives up when a file asks for far more memory than its size can need:
 // an empty message takes two bytes in a file and a hundred in memory.
@@ -25,26 +25,29 @@ typedef struct {
 bool fv_mapping_open(fv_mapping *m, const char *path, fv_err *err);
 void fv_mapping_close(fv_mapping *m);
 
-// Checks that it is a model with a graph; free it with fovea__onnx__model__free_unpacked(m, &b->allocator).
+// Checks that it is a model with a graph; free it with fovea__onnx__model__free_unpacked(m,
+// &b->allocator).
 Fovea__Onnx__Model *fv_onnx_unpack(const void *data, size_t size, fv_budget *b, fv_err *err);
 int64_t fv_onnx_opset(const Fovea__Onnx__Model *m);
 
-// ---- tensors ---------------------------------------------------------------------------------------
+// ---- tensors ------------------------------------------------------------------------------------
 
 // FV_N_DTYPES for an ONNX element type that is none of ours.
 fv_dtype fv_onnx_dtype(int onnx_type);
 const char *fv_onnx_dtype_text(int onnx_type); // for messages: "string", "bfloat16", ...
 
 // Checks dimensions and the amount of data against each other; at most `max_bytes`.
-bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_bytes, fv_tensor *t, fv_err *err);
+bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_bytes, fv_tensor *t,
+                    fv_err *err);
 
-// Elements and bytes of a shape without overflow; false when it is negative or larger than `max_bytes`.
+// Elements and bytes of a shape without overflow; false when it is negative or larger than
+// `max_bytes`.
 bool fv_shape_check(const fv_tensor *t, size_t max_bytes, fv_err *err);
 
 // Every float16 tensor of the graph becomes float32, inputs and outputs too.
 void fv_graph_widen(fv_graph *g);
 
-// ---- attributes ------------------------------------------------------------------------------------
+// ---- attributes ---------------------------------------------------------------------------------
 
 struct fv_attrs {
     const Fovea__Onnx__Node *node;
@@ -55,7 +58,7 @@ struct fv_attrs {
     fv_err *err;
 };
 
-// ---- names -----------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 // Tensor names in nested scopes, newest first. {0} is empty; keys are borrowed.
 typedef struct {

@@ -11,18 +11,23 @@ static const struct {
     float alpha, beta;
     const char *beta_name;
 } defaults[FV_N_ACTS] = {
-    [FV_ACT_LEAKY_RELU] = {0.01f, 0, NULL}, [FV_ACT_SILU] = {1, 0, NULL},
-    [FV_ACT_HARD_SIGMOID] = {0.2f, 0.5f, "beta"}, [FV_ACT_HARD_SWISH] = {1 / 6.0f, 0.5f, NULL},
-    [FV_ACT_ELU] = {1, 0, NULL}, [FV_ACT_SELU] = {1.67326319217681884765625f, 1.05070102214813232421875f, "gamma"},
-    [FV_ACT_CELU] = {1, 0, NULL}, [FV_ACT_THRESHOLDED] = {1, 0, NULL},
+    [FV_ACT_LEAKY_RELU] = {0.01f, 0, NULL},
+    [FV_ACT_SILU] = {1, 0, NULL},
+    [FV_ACT_HARD_SIGMOID] = {0.2f, 0.5f, "beta"},
+    [FV_ACT_HARD_SWISH] = {1 / 6.0f, 0.5f, NULL},
+    [FV_ACT_ELU] = {1, 0, NULL},
+    [FV_ACT_SELU] = {1.67326319217681884765625f, 1.05070102214813232421875f, "gamma"},
+    [FV_ACT_CELU] = {1, 0, NULL},
+    [FV_ACT_THRESHOLDED] = {1, 0, NULL},
 };
 
 static void parse(fv_attrs *a, void *attr) {
     fv_activation *p = attr;
     p->kind = fv_attrs_variant(a);
     p->alpha = fv_attr_float(a, "alpha", defaults[p->kind].alpha);
-    p->beta = defaults[p->kind].beta_name ? fv_attr_float(a, defaults[p->kind].beta_name, defaults[p->kind].beta)
-                                          : defaults[p->kind].beta;
+    p->beta = defaults[p->kind].beta_name
+                  ? fv_attr_float(a, defaults[p->kind].beta_name, defaults[p->kind].beta)
+                  : defaults[p->kind].beta;
     if (p->kind == FV_ACT_HARD_SWISH)
         p->alpha = defaults[p->kind].alpha;
 }
@@ -66,7 +71,8 @@ FV_PAIR(min_l, int64_t, int64_t, x > y ? y : x)
 FV_PAIR(min_u, uint64_t, uint64_t, x > y ? y : x)
 
 static bool clip_inputs(const fv_call *c) {
-    static const fv_pair_fn f[2][FV_N_CLASSES] = {{max_f, max_d, max_l, max_u}, {min_f, min_d, min_l, min_u}};
+    static const fv_pair_fn f[2][FV_N_CLASSES] = {{max_f, max_d, max_l, max_u},
+                                                  {min_f, min_d, min_l, min_u}};
     fv_class class = fv_class_of(c->in[0]->dtype);
     memcpy(c->out[0]->data, c->in[0]->data, fv_tensor_bytes(c->in[0]));
     for (int k = 1; k <= 2; k++) {
@@ -102,14 +108,16 @@ static bool relu_run(const fv_call *c) {
 }
 
 #define ACT(name_, kind, parse_)                                                                   \
-    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true, .variant = kind, \
-     .attr_size = sizeof(fv_activation), .parse = parse_, .run = run_float}
+    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_FLOAT,               \
+     .as_float = true, .variant = kind, .attr_size = sizeof(fv_activation), .parse = parse_,       \
+     .run = run_float}
 
 const fv_op fv_ops_activation[] = {
-    {.name = "Relu", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_NUMBER, .variant = FV_ACT_RELU,
-     .attr_size = sizeof(fv_activation), .parse = parse, .run = relu_run},
-    {.name = "Clip", .min_in = 1, .max_in = 3, .max_out = 1, .types = FV_TYPES_NUMBER, .variant = FV_ACT_CLIP,
-     .attr_size = sizeof(fv_activation), .parse = parse_clip, .shape = clip_shape, .run = clip_run},
+    {.name = "Relu", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .variant = FV_ACT_RELU, .attr_size = sizeof(fv_activation), .parse = parse, .run = relu_run},
+    {.name = "Clip", .min_in = 1, .max_in = 3, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .variant = FV_ACT_CLIP, .attr_size = sizeof(fv_activation), .parse = parse_clip,
+     .shape = clip_shape, .run = clip_run},
     ACT("LeakyRelu", FV_ACT_LEAKY_RELU, parse),
     ACT("Sigmoid", FV_ACT_SIGMOID, parse),
     ACT("HardSigmoid", FV_ACT_HARD_SIGMOID, parse),

@@ -26,16 +26,19 @@ void fv_conv_parse(fv_attrs *a, void *attr) {
         p->output_shape[1] = p->output_shape[0], p->output_shape[0] = 1;
 }
 
-// The kernel is that of the weights; `channels` is the dimension of the weights that counts outputs.
+// The kernel is that of the weights; `channels` is the dimension of the weights that counts
+// outputs.
 static bool check_weights(const fv_call *c, int weights, int64_t plane[2], int64_t in_channels) {
     fv_conv_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *w = c->in[weights];
     if (!fv_plane_get(c, x, plane))
         return false;
-    if (w->n_dims != x->n_dims || x->dim[1] != in_channels || w->dim[0] % p->group || x->dim[1] % p->group) {
+    if (w->n_dims != x->n_dims || x->dim[1] != in_channels || w->dim[0] % p->group ||
+        x->dim[1] % p->group) {
         char xs[128], ws[128];
         return fv_fail(c->err, FV_BAD_INPUT, "weights of %s do not fit an input of %s in %d groups",
-                       fv_tensor_shape_text(w, ws, sizeof ws), fv_tensor_shape_text(x, xs, sizeof xs), p->group);
+                       fv_tensor_shape_text(w, ws, sizeof ws),
+                       fv_tensor_shape_text(x, xs, sizeof xs), p->group);
     }
     int64_t kernel[2];
     fv_plane_get(c, w, kernel);
@@ -48,8 +51,8 @@ static bool check_weights(const fv_call *c, int weights, int64_t plane[2], int64
 
 static bool check_bias(const fv_call *c, int bias, int64_t channels) {
     if (fv_call_has(c, bias) && fv_tensor_count(c->in[bias]) != channels)
-        return fv_fail(c->err, FV_BAD_INPUT, "its bias has %lld values, not %lld", (long long)fv_tensor_count(c->in[bias]),
-                       (long long)channels);
+        return fv_fail(c->err, FV_BAD_INPUT, "its bias has %lld values, not %lld",
+                       (long long)fv_tensor_count(c->in[bias]), (long long)channels);
     return true;
 }
 
@@ -57,17 +60,19 @@ bool fv_conv_shape_at(const fv_call *c, int weights, int bias, fv_dtype dtype) {
     fv_conv_attr *p = c->attr;
     int64_t in[2], out[2];
     const fv_tensor *w = c->in[weights];
-    return check_weights(c, weights, in, w->n_dims > 1 ? w->dim[1] * p->group : -1) && check_bias(c, bias, w->dim[0]) &&
-           fv_window_solve(c, window_of(p), in, out) && fv_plane_set(c, 0, c->in[0], dtype, w->dim[0], out);
+    return check_weights(c, weights, in, w->n_dims > 1 ? w->dim[1] * p->group : -1) &&
+           check_bias(c, bias, w->dim[0]) && fv_window_solve(c, window_of(p), in, out) &&
+           fv_plane_set(c, 0, c->in[0], dtype, w->dim[0], out);
 }
 
 static bool conv_shape(const fv_call *c) {
-    if (c->in[1]->dtype != c->in[0]->dtype || (fv_call_has(c, 2) && c->in[2]->dtype != c->in[0]->dtype))
+    if (c->in[1]->dtype != c->in[0]->dtype ||
+        (fv_call_has(c, 2) && c->in[2]->dtype != c->in[0]->dtype))
         return fv_fail(c->err, FV_BAD_INPUT, "its weights are of another type than its input");
     return fv_conv_shape_at(c, 1, 2, c->in[0]->dtype);
 }
 
-// ---- Conv ------------------------------------------------------------------------------------------
+// ---- Conv ---------------------------------------------------------------------------------------
 
 typedef struct {
     const fv_conv_attr *a;
@@ -90,7 +95,8 @@ static void gather_row(const conv *k, const float *x, int64_t oy) {
                 for (int64_t ox = 0; ox < k->tiles * TILE; ox++) {
                     int64_t ix = ox * a->stride[1] + left;
                     bool inside = row && ox < k->out_w && ix >= 0 && ix < k->in_w;
-                    k->columns[(ox / TILE * k->depth + d) * TILE + ox % TILE] = inside ? row[ix] : 0;
+                    k->columns[(ox / TILE * k->depth + d) * TILE + ox % TILE] =
+                        inside ? row[ix] : 0;
                 }
             }
         }
@@ -99,13 +105,15 @@ static void gather_row(const conv *k, const float *x, int64_t oy) {
 static void pack_weights(const conv *k, const float *w) {
     for (int64_t m = 0; m < (k->outputs + ROWS - 1) / ROWS * ROWS; m++)
         for (int64_t d = 0; d < k->depth; d++)
-            k->packed[(m / ROWS * k->depth + d) * ROWS + m % ROWS] = m < k->outputs ? w[m * k->depth + d] : 0;
+            k->packed[(m / ROWS * k->depth + d) * ROWS + m % ROWS] =
+                m < k->outputs ? w[m * k->depth + d] : 0;
 }
 
 typedef float v4 __attribute__((vector_size(16), aligned(4)));
 
 // ROWS output channels of TILE windows.
-static void multiply(const float *restrict w, const float *restrict x, int64_t depth, float out[ROWS][TILE]) {
+static void multiply(const float *restrict w, const float *restrict x, int64_t depth,
+                     float out[ROWS][TILE]) {
     v4 s[ROWS][2] = {{{0}}};
     for (int64_t d = 0; d < depth; d++, w += ROWS, x += TILE) {
         v4 x0 = *(const v4 *)x, x1 = *(const v4 *)(x + 4);
@@ -143,7 +151,8 @@ static void finish(const fv_call *c) {
 }
 
 static void conv_groups(const fv_call *c, const conv *k) {
-    const float *x = c->in[0]->data, *w = c->in[1]->data, *bias = fv_call_has(c, 2) ? c->in[2]->data : NULL;
+    const float *x = c->in[0]->data, *w = c->in[1]->data,
+                *bias = fv_call_has(c, 2) ? c->in[2]->data : NULL;
     float *y = c->out[0]->data;
     for (int64_t g = 0; g < k->a->group; g++) {
         pack_weights(k, w + g * k->outputs * k->depth);
@@ -178,14 +187,15 @@ static bool conv_run(const fv_call *c) {
 }
 
 double fv_conv_work_at(const fv_call *c, int weights) {
-    return (double)fv_tensor_count(c->out[0]) * (double)fv_dims_product(c->in[weights], 1, c->in[weights]->n_dims);
+    return (double)fv_tensor_count(c->out[0]) *
+           (double)fv_dims_product(c->in[weights], 1, c->in[weights]->n_dims);
 }
 
 static double conv_work(const fv_call *c) {
     return fv_conv_work_at(c, 1);
 }
 
-// ---- ConvTranspose ---------------------------------------------------------------------------------
+// ---- ConvTranspose ------------------------------------------------------------------------------
 
 static bool transpose_shape(const fv_call *c) {
     fv_conv_attr *p = c->attr;
@@ -194,7 +204,8 @@ static bool transpose_shape(const fv_call *c) {
     if (!check_weights(c, 1, in, w->dim[0]) || !check_bias(c, 2, w->dim[1] * p->group))
         return false;
     for (int d = 0; d < 2; d++) {
-        int64_t full = p->stride[d] * (in[d] - 1) + (int64_t)(p->kernel[d] - 1) * p->dilation[d] + 1 + p->out_pad[d];
+        int64_t full = p->stride[d] * (in[d] - 1) + (int64_t)(p->kernel[d] - 1) * p->dilation[d] +
+                       1 + p->out_pad[d];
         bool same = p->auto_pad == FV_AUTO_PAD_SAME_UPPER || p->auto_pad == FV_AUTO_PAD_SAME_LOWER;
         if (p->n_output_shape || same) {
             out[d] = p->n_output_shape ? p->output_shape[d] : in[d] * p->stride[d];
@@ -212,7 +223,8 @@ static bool transpose_shape(const fv_call *c) {
 }
 
 // Adds one input plane through one kernel to one output plane.
-static void spread(const fv_conv_attr *p, const float *x, const int64_t in[2], const float *w, float *y, const int64_t out[2]) {
+static void spread(const fv_conv_attr *p, const float *x, const int64_t in[2], const float *w,
+                   float *y, const int64_t out[2]) {
     for (int ky = 0; ky < p->kernel[0]; ky++)
         for (int kx = 0; kx < p->kernel[1]; kx++)
             for (int64_t iy = 0; iy < in[0]; iy++) {
@@ -234,7 +246,8 @@ static bool transpose_run(const fv_call *c) {
     int64_t in[2], out[2], ins = x->dim[1] / p->group, outs = w->dim[1];
     fv_plane_get(c, x, in);
     fv_plane_get(c, y, out);
-    int64_t in_size = in[0] * in[1], out_size = out[0] * out[1], taps = (int64_t)p->kernel[0] * p->kernel[1];
+    int64_t in_size = in[0] * in[1], out_size = out[0] * out[1],
+            taps = (int64_t)p->kernel[0] * p->kernel[1];
     for (int64_t i = 0; i < x->dim[0] * p->group * outs; i++) { // batch, group, output channel
         int64_t g = i / outs % p->group, m = i % outs, n = i / outs / p->group;
         float *to = (float *)y->data + i * out_size;
@@ -249,13 +262,16 @@ static bool transpose_run(const fv_call *c) {
 }
 
 static double transpose_work(const fv_call *c) {
-    return (double)fv_tensor_count(c->in[0]) * (double)fv_dims_product(c->in[1], 1, c->in[1]->n_dims);
+    return (double)fv_tensor_count(c->in[0]) *
+           (double)fv_dims_product(c->in[1], 1, c->in[1]->n_dims);
 }
 
 const fv_op fv_ops_conv[] = {
-    {.name = "Conv", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true,
-     .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse, .shape = conv_shape, .run = conv_run, .work = conv_work},
-    {.name = "ConvTranspose", .min_in = 2, .max_in = 3, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true,
-     .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse, .shape = transpose_shape, .run = transpose_run, .work = transpose_work},
+    {.name = "Conv", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_FLOAT,
+     .as_float = true, .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse,
+     .shape = conv_shape, .run = conv_run, .work = conv_work},
+    {.name = "ConvTranspose", .min_in = 2, .max_in = 3, .max_out = 1, .types = FV_TYPES_FLOAT,
+     .as_float = true, .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse,
+     .shape = transpose_shape, .run = transpose_run, .work = transpose_work},
     {0},
 };

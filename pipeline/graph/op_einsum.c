@@ -25,7 +25,8 @@ static void parse(fv_attrs *a, void *attr) {
         fv_attr_refuse(a, "attribute 'equation' is too long");
 }
 
-// The labels of one term ("bij", "...ij"): the dimensions of an ellipsis are 1, 2, ... from the right.
+// The labels of one term ("bij", "...ij"): the dimensions of an ellipsis are 1, 2, ... from the
+// right.
 static int read_term(const char **text, int rank, unsigned char *label) {
     int letters = 0, n = 0;
     for (const char *p = *text; isalpha((unsigned char)*p) || *p == '.'; p++)
@@ -62,12 +63,14 @@ static int label_find(einsum_attr *p, unsigned char label) {
 
 static bool bad(const fv_call *c) {
     const einsum_attr *p = c->attr;
-    return fv_fail(c->err, FV_UNSUPPORTED, "equation '%s' does not fit its inputs or is not supported", p->text);
+    return fv_fail(c->err, FV_UNSUPPORTED,
+                   "equation '%s' does not fit its inputs or is not supported", p->text);
 }
 
 // The result's labels: those behind the arrow, else the ones that occur once, in order.
-static int result_labels(einsum_attr *p, const char *arrow, int ellipsis, const unsigned char (*term)[FV_MAX_DIMS],
-                         const int *n, unsigned char *label) {
+static int result_labels(einsum_attr *p, const char *arrow, int ellipsis,
+                         const unsigned char (*term)[FV_MAX_DIMS], const int *n,
+                         unsigned char *label) {
     if (arrow) {
         int letters = 0;
         for (const char *q = arrow; *q; q++)
@@ -111,14 +114,16 @@ static bool einsum_shape(const fv_call *c) {
     p->n_terms = c->n_in;
     for (int t = 0; t < c->n_in; t++) {
         n[t] = read_term(&text, c->in[t]->n_dims, term[t]);
-        if (n[t] != c->in[t]->n_dims || c->in[t]->dtype != c->in[0]->dtype || (t + 1 < c->n_in && *text++ != ','))
+        if (n[t] != c->in[t]->n_dims || c->in[t]->dtype != c->in[0]->dtype ||
+            (t + 1 < c->n_in && *text++ != ','))
             return bad(c);
         for (int d = 0; d < n[t]; d++)
             ellipsis = term[t][d] <= FV_MAX_DIMS && term[t][d] > ellipsis ? term[t][d] : ellipsis;
     }
     if (*text && text != arrow)
         return bad(c);
-    p->n_out = result_labels(p, arrow ? arrow + 2 : NULL, ellipsis, (const unsigned char (*)[FV_MAX_DIMS])term, n, result);
+    p->n_out = result_labels(p, arrow ? arrow + 2 : NULL, ellipsis,
+                             (const unsigned char(*)[FV_MAX_DIMS])term, n, result);
     for (int d = 0; d < p->n_out; d++)
         if (label_find(p, result[d]) != d) // a label twice in the result
             return bad(c);
@@ -168,7 +173,8 @@ static double einsum_work(const fv_call *c) {
 }
 
 const fv_op fv_ops_einsum[] = {
-    {.name = "Einsum", .min_in = 1, .max_in = MAX_TERMS, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true,
-     .attr_size = sizeof(einsum_attr), .parse = parse, .shape = einsum_shape, .run = einsum_run, .work = einsum_work},
+    {.name = "Einsum", .min_in = 1, .max_in = MAX_TERMS, .max_out = 1, .types = FV_TYPES_FLOAT,
+     .as_float = true, .attr_size = sizeof(einsum_attr), .parse = parse, .shape = einsum_shape,
+     .run = einsum_run, .work = einsum_work},
     {0},
 };

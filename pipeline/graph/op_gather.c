@@ -9,7 +9,9 @@ typedef struct {
     int axis, batch_dims, reduction;
 } gather_attr;
 
-enum { SCATTER_SET, SCATTER_ADD, SCATTER_MUL, SCATTER_MAX, SCATTER_MIN };
+enum {
+    SCATTER_SET, SCATTER_ADD, SCATTER_MUL, SCATTER_MAX, SCATTER_MIN
+};
 
 static void parse(fv_attrs *a, void *attr) {
     static const char *const reductions[] = {"none", "add", "mul", "max", "min", NULL};
@@ -21,7 +23,8 @@ static void parse(fv_attrs *a, void *attr) {
 
 static bool is_index(const fv_call *c, int in) {
     fv_dtype t = c->in[in]->dtype;
-    return t == FV_I64 || t == FV_I32 || fv_fail(c->err, FV_BAD_INPUT, "its indices are of type %s", fv_dtype_name(t));
+    return t == FV_I64 || t == FV_I32 ||
+           fv_fail(c->err, FV_BAD_INPUT, "its indices are of type %s", fv_dtype_name(t));
 }
 
 // Index i of a tensor of indices into a dimension of n, counted from the end when negative.
@@ -29,16 +32,18 @@ static bool index_get(const fv_call *c, const fv_tensor *t, int64_t i, int64_t n
     int64_t v = t->dtype == FV_I64 ? ((int64_t *)t->data)[i] : ((int32_t *)t->data)[i];
     *index = v < 0 ? v + n : v;
     return (*index >= 0 && *index < n) ||
-           fv_fail(c->err, FV_BAD_INPUT, "index %lld is out of range of %lld", (long long)v, (long long)n);
+           fv_fail(c->err, FV_BAD_INPUT, "index %lld is out of range of %lld", (long long)v,
+                   (long long)n);
 }
 
 static void move(const fv_tensor *dst, int64_t to, const fv_tensor *src, int64_t from, int64_t n) {
     size_t size = fv_dtype_size(dst->dtype);
     if (n)
-        memcpy((char *)dst->data + (size_t)to * size, (const char *)src->data + (size_t)from * size, (size_t)n * size);
+        memcpy((char *)dst->data + (size_t)to * size, (const char *)src->data + (size_t)from * size,
+               (size_t)n * size);
 }
 
-// ---- Gather ----------------------------------------------------------------------------------------
+// ---- Gather -------------------------------------------------------------------------------------
 
 static bool gather_shape(const fv_call *c) {
     gather_attr *p = c->attr;
@@ -59,7 +64,8 @@ static bool gather_shape(const fv_call *c) {
 static bool gather_run(const fv_call *c) {
     const gather_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    int64_t inner = fv_dims_product(x, p->axis + 1, x->n_dims), n = x->dim[p->axis], count = fv_tensor_count(c->in[1]);
+    int64_t inner = fv_dims_product(x, p->axis + 1, x->n_dims), n = x->dim[p->axis],
+            count = fv_tensor_count(c->in[1]);
     for (int64_t o = 0; o < fv_dims_product(x, 0, p->axis); o++)
         for (int64_t i = 0; i < count; i++) {
             int64_t index;
@@ -70,7 +76,7 @@ static bool gather_run(const fv_call *c) {
     return true;
 }
 
-// ---- GatherElements, ScatterElements -----------------------------------------------------------------
+// ---- GatherElements, ScatterElements ------------------------------------------------------------
 
 static bool elements_check(const fv_call *c) {
     gather_attr *p = c->attr;
@@ -84,7 +90,8 @@ static bool elements_check(const fv_call *c) {
 }
 
 static bool elements_shape(const fv_call *c) {
-    return elements_check(c) && fv_shape_set(c, 0, c->in[0]->dtype, c->in[1]->n_dims, c->in[1]->dim);
+    return elements_check(c) &&
+           fv_shape_set(c, 0, c->in[0]->dtype, c->in[1]->n_dims, c->in[1]->dim);
 }
 
 // Element of x that position i of the indices means.
@@ -110,18 +117,20 @@ static bool elements_run(const fv_call *c) {
     return true;
 }
 
-// ---- GatherND ----------------------------------------------------------------------------------------
+// ---- GatherND -----------------------------------------------------------------------------------
 
 static bool nd_shape(const fv_call *c) {
     const gather_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *index = c->in[1];
     int b = p->batch_dims, n = 0;
     int64_t dim[2 * FV_MAX_DIMS], k = index->n_dims ? index->dim[index->n_dims - 1] : 0;
-    bool fits = is_index(c, 1) && x->n_dims > b && index->n_dims > b && k >= 1 && k <= x->n_dims - b;
+    bool fits =
+        is_index(c, 1) && x->n_dims > b && index->n_dims > b && k >= 1 && k <= x->n_dims - b;
     for (int d = 0; fits && d < b; d++)
         fits = x->dim[d] == index->dim[d];
     if (!fits)
-        return c->err->code ? false : fv_fail(c->err, FV_BAD_INPUT, "its indices do not fit its input");
+        return c->err->code ? false
+                            : fv_fail(c->err, FV_BAD_INPUT, "its indices do not fit its input");
     for (int d = 0; d < index->n_dims - 1; d++)
         dim[n++] = index->dim[d];
     for (int d = b + (int)k; d < x->n_dims; d++)
@@ -129,7 +138,8 @@ static bool nd_shape(const fv_call *c) {
     return fv_shape_set(c, 0, x->dtype, n, dim);
 }
 
-// First element of the slice of x that tuple i of the indices means; `b` leading dimensions are shared.
+// First element of the slice of x that tuple i of the indices means; `b` leading dimensions are
+// shared.
 static bool tuple_at(const fv_call *c, int64_t i, int b, int64_t *at) {
     const fv_tensor *x = c->in[0], *index = c->in[1];
     int64_t stride[FV_MAX_DIMS], k = index->dim[index->n_dims - 1], v;
@@ -157,12 +167,14 @@ static bool nd_run(const fv_call *c) {
     return true;
 }
 
-// ---- Scatter -----------------------------------------------------------------------------------------
+// ---- Scatter ------------------------------------------------------------------------------------
 
 FV_PAIR(add_f, float, float, x + y) FV_PAIR(add_d, double, double, x + y)
-FV_PAIR(add_l, int64_t, int64_t, (uint64_t)x + (uint64_t)y) FV_PAIR(add_u, uint64_t, uint64_t, x + y)
+FV_PAIR(add_l, int64_t, int64_t, (uint64_t)x + (uint64_t)y)
+FV_PAIR(add_u, uint64_t, uint64_t, x + y)
 FV_PAIR(mul_f, float, float, x * y) FV_PAIR(mul_d, double, double, x * y)
-FV_PAIR(mul_l, int64_t, int64_t, (uint64_t)x * (uint64_t)y) FV_PAIR(mul_u, uint64_t, uint64_t, x * y)
+FV_PAIR(mul_l, int64_t, int64_t, (uint64_t)x * (uint64_t)y)
+FV_PAIR(mul_u, uint64_t, uint64_t, x * y)
 FV_PAIR(max_f, float, float, x > y ? x : y) FV_PAIR(max_d, double, double, x > y ? x : y)
 FV_PAIR(max_l, int64_t, int64_t, x > y ? x : y) FV_PAIR(max_u, uint64_t, uint64_t, x > y ? x : y)
 FV_PAIR(min_f, float, float, x < y ? x : y) FV_PAIR(min_d, double, double, x < y ? x : y)
@@ -188,7 +200,8 @@ static void update(const fv_call *c, int64_t to, int64_t from, int64_t n) {
 }
 
 static bool scatter_check(const fv_call *c) {
-    return c->in[2]->dtype == c->in[0]->dtype || fv_fail(c->err, FV_BAD_INPUT, "its updates are of another type than its input");
+    return c->in[2]->dtype == c->in[0]->dtype ||
+           fv_fail(c->err, FV_BAD_INPUT, "its updates are of another type than its input");
 }
 
 static bool scatter_shape(const fv_call *c) {
@@ -197,7 +210,8 @@ static bool scatter_shape(const fv_call *c) {
     bool fits = c->in[2]->n_dims == c->in[1]->n_dims;
     for (int d = 0; fits && d < c->in[1]->n_dims; d++)
         fits = c->in[1]->dim[d] == c->in[2]->dim[d];
-    return fits ? fv_shape_like(c, 0, c->in[0]) : fv_fail(c->err, FV_BAD_INPUT, "its updates do not fit its indices");
+    return fits ? fv_shape_like(c, 0, c->in[0])
+                : fv_fail(c->err, FV_BAD_INPUT, "its updates do not fit its indices");
 }
 
 static bool scatter_run(const fv_call *c) {
@@ -215,9 +229,11 @@ static bool scatter_nd_shape(const fv_call *c) {
     int64_t k = index->n_dims ? index->dim[index->n_dims - 1] : 0;
     bool fits = is_index(c, 1) && scatter_check(c) && k >= 1 && k <= x->n_dims;
     if (fits)
-        fits = fv_tensor_count(c->in[2]) == fv_dims_product(index, 0, index->n_dims - 1) * fv_dims_product(x, (int)k, x->n_dims);
+        fits = fv_tensor_count(c->in[2]) ==
+               fv_dims_product(index, 0, index->n_dims - 1) * fv_dims_product(x, (int)k, x->n_dims);
     if (!fits)
-        return c->err->code ? false : fv_fail(c->err, FV_BAD_INPUT, "its updates do not fit its indices");
+        return c->err->code ? false
+                            : fv_fail(c->err, FV_BAD_INPUT, "its updates do not fit its indices");
     return fv_shape_like(c, 0, x);
 }
 
@@ -234,8 +250,8 @@ static bool scatter_nd_run(const fv_call *c) {
 }
 
 #define GATHER(name_, ins, shape_, run_)                                                           \
-    {.name = name_, .min_in = ins, .max_in = ins, .max_out = 1, .types = FV_TYPES_ALL, .attr_size = sizeof(gather_attr), \
-     .parse = parse, .shape = shape_, .run = run_}
+    {.name = name_, .min_in = ins, .max_in = ins, .max_out = 1, .types = FV_TYPES_ALL,             \
+     .attr_size = sizeof(gather_attr), .parse = parse, .shape = shape_, .run = run_}
 
 const fv_op fv_ops_gather[] = {
     GATHER("Gather", 2, gather_shape, gather_run),

@@ -7,7 +7,7 @@
 
 typedef struct { // Add, Mul, Pow, Max, ...
     int kind; // which op, for the reference
-    int axis; // opset < 7: the second input's dimensions are those of the first from `axis` on; else -1
+    int axis; // opset < 7: the second input lies at dimension `axis` of the first; else -1
 } fv_pair_attr;
 
 typedef struct { // Cast, CastLike; the output's dtype says the same
@@ -26,8 +26,8 @@ typedef struct { // y = alpha op(A) op(B) + beta C
 } fv_gemm_attr;
 
 typedef enum {
-    FV_REDUCE_SUM, FV_REDUCE_MEAN, FV_REDUCE_MAX, FV_REDUCE_MIN, FV_REDUCE_PROD, FV_REDUCE_L1, FV_REDUCE_L2,
-    FV_REDUCE_LOG_SUM, FV_REDUCE_LOG_SUM_EXP, FV_REDUCE_SUM_SQUARE
+    FV_REDUCE_SUM, FV_REDUCE_MEAN, FV_REDUCE_MAX, FV_REDUCE_MIN, FV_REDUCE_PROD,
+    FV_REDUCE_L1, FV_REDUCE_L2, FV_REDUCE_LOG_SUM, FV_REDUCE_LOG_SUM_EXP, FV_REDUCE_SUM_SQUARE
 } fv_reduce_kind;
 typedef struct {
     fv_reduce_kind kind;
@@ -42,7 +42,7 @@ typedef struct { // ArgMax, ArgMin, TopK
     int64_t k;
 } fv_arg_attr;
 
-typedef struct { // BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization, LRN
+typedef struct { // Batch-, Instance-, Layer-, GroupNormalization, LpNormalization, LRN
     float epsilon;
     int axis;   // LayerNormalization: first dimension that is normalised
     int groups; // GroupNormalization

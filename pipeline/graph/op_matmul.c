@@ -17,7 +17,7 @@ static void multiply(const float *a, const float *b, float *y, int64_t m, int64_
         }
 }
 
-// ---- MatMul ----------------------------------------------------------------------------------------
+// ---- MatMul -------------------------------------------------------------------------------------
 
 // NumPy's matmul: a 1-D operand gets a dimension that is dropped from the result again. The tensors
 // come back with at least two dimensions.
@@ -31,7 +31,8 @@ static bool operands(const fv_call *c, int ia, int ib, fv_tensor *a, fv_tensor *
         b->n_dims = 2, b->dim[1] = 1;
     if (a->dim[a->n_dims - 1] != b->dim[b->n_dims - 2]) {
         char as[128], bs[128];
-        return fv_fail(c->err, FV_BAD_INPUT, "%s times %s does not fit", fv_tensor_shape_text(c->in[ia], as, sizeof as),
+        return fv_fail(c->err, FV_BAD_INPUT, "%s times %s does not fit",
+                       fv_tensor_shape_text(c->in[ia], as, sizeof as),
                        fv_tensor_shape_text(c->in[ib], bs, sizeof bs));
     }
     return true;
@@ -58,7 +59,8 @@ bool fv_matmul_each(const fv_call *c, int ia, int ib, fv_matmul_fn f, void *user
     fv_tensor a, b;
     if (!operands(c, ia, ib, &a, &b))
         return false;
-    int64_t mkn[] = {a.dim[a.n_dims - 2], a.dim[a.n_dims - 1], b.dim[b.n_dims - 1]}, dim[FV_MAX_DIMS];
+    int64_t mkn[] = {a.dim[a.n_dims - 2], a.dim[a.n_dims - 1], b.dim[b.n_dims - 1]},
+            dim[FV_MAX_DIMS];
     int64_t sa[FV_MAX_DIMS], sb[FV_MAX_DIMS], index[FV_MAX_DIMS] = {0}, at[3] = {0}, total = 1;
     int n;
     a.n_dims -= 2, b.n_dims -= 2;
@@ -70,7 +72,8 @@ bool fv_matmul_each(const fv_call *c, int ia, int ib, fv_matmul_fn f, void *user
     for (int64_t i = 0; i < total; i++) {
         at[0] = at[1] = 0;
         for (int d = 0; d < n; d++)
-            at[0] += index[d] * sa[d] * mkn[0] * mkn[1], at[1] += index[d] * sb[d] * mkn[1] * mkn[2];
+            at[0] += index[d] * sa[d] * mkn[0] * mkn[1],
+                at[1] += index[d] * sb[d] * mkn[1] * mkn[2];
         at[2] = i * mkn[0] * mkn[2];
         f(user, at, mkn);
         for (int d = n - 1; d >= 0 && ++index[d] == dim[d]; d--)
@@ -87,7 +90,8 @@ static void matmul_one(void *user, const int64_t at[3], const int64_t mkn[3]) {
     const fv_call *c = user;
     float *y = (float *)c->out[0]->data + at[2];
     memset(y, 0, sizeof *y * (size_t)(mkn[0] * mkn[2]));
-    multiply((const float *)c->in[0]->data + at[0], (const float *)c->in[1]->data + at[1], y, mkn[0], mkn[1], mkn[2]);
+    multiply((const float *)c->in[0]->data + at[0], (const float *)c->in[1]->data + at[1], y,
+             mkn[0], mkn[1], mkn[2]);
 }
 
 static bool matmul_run(const fv_call *c) {
@@ -104,9 +108,11 @@ static bool matmul_run(const fv_call *c) {
     fv_call f = *c;
     f.in = (const fv_tensor *[]){&wide[0], &wide[1]};
     f.out = (fv_tensor *[]){&wide[2]};
-    bool ok = wide[0].data && wide[1].data && wide[2].data && fv_matmul_each(&f, 0, 1, matmul_one, &f);
+    bool ok =
+        wide[0].data && wide[1].data && wide[2].data && fv_matmul_each(&f, 0, 1, matmul_one, &f);
     if (ok)
-        fv_convert(c->out[0]->data, c->out[0]->dtype, wide[2].data, FV_F32, (size_t)fv_tensor_count(c->out[0]));
+        fv_convert(c->out[0]->data, c->out[0]->dtype, wide[2].data, FV_F32,
+                   (size_t)fv_tensor_count(c->out[0]));
     for (int k = 0; k < 3; k++)
         free(wide[k].data);
     return ok || fv_fail(c->err, FV_MEMORY, "out of memory");
@@ -117,7 +123,7 @@ static double matmul_work(const fv_call *c) {
     return (double)fv_tensor_count(c->out[0]) * (double)(a->n_dims ? a->dim[a->n_dims - 1] : 1);
 }
 
-// ---- Gemm ------------------------------------------------------------------------------------------
+// ---- Gemm ---------------------------------------------------------------------------------------
 
 static void gemm_parse(fv_attrs *a, void *attr) {
     fv_gemm_attr *p = attr;
@@ -136,19 +142,21 @@ static bool gemm_shape(const fv_call *c) {
     if (fv_call_has(c, 2)) {
         int n;
         int64_t dim[FV_MAX_DIMS];
-        if (!fv_shape_broadcast(c, (const fv_tensor *[]){&y, c->in[2]}, 2, &n, dim) || n != 2 || dim[0] != y.dim[0] ||
-            dim[1] != y.dim[1])
+        if (!fv_shape_broadcast(c, (const fv_tensor *[]){&y, c->in[2]}, 2, &n, dim) || n != 2 ||
+            dim[0] != y.dim[0] || dim[1] != y.dim[1])
             return c->err->code ? false : fv_fail(c->err, FV_BAD_INPUT, "its C does not fit");
     }
     return fv_shape_set(c, 0, a->dtype, 2, y.dim);
 }
 
-static void gemm_rows(const fv_gemm_attr *p, const float *a, const float *b, float *y, int64_t m, int64_t k, int64_t n) {
+static void gemm_rows(const fv_gemm_attr *p, const float *a, const float *b, float *y, int64_t m,
+                      int64_t k, int64_t n) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t q = 0; q < n; q++) {
             float sum = 0;
             for (int64_t j = 0; j < k; j++)
-                sum += (p->trans_a ? a[j * m + i] : a[i * k + j]) * (p->trans_b ? b[q * k + j] : b[j * n + q]);
+                sum += (p->trans_a ? a[j * m + i] : a[i * k + j]) *
+                       (p->trans_b ? b[q * k + j] : b[j * n + q]);
             y[i * n + q] += p->alpha * sum;
         }
 }
@@ -161,7 +169,10 @@ static bool gemm_run(const fv_call *c) {
     if (fv_call_has(c, 2))
         fv_strides_broadcast(c->in[2], 2, y->dim, stride);
     for (int64_t i = 0; i < count; i++)
-        out[i] = fv_call_has(c, 2) ? p->beta * ((float *)c->in[2]->data)[i / y->dim[1] * stride[0] + i % y->dim[1] * stride[1]] : 0;
+        out[i] = fv_call_has(c, 2)
+                     ? p->beta * ((float *)c->in[2]
+                                      ->data)[i / y->dim[1] * stride[0] + i % y->dim[1] * stride[1]]
+                     : 0;
     gemm_rows(p, a->data, c->in[1]->data, out, y->dim[0], a->dim[!p->trans_a], y->dim[1]);
     return true;
 }
@@ -172,9 +183,10 @@ static double gemm_work(const fv_call *c) {
 }
 
 const fv_op fv_ops_matmul[] = {
-    {.name = "MatMul", .min_in = 2, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true,
-     .shape = matmul_shape, .run = matmul_run, .work = matmul_work},
-    {.name = "Gemm", .min_in = 2, .max_in = 3, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true,
-     .attr_size = sizeof(fv_gemm_attr), .parse = gemm_parse, .shape = gemm_shape, .run = gemm_run, .work = gemm_work},
+    {.name = "MatMul", .min_in = 2, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .as_float = true, .shape = matmul_shape, .run = matmul_run, .work = matmul_work},
+    {.name = "Gemm", .min_in = 2, .max_in = 3, .max_out = 1, .types = FV_TYPES_FLOAT,
+     .as_float = true, .attr_size = sizeof(fv_gemm_attr), .parse = gemm_parse, .shape = gemm_shape,
+     .run = gemm_run, .work = gemm_work},
     {0},
 };

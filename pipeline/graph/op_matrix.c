@@ -27,10 +27,11 @@ static void put(const fv_tensor *t, int64_t i, double v) {
 static void copy(const fv_tensor *dst, int64_t to, const fv_tensor *src, int64_t from, int64_t n) {
     size_t size = fv_dtype_size(dst->dtype);
     if (n)
-        memcpy((char *)dst->data + (size_t)to * size, (const char *)src->data + (size_t)from * size, (size_t)n * size);
+        memcpy((char *)dst->data + (size_t)to * size, (const char *)src->data + (size_t)from * size,
+               (size_t)n * size);
 }
 
-// ---- OneHot ------------------------------------------------------------------------------------------
+// ---- OneHot -------------------------------------------------------------------------------------
 
 static bool one_hot_shape(const fv_call *c) {
     matrix_attr *p = c->attr;
@@ -57,7 +58,7 @@ static bool one_hot_run(const fv_call *c) {
     return true;
 }
 
-// ---- CumSum ------------------------------------------------------------------------------------------
+// ---- CumSum -------------------------------------------------------------------------------------
 
 static bool cumsum_shape(const fv_call *c) {
     matrix_attr *p = c->attr;
@@ -84,14 +85,15 @@ static bool cumsum_run(const fv_call *c) {
     return true;
 }
 
-// ---- Trilu, EyeLike ------------------------------------------------------------------------------------
+// ---- Trilu, EyeLike -----------------------------------------------------------------------------
 
 static bool trilu_shape(const fv_call *c) {
     matrix_attr *p = c->attr;
     int n = 1;
     if (c->in[0]->n_dims < 2)
         return fv_fail(c->err, FV_BAD_INPUT, "its input is no matrix");
-    return (!fv_call_has(c, 1) || (fv_longs_get(c, 1, &p->k, 1, &n) && n == 1)) && fv_shape_like(c, 0, c->in[0]);
+    return (!fv_call_has(c, 1) || (fv_longs_get(c, 1, &p->k, 1, &n) && n == 1)) &&
+           fv_shape_like(c, 0, c->in[0]);
 }
 
 static bool trilu_run(const fv_call *c) {
@@ -112,7 +114,8 @@ static bool eye_shape(const fv_call *c) {
     const matrix_attr *p = c->attr;
     if (c->in[0]->n_dims != 2)
         return fv_fail(c->err, FV_BAD_INPUT, "its input is no matrix");
-    return fv_shape_set(c, 0, p->dtype == FV_N_DTYPES ? c->in[0]->dtype : p->dtype, 2, c->in[0]->dim);
+    return fv_shape_set(c, 0, p->dtype == FV_N_DTYPES ? c->in[0]->dtype : p->dtype, 2,
+                        c->in[0]->dim);
 }
 
 static bool eye_run(const fv_call *c) {
@@ -123,14 +126,16 @@ static bool eye_run(const fv_call *c) {
     return true;
 }
 
-// ---- Compress ------------------------------------------------------------------------------------------
+// ---- Compress -----------------------------------------------------------------------------------
 
 static bool compress_shape(const fv_call *c) {
     matrix_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *condition = c->in[1];
     int64_t dim[FV_MAX_DIMS] = {fv_tensor_count(x)}, n = 0;
     if (!condition->data)
-        return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time; a shape must not depend on it", condition->name);
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "input '%s' is computed at run time; a shape must not depend on it",
+                       condition->name);
     if (p->has_axis && !fv_axis_solve(c, p->axis, x->n_dims, &p->axis))
         return false;
     int at = p->has_axis ? p->axis : 0;
@@ -157,8 +162,8 @@ static bool compress_run(const fv_call *c) {
 }
 
 #define ROW(name_, lo, hi, types_, shape_, run_)                                                   \
-    {.name = name_, .min_in = lo, .max_in = hi, .max_out = 1, .types = types_, .attr_size = sizeof(matrix_attr), \
-     .parse = parse, .shape = shape_, .run = run_}
+    {.name = name_, .min_in = lo, .max_in = hi, .max_out = 1, .types = types_,                     \
+     .attr_size = sizeof(matrix_attr), .parse = parse, .shape = shape_, .run = run_}
 
 const fv_op fv_ops_matrix[] = {
     ROW("OneHot", 3, 3, FV_TYPES_NUMBER, one_hot_shape, one_hot_run),

@@ -4,7 +4,7 @@
 #include "pipeline/graph/op_shape.h"
 #include "pipeline/graph/ops.h"
 
-// ---- Transpose -------------------------------------------------------------------------------------
+// ---- Transpose ----------------------------------------------------------------------------------
 
 static void transpose_parse(fv_attrs *a, void *attr) {
     fv_transpose_attr *p = attr;
@@ -22,7 +22,8 @@ static bool transpose_shape(const fv_call *c) {
     for (int d = 0; d < p->n; d++)
         seen |= 1u << p->perm[d];
     if (p->n != x->n_dims || seen != (1u << x->n_dims) - 1)
-        return fv_fail(c->err, FV_BAD_INPUT, "attribute 'perm' is no permutation of %d dimensions", x->n_dims);
+        return fv_fail(c->err, FV_BAD_INPUT, "attribute 'perm' is no permutation of %d dimensions",
+                       x->n_dims);
     for (int d = 0; d < p->n; d++)
         dim[d] = x->dim[p->perm[d]];
     return fv_shape_set(c, 0, x->dtype, p->n, dim);
@@ -35,11 +36,12 @@ static bool transpose_run(const fv_call *c) {
     fv_strides_get(c->out[0], dst);
     for (int d = 0; d < p->n; d++)
         src[d] = from[p->perm[d]];
-    fv_copy_strided(c->out[0]->data, dst, c->in[0]->data, src, p->n, c->out[0]->dim, fv_dtype_size(c->in[0]->dtype));
+    fv_copy_strided(c->out[0]->data, dst, c->in[0]->data, src, p->n, c->out[0]->dim,
+                    fv_dtype_size(c->in[0]->dtype));
     return true;
 }
 
-// ---- Concat, Split ---------------------------------------------------------------------------------
+// ---- Concat, Split ------------------------------------------------------------------------------
 
 static void axis_parse(fv_attrs *a, void *attr) {
     fv_axis_attr *p = attr;
@@ -67,11 +69,14 @@ static bool concat_shape(const fv_call *c) {
 }
 
 // Copies between a slab of `whole` that starts at `at` along the axis, and all of `part`.
-static void slab(const fv_tensor *whole, const fv_tensor *part, int axis, int64_t at, bool to_whole) {
-    size_t size = fv_dtype_size(whole->dtype), inner = (size_t)fv_dims_product(whole, axis + 1, whole->n_dims) * size;
+static void slab(const fv_tensor *whole, const fv_tensor *part, int axis, int64_t at,
+                 bool to_whole) {
+    size_t size = fv_dtype_size(whole->dtype),
+           inner = (size_t)fv_dims_product(whole, axis + 1, whole->n_dims) * size;
     size_t step = (size_t)whole->dim[axis] * inner, run = (size_t)part->dim[axis] * inner;
     for (int64_t o = 0; run && o < fv_dims_product(whole, 0, axis); o++) {
-        char *w = (char *)whole->data + (size_t)o * step + (size_t)at * inner, *q = (char *)part->data + (size_t)o * run;
+        char *w = (char *)whole->data + (size_t)o * step + (size_t)at * inner,
+             *q = (char *)part->data + (size_t)o * run;
         memcpy(to_whole ? w : q, to_whole ? q : w, run);
     }
 }
@@ -95,7 +100,8 @@ static bool split_parts(const fv_call *c, int64_t total) {
     int64_t sum = 0;
     for (int k = 0; k < p->n_parts; k++) {
         if (p->part[k] < 0 || p->part[k] > total - sum)
-            return fv_fail(c->err, FV_BAD_INPUT, "its parts do not add up to %lld", (long long)total);
+            return fv_fail(c->err, FV_BAD_INPUT, "its parts do not add up to %lld",
+                           (long long)total);
         sum += p->part[k];
     }
     return (p->n_parts >= c->n_out && sum == total) ||
@@ -124,7 +130,7 @@ static bool split_run(const fv_call *c) {
     return true;
 }
 
-// ---- Slice -----------------------------------------------------------------------------------------
+// ---- Slice --------------------------------------------------------------------------------------
 
 static void slice_parse(fv_attrs *a, void *attr) {
     fv_slice_attr *p = attr;
@@ -143,7 +149,8 @@ static bool slice_inputs(const fv_call *c, int64_t *step) {
     if (c->n_in > 1) {
         if (c->n_in < 3 || !c->in[1] || !c->in[2])
             return fv_fail(c->err, FV_BAD_INPUT, "it has no starts and ends");
-        if (!fv_longs_get(c, 1, p->file_starts, FV_MAX_DIMS, &p->n) || !fv_longs_get(c, 2, p->file_ends, FV_MAX_DIMS, &n_ends))
+        if (!fv_longs_get(c, 1, p->file_starts, FV_MAX_DIMS, &p->n) ||
+            !fv_longs_get(c, 2, p->file_ends, FV_MAX_DIMS, &n_ends))
             return false;
         n_axes = n_steps = p->n;
         if (fv_call_has(c, 3) && !fv_longs_get(c, 3, p->file_axes, FV_MAX_DIMS, &n_axes))
@@ -152,7 +159,8 @@ static bool slice_inputs(const fv_call *c, int64_t *step) {
             return false;
     }
     if (n_ends != p->n || n_axes != p->n || n_steps != p->n)
-        return fv_fail(c->err, FV_BAD_INPUT, "its starts, ends, axes and steps have different lengths");
+        return fv_fail(c->err, FV_BAD_INPUT,
+                       "its starts, ends, axes and steps have different lengths");
     return true;
 }
 
@@ -205,11 +213,12 @@ static bool slice_run(const fv_call *c) {
         src[d] *= p->step[d];
     }
     size_t size = fv_dtype_size(x->dtype);
-    fv_copy_strided(c->out[0]->data, dst, (const char *)x->data + (size_t)at * size, src, x->n_dims, c->out[0]->dim, size);
+    fv_copy_strided(c->out[0]->data, dst, (const char *)x->data + (size_t)at * size, src, x->n_dims,
+                    c->out[0]->dim, size);
     return true;
 }
 
-// ---- Expand, Tile ----------------------------------------------------------------------------------
+// ---- Expand, Tile -------------------------------------------------------------------------------
 
 static bool expand_shape(const fv_call *c) {
     fv_tensor want = {.name = "shape"};
@@ -255,14 +264,15 @@ static bool tile_run(const fv_call *c) {
         int64_t from = 0;
         for (int d = 0; d < x->n_dims; d++)
             from += at[d] % x->dim[d] * src[d];
-        memcpy((char *)y->data + (size_t)i * size, (const char *)x->data + (size_t)from * size, size);
+        memcpy((char *)y->data + (size_t)i * size, (const char *)x->data + (size_t)from * size,
+               size);
         for (int d = x->n_dims - 1; d >= 0 && ++at[d] == y->dim[d]; d--)
             at[d] = 0;
     }
     return true;
 }
 
-// ---- DepthToSpace, SpaceToDepth --------------------------------------------------------------------
+// ---- DepthToSpace, SpaceToDepth -----------------------------------------------------------------
 
 static void block_parse(fv_attrs *a, void *attr) {
     static const char *const modes[] = {"DCR", "CRD", NULL};
@@ -276,8 +286,10 @@ static bool to_space_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     int64_t b = p->block;
     if (x->n_dims != 4 || x->dim[1] % (b * b))
-        return fv_fail(c->err, FV_BAD_INPUT, "its input does not divide into blocks of %lld", (long long)b);
-    return fv_shape_set(c, 0, x->dtype, 4, (int64_t[]){x->dim[0], x->dim[1] / (b * b), x->dim[2] * b, x->dim[3] * b});
+        return fv_fail(c->err, FV_BAD_INPUT, "its input does not divide into blocks of %lld",
+                       (long long)b);
+    return fv_shape_set(c, 0, x->dtype, 4,
+                        (int64_t[]){x->dim[0], x->dim[1] / (b * b), x->dim[2] * b, x->dim[3] * b});
 }
 
 static bool to_depth_shape(const fv_call *c) {
@@ -285,32 +297,37 @@ static bool to_depth_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     int64_t b = p->block;
     if (x->n_dims != 4 || x->dim[2] % b || x->dim[3] % b)
-        return fv_fail(c->err, FV_BAD_INPUT, "its input does not divide into blocks of %lld", (long long)b);
-    return fv_shape_set(c, 0, x->dtype, 4, (int64_t[]){x->dim[0], x->dim[1] * b * b, x->dim[2] / b, x->dim[3] / b});
+        return fv_fail(c->err, FV_BAD_INPUT, "its input does not divide into blocks of %lld",
+                       (long long)b);
+    return fv_shape_set(c, 0, x->dtype, 4,
+                        (int64_t[]){x->dim[0], x->dim[1] * b * b, x->dim[2] / b, x->dim[3] / b});
 }
 
 // The six dimensions (n, channel, y, block row, x, block column) in both layouts.
 static bool block_run(const fv_call *c) {
     const fv_block_attr *p = c->attr;
     bool to_space = c->op->variant == 0;
-    const fv_tensor *deep = to_space ? c->in[0] : c->out[0], *wide = to_space ? c->out[0] : c->in[0];
+    const fv_tensor *deep = to_space ? c->in[0] : c->out[0],
+                    *wide = to_space ? c->out[0] : c->in[0];
     int64_t b = p->block, n = wide->dim[0], ch = wide->dim[1], h = deep->dim[2], w = deep->dim[3];
     int64_t dim[] = {n, ch, h, b, w, b};
     int64_t in_wide[] = {ch * h * w * b * b, h * w * b * b, w * b * b, w * b, b, 1};
-    int64_t plane = h * w, of_ch = p->crd ? plane * b * b : plane, of_row = p->crd ? plane * b : plane * ch * b,
-            of_column = p->crd ? plane : plane * ch;
+    int64_t plane = h * w, of_ch = p->crd ? plane * b * b : plane,
+            of_row = p->crd ? plane * b : plane * ch * b, of_column = p->crd ? plane : plane * ch;
     int64_t in_deep[] = {ch * h * w * b * b, of_ch, w, of_row, 1, of_column};
-    fv_copy_strided(c->out[0]->data, to_space ? in_wide : in_deep, c->in[0]->data, to_space ? in_deep : in_wide, 6, dim,
-                    fv_dtype_size(deep->dtype));
+    fv_copy_strided(c->out[0]->data, to_space ? in_wide : in_deep, c->in[0]->data,
+                    to_space ? in_deep : in_wide, 6, dim, fv_dtype_size(deep->dtype));
     return true;
 }
 
 #define MOVE(name_, lo, hi, outs, variant_, attr, parse_, shape_, run_)                            \
-    {.name = name_, .min_in = lo, .max_in = hi, .max_out = outs, .types = FV_TYPES_ALL, .variant = variant_, \
-     .attr_size = sizeof(attr), .parse = parse_, .shape = shape_, .run = run_}
+    {.name = name_, .min_in = lo, .max_in = hi, .max_out = outs, .types = FV_TYPES_ALL,            \
+     .variant = variant_, .attr_size = sizeof(attr), .parse = parse_, .shape = shape_,             \
+     .run = run_}
 
 const fv_op fv_ops_move[] = {
-    MOVE("Transpose", 1, 1, 1, 0, fv_transpose_attr, transpose_parse, transpose_shape, transpose_run),
+    MOVE("Transpose", 1, 1, 1, 0, fv_transpose_attr, transpose_parse, transpose_shape,
+         transpose_run),
     MOVE("Concat", 1, 1 << 16, 1, 1, fv_axis_attr, axis_parse, concat_shape, concat_run),
     MOVE("Split", 1, 2, 1 << 10, 0, fv_axis_attr, axis_parse, split_shape, split_run),
     MOVE("Slice", 1, 5, 1, 0, fv_slice_attr, slice_parse, slice_shape, slice_run),

@@ -39,29 +39,32 @@ static void moments(const float *x, int64_t n, double *mean, double *variance) {
     *variance = n ? square / (double)n : 0;
 }
 
-// ---- BatchNormalization ------------------------------------------------------------------------------
+// ---- BatchNormalization -------------------------------------------------------------------------
 
 static bool batch_shape(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
     if (p->training)
-        return fv_fail(c->err, FV_UNSUPPORTED, "it is in training mode; export the model for inference");
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "it is in training mode; export the model for inference");
     return channels_check(c, 1, 4, channels_of(c->in[0])) && fv_shape_like(c, 0, c->in[0]);
 }
 
 static bool batch_run(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    const float *scale = c->in[1]->data, *bias = c->in[2]->data, *mean = c->in[3]->data, *variance = c->in[4]->data;
+    const float *scale = c->in[1]->data, *bias = c->in[2]->data, *mean = c->in[3]->data,
+                *variance = c->in[4]->data;
     int64_t channels = channels_of(x), inner = x->n_dims > 2 ? fv_dims_product(x, 2, x->n_dims) : 1;
     for (int64_t i = 0; i < fv_tensor_count(x); i++) {
         int64_t ch = i / inner % channels;
         ((float *)c->out[0]->data)[i] =
-            (((float *)x->data)[i] - mean[ch]) / sqrtf(variance[ch] + p->epsilon) * scale[ch] + bias[ch];
+            (((float *)x->data)[i] - mean[ch]) / sqrtf(variance[ch] + p->epsilon) * scale[ch] +
+            bias[ch];
     }
     return true;
 }
 
-// ---- InstanceNormalization, GroupNormalization ---------------------------------------------------------
+// ---- InstanceNormalization, GroupNormalization --------------------------------------------------
 
 static bool group_shape(const fv_call *c) {
     fv_norm_attr *p = c->attr;
@@ -71,8 +74,11 @@ static bool group_shape(const fv_call *c) {
     if (c->op->variant == 0)
         p->groups = (int)(x->dim[1] < 1 << 20 ? x->dim[1] : 1);
     if (p->groups < 1 || x->dim[1] % p->groups)
-        return fv_fail(c->err, FV_BAD_INPUT, "%lld channels do not divide into %d groups", (long long)x->dim[1], p->groups);
-    int64_t n = c->op->variant && c->opset < 21 ? p->groups : x->dim[1]; // GroupNormalization 18 scales by group
+        return fv_fail(c->err, FV_BAD_INPUT, "%lld channels do not divide into %d groups",
+                       (long long)x->dim[1], p->groups);
+    int64_t n = c->op->variant && c->opset < 21
+                    ? p->groups
+                    : x->dim[1]; // GroupNormalization 18 scales by group
     return channels_check(c, 1, 2, n) && fv_shape_like(c, 0, x);
 }
 
@@ -80,7 +86,8 @@ static bool group_run(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
     const float *scale = c->in[1]->data, *bias = c->in[2]->data;
-    int64_t inner = fv_dims_product(x, 2, x->n_dims), channels = x->dim[1], n = channels / p->groups * inner;
+    int64_t inner = fv_dims_product(x, 2, x->n_dims), channels = x->dim[1],
+            n = channels / p->groups * inner;
     int64_t per_scale = inner * (channels / fv_tensor_count(c->in[1]));
     for (int64_t g = 0; n && g < x->dim[0] * p->groups; g++) {
         const float *from = (const float *)x->data + g * n;
@@ -89,13 +96,15 @@ static bool group_run(const fv_call *c) {
         moments(from, n, &mean, &variance);
         for (int64_t i = 0; i < n; i++) {
             int64_t s = (g % p->groups * n + i) / per_scale;
-            to[i] = (float)(((double)from[i] - mean) / sqrt(variance + (double)p->epsilon)) * scale[s] + bias[s];
+            to[i] =
+                (float)(((double)from[i] - mean) / sqrt(variance + (double)p->epsilon)) * scale[s] +
+                bias[s];
         }
     }
     return true;
 }
 
-// ---- LayerNormalization --------------------------------------------------------------------------------
+// ---- LayerNormalization -------------------------------------------------------------------------
 
 static bool layer_shape(const fv_call *c) {
     fv_norm_attr *p = c->attr;
@@ -106,7 +115,8 @@ static bool layer_shape(const fv_call *c) {
         return false;
     for (int d = 0; d < x->n_dims; d++)
         dim[d] = d < p->axis ? x->dim[d] : 1;
-    return fv_shape_like(c, 0, x) && fv_shape_set(c, 1, FV_F32, x->n_dims, dim) && fv_shape_set(c, 2, FV_F32, x->n_dims, dim);
+    return fv_shape_like(c, 0, x) && fv_shape_set(c, 1, FV_F32, x->n_dims, dim) &&
+           fv_shape_set(c, 2, FV_F32, x->n_dims, dim);
 }
 
 static bool layer_run(const fv_call *c) {
@@ -120,7 +130,8 @@ static bool layer_run(const fv_call *c) {
         moments(from, n, &mean, &variance);
         double inverse = 1 / sqrt(variance + (double)p->epsilon);
         for (int64_t i = 0; i < n; i++)
-            ((float *)c->out[0]->data)[o * n + i] = (float)(((double)from[i] - mean) * inverse) * scale[i] + (bias ? bias[i] : 0);
+            ((float *)c->out[0]->data)[o * n + i] =
+                (float)(((double)from[i] - mean) * inverse) * scale[i] + (bias ? bias[i] : 0);
         if (c->n_out > 1 && c->out[1])
             ((float *)c->out[1]->data)[o] = (float)mean;
         if (c->n_out > 2 && c->out[2])
@@ -129,10 +140,12 @@ static bool layer_run(const fv_call *c) {
     return true;
 }
 
-// ---- LRN, LpNormalization -----------------------------------------------------
+// ---- LRN, LpNormalization -----------------------------------------------------------------------
 
 static bool lrn_shape(const fv_call *c) {
-    return c->in[0]->n_dims >= 2 ? fv_shape_like(c, 0, c->in[0]) : fv_fail(c->err, FV_BAD_INPUT, "its input has too few dimensions");
+    return c->in[0]->n_dims >= 2
+               ? fv_shape_like(c, 0, c->in[0])
+               : fv_fail(c->err, FV_BAD_INPUT, "its input has too few dimensions");
 }
 
 static bool lrn_run(const fv_call *c) {
@@ -146,14 +159,16 @@ static bool lrn_run(const fv_call *c) {
         double sum = 0;
         for (int64_t k = lo < 0 ? 0 : lo; k <= hi && k < channels; k++)
             sum += (double)v[base + k * inner] * (double)v[base + k * inner];
-        ((float *)c->out[0]->data)[i] = v[i] / (float)pow((double)p->bias + (double)p->alpha / p->size * sum, (double)p->beta);
+        ((float *)c->out[0]->data)[i] =
+            v[i] / (float)pow((double)p->bias + (double)p->alpha / p->size * sum, (double)p->beta);
     }
     return true;
 }
 
 static double lrn_work(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
-    return (double)fv_tensor_count(c->in[0]) * (p->size < c->in[0]->dim[1] ? p->size : (double)c->in[0]->dim[1]);
+    return (double)fv_tensor_count(c->in[0]) *
+           (p->size < c->in[0]->dim[1] ? p->size : (double)c->in[0]->dim[1]);
 }
 
 static void lp_parse(fv_attrs *a, void *attr) {
@@ -176,7 +191,8 @@ static bool lp_run(const fv_call *c) {
         float *to = (float *)c->out[0]->data + i / inner * n * inner + i % inner;
         double sum = 0;
         for (int64_t k = 0; k < n; k++)
-            sum += p->size == 1 ? fabs((double)v[k * inner]) : (double)v[k * inner] * (double)v[k * inner];
+            sum += p->size == 1 ? fabs((double)v[k * inner])
+                                : (double)v[k * inner] * (double)v[k * inner];
         double norm = p->size == 1 ? sum : sqrt(sum);
         for (int64_t k = 0; k < n; k++)
             to[k * inner] = norm > 0 ? (float)((double)v[k * inner] / norm) : 0;
@@ -185,8 +201,9 @@ static bool lp_run(const fv_call *c) {
 }
 
 #define NORM(name_, lo, hi, outs, variant_, parse_, shape_, run_, work_)                           \
-    {.name = name_, .min_in = lo, .max_in = hi, .max_out = outs, .types = FV_TYPES_FLOAT, .as_float = true, \
-     .variant = variant_, .attr_size = sizeof(fv_norm_attr), .parse = parse_, .shape = shape_, .run = run_, .work = work_}
+    {.name = name_, .min_in = lo, .max_in = hi, .max_out = outs, .types = FV_TYPES_FLOAT,          \
+     .as_float = true, .variant = variant_, .attr_size = sizeof(fv_norm_attr), .parse = parse_,    \
+     .shape = shape_, .run = run_, .work = work_}
 
 const fv_op fv_ops_norm[] = {
     NORM("BatchNormalization", 5, 5, 1, 0, parse, batch_shape, batch_run, NULL),

@@ -20,7 +20,8 @@ static bool pads_get(const fv_call *c) {
     int64_t v[2 * FV_MAX_DIMS], axes[FV_MAX_DIMS] = {0, 1, 2, 3, 4, 5, 6, 7};
     int n, n_axes = c->in[0]->n_dims;
     if (c->n_in < 2)
-        return p->n_file == 2 * c->in[0]->n_dims || fv_fail(c->err, FV_BAD_INPUT, "its pads do not fit its input");
+        return p->n_file == 2 * c->in[0]->n_dims ||
+               fv_fail(c->err, FV_BAD_INPUT, "its pads do not fit its input");
     if (!c->in[1] || !fv_longs_get(c, 1, v, 2 * FV_MAX_DIMS, &n))
         return c->err->code ? false : fv_fail(c->err, FV_BAD_INPUT, "it has no pads");
     if (fv_call_has(c, 3) && !fv_longs_get(c, 3, axes, FV_MAX_DIMS, &n_axes))
@@ -49,11 +50,15 @@ static bool pad_shape(const fv_call *c) {
         p->value = fv_element_get(c->in[2], 0);
     }
     for (int d = 0; d < x->n_dims; d++) {
-        int64_t most = p->mode == FV_PAD_REFLECT ? x->dim[d] - 1 : p->mode == FV_PAD_WRAP ? x->dim[d] : 1 << 30;
-        if (p->begin[d] > most || p->end[d] > most || p->begin[d] < -x->dim[d] || p->end[d] < -x->dim[d] ||
-            x->dim[d] + p->begin[d] + p->end[d] < 0 || (p->mode == FV_PAD_EDGE && x->dim[d] == 0))
-            return fv_fail(c->err, FV_BAD_INPUT, "pads %lld and %lld do not fit dimension %d of %lld", (long long)p->begin[d],
-                           (long long)p->end[d], d, (long long)x->dim[d]);
+        int64_t most = p->mode == FV_PAD_REFLECT ? x->dim[d] - 1
+                       : p->mode == FV_PAD_WRAP  ? x->dim[d]
+                                                 : 1 << 30;
+        if (p->begin[d] > most || p->end[d] > most || p->begin[d] < -x->dim[d] ||
+            p->end[d] < -x->dim[d] || x->dim[d] + p->begin[d] + p->end[d] < 0 ||
+            (p->mode == FV_PAD_EDGE && x->dim[d] == 0))
+            return fv_fail(c->err, FV_BAD_INPUT,
+                           "pads %lld and %lld do not fit dimension %d of %lld",
+                           (long long)p->begin[d], (long long)p->end[d], d, (long long)x->dim[d]);
         dim[d] = x->dim[d] + p->begin[d] + p->end[d];
     }
     return fv_shape_set(c, 0, x->dtype, x->n_dims, dim);
@@ -86,7 +91,8 @@ static bool pad_run(const fv_call *c) {
             int64_t s = source(p, d, at[d], x->dim[d]);
             from = s < 0 ? -1 : from + s * stride[d];
         }
-        memcpy((char *)y->data + (size_t)i * size, from < 0 ? (const char *)&value : (const char *)x->data + (size_t)from * size, size);
+        memcpy((char *)y->data + (size_t)i * size,
+               from < 0 ? (const char *)&value : (const char *)x->data + (size_t)from * size, size);
         for (int d = y->n_dims - 1; d >= 0 && ++at[d] == y->dim[d]; d--)
             at[d] = 0;
     }
@@ -94,7 +100,7 @@ static bool pad_run(const fv_call *c) {
 }
 
 const fv_op fv_ops_pad[] = {
-    {.name = "Pad", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_ALL, .attr_size = sizeof(fv_pad_attr),
-     .parse = parse, .shape = pad_shape, .run = pad_run},
+    {.name = "Pad", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_ALL,
+     .attr_size = sizeof(fv_pad_attr), .parse = parse, .shape = pad_shape, .run = pad_run},
     {0},
 };

@@ -29,7 +29,8 @@ static bool global_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     if (x->n_dims < 3)
         return fv_fail(c->err, FV_BAD_INPUT, "its input has only %d dimensions", x->n_dims);
-    int64_t dim[FV_MAX_DIMS] = {x->dim[0], x->dim[1], 1, 1, 1, 1, 1, 1}, n = fv_dims_product(x, 2, x->n_dims);
+    int64_t dim[FV_MAX_DIMS] = {x->dim[0], x->dim[1], 1, 1, 1, 1, 1, 1},
+            n = fv_dims_product(x, 2, x->n_dims);
     int64_t height = x->n_dims == 4 ? x->dim[2] : 1, width = x->n_dims == 4 ? x->dim[3] : n;
     if (n < 1 || height > 1 << 24 || width > 1 << 24)
         return fv_fail(c->err, FV_UNSUPPORTED, "its input has %lld values a channel", (long long)n);
@@ -63,7 +64,8 @@ static float pool_max(const view *v, int64_t *at) {
     *at = -1;
     for (int ky = 0; ky < v->p->kernel[0]; ky++)
         for (int kx = 0; kx < v->p->kernel[1]; kx++) {
-            int64_t y = v->y0 + (int64_t)ky * v->p->dilation[0], x = v->x0 + (int64_t)kx * v->p->dilation[1];
+            int64_t y = v->y0 + (int64_t)ky * v->p->dilation[0],
+                    x = v->x0 + (int64_t)kx * v->p->dilation[1];
             if (y < 0 || y >= v->h || x < 0 || x >= v->w)
                 continue;
             float value = v->x[y * v->w + x];
@@ -79,16 +81,19 @@ static float pool_sum(const view *v, int64_t *n) {
     *n = 0;
     for (int ky = 0; ky < p->kernel[0]; ky++)
         for (int kx = 0; kx < p->kernel[1]; kx++) {
-            int64_t y = v->y0 + (int64_t)ky * p->dilation[0], x = v->x0 + (int64_t)kx * p->dilation[1];
+            int64_t y = v->y0 + (int64_t)ky * p->dilation[0],
+                    x = v->x0 + (int64_t)kx * p->dilation[1];
             bool inside = y >= 0 && y < v->h && x >= 0 && x < v->w;
             *n += inside || (p->count_include_pad && y < v->h + p->pad[2] && x < v->w + p->pad[3]);
             if (inside)
-                sum += p->kind == FV_POOL_LP ? pow(fabs(v->x[y * v->w + x]), p->p) : (double)v->x[y * v->w + x];
+                sum += p->kind == FV_POOL_LP ? pow(fabs(v->x[y * v->w + x]), p->p)
+                                             : (double)v->x[y * v->w + x];
         }
     return (float)(p->kind == FV_POOL_LP ? pow(sum, 1.0 / p->p) : *n ? sum / (double)*n : 0);
 }
 
-static void pool_plane(view v, int64_t base, float *out, int64_t *index, int64_t out_h, int64_t out_w) {
+static void pool_plane(view v, int64_t base, float *out, int64_t *index, int64_t out_h,
+                       int64_t out_w) {
     for (int64_t oy = 0; oy < out_h; oy++)
         for (int64_t ox = 0; ox < out_w; ox++) {
             int64_t at;
@@ -105,11 +110,14 @@ static void pool_planes(const fv_call *c, const float *x, float *y) {
     const fv_tensor *in = c->in[0], *out = c->out[0];
     int64_t h = p->global ? p->kernel[0] : in->n_dims == 4 ? in->dim[2] : 1;
     int64_t w = p->global ? p->kernel[1] : in->dim[in->n_dims - 1];
-    int64_t out_h = p->global ? 1 : out->n_dims == 4 ? out->dim[2] : 1, out_w = p->global ? 1 : out->dim[out->n_dims - 1];
+    int64_t out_h = p->global          ? 1
+                    : out->n_dims == 4 ? out->dim[2]
+                                       : 1,
+            out_w = p->global ? 1 : out->dim[out->n_dims - 1];
     int64_t *index = c->n_out > 1 && c->out[1] ? c->out[1]->data : NULL;
     for (int64_t i = 0; i < in->dim[0] * in->dim[1]; i++)
-        pool_plane((view){.p = p, .x = x + i * h * w, .h = h, .w = w}, i * h * w, y + i * out_h * out_w,
-                   index ? index + i * out_h * out_w : NULL, out_h, out_w);
+        pool_plane((view){.p = p, .x = x + i * h * w, .h = h, .w = w}, i * h * w,
+                   y + i * out_h * out_w, index ? index + i * out_h * out_w : NULL, out_h, out_w);
 }
 
 // Bytes (MaxPool of int8 and uint8) are pooled as floats.
@@ -138,8 +146,9 @@ static double pool_work(const fv_call *c) {
 }
 
 #define POOL(name_, kind, types_, outs)                                                            \
-    {.name = name_, .min_in = 1, .max_in = 1, .max_out = outs, .types = types_, .as_float = true, .variant = kind, \
-     .attr_size = sizeof(fv_pool_attr), .parse = parse, .shape = pool_shape, .run = pool_run, .work = pool_work}
+    {.name = name_, .min_in = 1, .max_in = 1, .max_out = outs, .types = types_, .as_float = true,  \
+     .variant = kind, .attr_size = sizeof(fv_pool_attr), .parse = parse, .shape = pool_shape,      \
+     .run = pool_run, .work = pool_work}
 
 const fv_op fv_ops_pool[] = {
     POOL("MaxPool", FV_POOL_MAX, FV_TYPES_FLOAT | FV_TYPES_BYTE, 2),

@@ -9,8 +9,15 @@
 #include "pipeline/graph/ops.h"
 
 static double saturate(double v, fv_dtype dtype) {
-    double lo = dtype == FV_U8 || dtype == FV_U16 ? 0 : dtype == FV_I8 ? -128 : dtype == FV_I16 ? -32768 : -0x1p31;
-    double hi = dtype == FV_U8 ? 255 : dtype == FV_I8 ? 127 : dtype == FV_U16 ? 65535 : dtype == FV_I16 ? 32767 : 0x1p31 - 1;
+    double lo = dtype == FV_U8 || dtype == FV_U16 ? 0
+                : dtype == FV_I8                  ? -128
+                : dtype == FV_I16                 ? -32768
+                                                  : -0x1p31;
+    double hi = dtype == FV_U8    ? 255
+                : dtype == FV_I8  ? 127
+                : dtype == FV_U16 ? 65535
+                : dtype == FV_I16 ? 32767
+                                  : 0x1p31 - 1;
     return v != v ? 0 : v < lo ? lo : v > hi ? hi : v;
 }
 
@@ -32,7 +39,7 @@ static bool check_channels(const fv_call *c, int in, int64_t n) {
     return true;
 }
 
-// ---- QuantizeLinear, DequantizeLinear ------------------------------------------------------------------
+// ---- QuantizeLinear, DequantizeLinear -----------------------------------------------------------
 
 static void axis_parse(fv_attrs *a, void *attr) {
     ((fv_arg_attr *)attr)->axis = fv_attr_int(a, "axis", 1, -FV_MAX_DIMS, FV_MAX_DIMS - 1);
@@ -50,24 +57,30 @@ static bool linear_shape(const fv_call *c) {
         p->axis = -1;
     int64_t n = per_axis ? x->dim[p->axis] : 1;
     fv_dtype dtype = c->op->variant ? c->in[1]->dtype : fv_call_has(c, 2) ? c->in[2]->dtype : FV_U8;
-    return check_channels(c, 1, n) && check_channels(c, 2, n) && fv_shape_set(c, 0, dtype, x->n_dims, x->dim);
+    return check_channels(c, 1, n) && check_channels(c, 2, n) &&
+           fv_shape_set(c, 0, dtype, x->n_dims, x->dim);
 }
 
 static bool linear_run(const fv_call *c) {
     const fv_arg_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *y = c->out[0];
-    int64_t inner = p->axis < 0 ? 1 : fv_dims_product(x, p->axis + 1, x->n_dims), n = p->axis < 0 ? 1 : x->dim[p->axis];
+    int64_t inner = p->axis < 0 ? 1 : fv_dims_product(x, p->axis + 1, x->n_dims),
+            n = p->axis < 0 ? 1 : x->dim[p->axis];
     for (int64_t i = 0; i < fv_tensor_count(x); i++) {
         int64_t ch = i / inner % n;
-        double v = fv_element_get(x, i), scale = of_channel(c, 1, ch, 1), zero = of_channel(c, 2, ch, 0);
-        put(y, i, c->op->variant ? (v - zero) * scale : saturate(rint((double)((float)v / (float)scale)) + zero, y->dtype));
+        double v = fv_element_get(x, i), scale = of_channel(c, 1, ch, 1),
+               zero = of_channel(c, 2, ch, 0);
+        put(y, i,
+            c->op->variant ? (v - zero) * scale
+                           : saturate(rint((double)((float)v / (float)scale)) + zero, y->dtype));
     }
     return true;
 }
 
 static bool dynamic_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
-    return fv_shape_set(c, 0, FV_U8, x->n_dims, x->dim) && fv_shape_set(c, 1, FV_F32, 0, NULL) && fv_shape_set(c, 2, FV_U8, 0, NULL);
+    return fv_shape_set(c, 0, FV_U8, x->n_dims, x->dim) && fv_shape_set(c, 1, FV_F32, 0, NULL) &&
+           fv_shape_set(c, 2, FV_U8, 0, NULL);
 }
 
 static bool dynamic_run(const fv_call *c) {
@@ -89,7 +102,7 @@ static bool dynamic_run(const fv_call *c) {
     return true;
 }
 
-// ---- ConvInteger, QLinearConv --------------------------------------------------------------------------
+// ---- ConvInteger, QLinearConv -------------------------------------------------------------------
 
 // Where the inputs of both forms are.
 typedef struct {
@@ -97,7 +110,8 @@ typedef struct {
     int x_scale, w_scale, y_scale, y_zero;
 } ports;
 static const ports conv_integer = {1, 2, 3, 99, 99, 99, 99, 99}, q_conv = {3, 2, 5, 8, 1, 4, 6, 7},
-                   matmul_integer = {1, 2, 3, 99, 99, 99, 99, 99}, q_matmul = {3, 2, 5, 99, 1, 4, 6, 7};
+                   matmul_integer = {1, 2, 3, 99, 99, 99, 99, 99},
+                   q_matmul = {3, 2, 5, 99, 1, 4, 6, 7};
 
 static bool scalars_check(const fv_call *c, const ports *p, int64_t channels) {
     const int single[] = {p->x_zero, p->x_scale, p->y_scale, p->y_zero};
@@ -114,10 +128,12 @@ static bool conv_shape(const fv_call *c) {
 }
 
 // The accumulator becomes the result: scaled and rounded in the quantised form.
-static double requantize(const fv_call *c, const ports *p, int64_t sum, int64_t channel, fv_dtype dtype) {
+static double requantize(const fv_call *c, const ports *p, int64_t sum, int64_t channel,
+                         fv_dtype dtype) {
     if (dtype == FV_I32)
         return (double)(int32_t)sum;
-    float scale = (float)of_channel(c, p->x_scale, 0, 1) * (float)of_channel(c, p->w_scale, channel, 1) /
+    float scale = (float)of_channel(c, p->x_scale, 0, 1) *
+                  (float)of_channel(c, p->w_scale, channel, 1) /
                   (float)of_channel(c, p->y_scale, 0, 1);
     return saturate(rint((double)((float)sum * scale)) + of_channel(c, p->y_zero, 0, 0), dtype);
 }
@@ -131,13 +147,15 @@ static int64_t *longs_of(const fv_tensor *t) {
 }
 
 // The sum of one window.
-static int64_t window_sum(const fv_conv_attr *a, const int64_t *x, const int64_t *w, int64_t channels, const int64_t in[2],
-                          int64_t y0, int64_t x0, int64_t x_zero, int64_t w_zero) {
+static int64_t window_sum(const fv_conv_attr *a, const int64_t *x, const int64_t *w,
+                          int64_t channels, const int64_t in[2], int64_t y0, int64_t x0,
+                          int64_t x_zero, int64_t w_zero) {
     int64_t sum = 0;
     for (int64_t ch = 0; ch < channels; ch++)
         for (int ky = 0; ky < a->kernel[0]; ky++)
             for (int kx = 0; kx < a->kernel[1]; kx++, w++) {
-                int64_t iy = y0 + (int64_t)ky * a->dilation[0], ix = x0 + (int64_t)kx * a->dilation[1];
+                int64_t iy = y0 + (int64_t)ky * a->dilation[0],
+                        ix = x0 + (int64_t)kx * a->dilation[1];
                 if (iy >= 0 && iy < in[0] && ix >= 0 && ix < in[1])
                     sum += (x[(ch * in[0] + iy) * in[1] + ix] - x_zero) * (*w - w_zero);
             }
@@ -152,10 +170,13 @@ static void conv_all(const fv_call *c, const ports *p, const int64_t *xs, const 
     int64_t out[] = {y->n_dims == 4 ? y->dim[2] : 1, y->dim[y->n_dims - 1]};
     int64_t x_zero = (int64_t)of_channel(c, p->x_zero, 0, 0);
     for (int64_t i = 0; i < fv_tensor_count(y); i++) {
-        int64_t ox = i % out[1], oy = i / out[1] % out[0], m = i / out[1] / out[0] % outs, n = i / out[1] / out[0] / outs;
-        int64_t group = m / (outs / a->group), first = (n * x->dim[1] + group * channels) * in[0] * in[1];
-        int64_t sum = window_sum(a, xs + first, ws + m * taps, channels, in, oy * a->stride[0] - a->pad[0],
-                                 ox * a->stride[1] - a->pad[1], x_zero, (int64_t)of_channel(c, p->w_zero, m, 0));
+        int64_t ox = i % out[1], oy = i / out[1] % out[0], m = i / out[1] / out[0] % outs,
+                n = i / out[1] / out[0] / outs;
+        int64_t group = m / (outs / a->group),
+                first = (n * x->dim[1] + group * channels) * in[0] * in[1];
+        int64_t sum = window_sum(a, xs + first, ws + m * taps, channels, in,
+                                 oy * a->stride[0] - a->pad[0], ox * a->stride[1] - a->pad[1],
+                                 x_zero, (int64_t)of_channel(c, p->w_zero, m, 0));
         if (fv_call_has(c, p->bias))
             sum += fv_element_get_long(c->in[p->bias], m);
         put(y, i, requantize(c, p, sum, m, y->dtype));
@@ -177,7 +198,7 @@ static double conv_work(const fv_call *c) {
     return 4 * fv_conv_work_at(c, c->op->variant ? q_conv.w : conv_integer.w);
 }
 
-// ---- MatMulInteger, QLinearMatMul ------------------------------------------------------------------------
+// ---- MatMulInteger, QLinearMatMul ---------------------------------------------------------------
 
 static bool matmul_shape(const fv_call *c) {
     const ports *p = c->op->variant ? &q_matmul : &matmul_integer;
@@ -199,7 +220,8 @@ static void matmul_one(void *user, const int64_t at[3], const int64_t mkn[3]) {
         int64_t row = i / mkn[2], column = i % mkn[2], sum = 0;
         int64_t b_zero = (int64_t)of_channel(k->c, k->p->w_zero, column, 0);
         for (int64_t j = 0; j < mkn[1]; j++)
-            sum += (k->a[at[0] + row * mkn[1] + j] - a_zero) * (k->b[at[1] + j * mkn[2] + column] - b_zero);
+            sum += (k->a[at[0] + row * mkn[1] + j] - a_zero) *
+                   (k->b[at[1] + j * mkn[2] + column] - b_zero);
         put(k->c->out[0], at[2] + i, requantize(k->c, k->p, sum, column, k->c->out[0]->dtype));
     }
 }
@@ -215,25 +237,30 @@ static bool matmul_run(const fv_call *c) {
 
 static double matmul_work(const fv_call *c) {
     const fv_tensor *a = c->in[0];
-    return 4.0 * (double)fv_tensor_count(c->out[0]) * (double)(a->n_dims ? a->dim[a->n_dims - 1] : 1);
+    return 4.0 * (double)fv_tensor_count(c->out[0]) *
+           (double)(a->n_dims ? a->dim[a->n_dims - 1] : 1);
 }
 
 enum { QUANTISED = FV_TYPES_BYTE | FV_TYPE(FV_I16) | FV_TYPE(FV_U16) | FV_TYPE(FV_I32) };
 
 const fv_op fv_ops_quant[] = {
-    {.name = "QuantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1, .types = FV_TYPES_FLOAT | FV_TYPE(FV_I32),
-     .attr_size = sizeof(fv_arg_attr), .parse = axis_parse, .shape = linear_shape, .run = linear_run},
-    {.name = "DequantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1, .types = QUANTISED, .variant = 1,
-     .attr_size = sizeof(fv_arg_attr), .parse = axis_parse, .shape = linear_shape, .run = linear_run},
-    {.name = "DynamicQuantizeLinear", .min_in = 1, .max_in = 1, .max_out = 3, .types = FV_TYPE(FV_F32),
-     .shape = dynamic_shape, .run = dynamic_run},
-    {.name = "ConvInteger", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_BYTE, .attr_size = sizeof(fv_conv_attr),
-     .parse = fv_conv_parse, .shape = conv_shape, .run = conv_run, .work = conv_work},
-    {.name = "QLinearConv", .min_in = 8, .max_in = 9, .max_out = 1, .types = FV_TYPES_BYTE, .variant = 1,
-     .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse, .shape = conv_shape, .run = conv_run, .work = conv_work},
-    {.name = "MatMulInteger", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_BYTE, .shape = matmul_shape,
-     .run = matmul_run, .work = matmul_work},
-    {.name = "QLinearMatMul", .min_in = 8, .max_in = 8, .max_out = 1, .types = FV_TYPES_BYTE, .variant = 1,
+    {.name = "QuantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1,
+     .types = FV_TYPES_FLOAT | FV_TYPE(FV_I32), .attr_size = sizeof(fv_arg_attr),
+     .parse = axis_parse, .shape = linear_shape, .run = linear_run},
+    {.name = "DequantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1, .types = QUANTISED,
+     .variant = 1, .attr_size = sizeof(fv_arg_attr), .parse = axis_parse, .shape = linear_shape,
+     .run = linear_run},
+    {.name = "DynamicQuantizeLinear", .min_in = 1, .max_in = 1, .max_out = 3,
+     .types = FV_TYPE(FV_F32), .shape = dynamic_shape, .run = dynamic_run},
+    {.name = "ConvInteger", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_BYTE,
+     .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse, .shape = conv_shape,
+     .run = conv_run, .work = conv_work},
+    {.name = "QLinearConv", .min_in = 8, .max_in = 9, .max_out = 1, .types = FV_TYPES_BYTE,
+     .variant = 1, .attr_size = sizeof(fv_conv_attr), .parse = fv_conv_parse, .shape = conv_shape,
+     .run = conv_run, .work = conv_work},
+    {.name = "MatMulInteger", .min_in = 2, .max_in = 4, .max_out = 1, .types = FV_TYPES_BYTE,
      .shape = matmul_shape, .run = matmul_run, .work = matmul_work},
+    {.name = "QLinearMatMul", .min_in = 8, .max_in = 8, .max_out = 1, .types = FV_TYPES_BYTE,
+     .variant = 1, .shape = matmul_shape, .run = matmul_run, .work = matmul_work},
     {0},
 };

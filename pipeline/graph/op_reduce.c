@@ -76,13 +76,16 @@ typedef struct {
     int64_t dim[FV_MAX_DIMS], stride[FV_MAX_DIMS];
 } nest;
 
-static double nest_fold(const nest *k, const fv_tensor *x, int64_t from, fv_reduce_kind kind, double maximum) {
+static double nest_fold(const nest *k, const fv_tensor *x, int64_t from, fv_reduce_kind kind,
+                        double maximum) {
     int64_t at[FV_MAX_DIMS] = {0}, total = 1;
     tally t = {0};
     for (int d = 0; d < k->n; d++)
         total *= k->dim[d];
     for (int64_t i = 0; i < total; i++) {
-        tally_add(kind, &t, x->dtype == FV_F32 ? (double)((float *)x->data)[from] : fv_element_get(x, from), maximum);
+        tally_add(kind, &t,
+                  x->dtype == FV_F32 ? (double)((float *)x->data)[from] : fv_element_get(x, from),
+                  maximum);
         for (int d = k->n - 1; d >= 0; d--) {
             from += k->stride[d];
             if (++at[d] < k->dim[d])
@@ -121,14 +124,15 @@ static bool reduce_run(const fv_call *c) {
     nests_of(x, p->axes, &inner, &outer);
     for (int64_t i = 0; i < fv_tensor_count(y); i++) {
         int64_t from = nest_at(&outer, i);
-        double m = p->kind == FV_REDUCE_LOG_SUM_EXP ? nest_fold(&inner, x, from, FV_REDUCE_MAX, 0) : 0;
+        double m =
+            p->kind == FV_REDUCE_LOG_SUM_EXP ? nest_fold(&inner, x, from, FV_REDUCE_MAX, 0) : 0;
         double v = nest_fold(&inner, x, from, p->kind, m == -INFINITY || m == INFINITY ? 0 : m);
         fv_convert((char *)y->data + (size_t)i * fv_dtype_size(y->dtype), y->dtype, &v, FV_F64, 1);
     }
     return true;
 }
 
-// ---- ArgMax, ArgMin --------------------------------------------------------------------------------
+// ---- ArgMax, ArgMin -----------------------------------------------------------------------------
 
 static void arg_parse(fv_attrs *a, void *attr) {
     fv_arg_attr *p = attr;
@@ -140,7 +144,8 @@ static void arg_parse(fv_attrs *a, void *attr) {
 
 static bool arg_shape(const fv_call *c) {
     fv_arg_attr *p = c->attr;
-    return fv_axis_solve(c, p->axis, c->in[0]->n_dims, &p->axis) && set_reduced(c, 1u << p->axis, p->keep_dims, FV_I64);
+    return fv_axis_solve(c, p->axis, c->in[0]->n_dims, &p->axis) &&
+           set_reduced(c, 1u << p->axis, p->keep_dims, FV_I64);
 }
 
 static bool arg_run(const fv_call *c) {
@@ -163,11 +168,13 @@ static bool arg_run(const fv_call *c) {
 }
 
 #define REDUCE(name_, kind)                                                                        \
-    {.name = name_, .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_ALL, .variant = kind, \
-     .attr_size = sizeof(fv_reduce_attr), .parse = parse, .shape = reduce_shape, .run = reduce_run}
+    {.name = name_, .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_ALL,                 \
+     .variant = kind, .attr_size = sizeof(fv_reduce_attr), .parse = parse, .shape = reduce_shape,  \
+     .run = reduce_run}
 #define ARG(name_, kind)                                                                           \
-    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_NUMBER, .variant = kind, \
-     .attr_size = sizeof(fv_arg_attr), .parse = arg_parse, .shape = arg_shape, .run = arg_run}
+    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_NUMBER,              \
+     .variant = kind, .attr_size = sizeof(fv_arg_attr), .parse = arg_parse, .shape = arg_shape,    \
+     .run = arg_run}
 
 const fv_op fv_ops_reduce[] = {
     REDUCE("ReduceSum", FV_REDUCE_SUM),

@@ -6,20 +6,24 @@
 
 #include "pipeline/graph/ops.h"
 
-// ---- attributes and shape --------------------------------------------------------------------------
+// ---- attributes and shape -----------------------------------------------------------------------
 
 static void parse(fv_attrs *a, void *attr) {
     static const char *const modes[] = {"nearest", "linear", "cubic", "bilinear", NULL};
-    static const char *const coords[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                                         "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL};
-    static const char *const nearests[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+    static const char *const coords[] = {
+        "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+        "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL};
+    static const char *const nearests[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
+                                           "ceil", NULL};
     static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
     fv_resize_attr *p = attr;
     bool old = fv_attrs_variant(a) || fv_attrs_opset(a) < 11; // Upsample and Resize 10
     int mode = fv_attr_choice(a, "mode", FV_RESIZE_NEAREST, modes);
     p->mode = mode == 3 ? FV_RESIZE_LINEAR : mode;
-    p->coord = fv_attr_choice(a, "coordinate_transformation_mode", old ? FV_COORD_ASYMMETRIC : FV_COORD_HALF_PIXEL, coords);
-    p->nearest = fv_attr_choice(a, "nearest_mode", old ? FV_FLOOR : FV_ROUND_PREFER_FLOOR, nearests);
+    p->coord = fv_attr_choice(a, "coordinate_transformation_mode",
+                              old ? FV_COORD_ASYMMETRIC : FV_COORD_HALF_PIXEL, coords);
+    p->nearest =
+        fv_attr_choice(a, "nearest_mode", old ? FV_FLOOR : FV_ROUND_PREFER_FLOOR, nearests);
     p->cubic_a = fv_attr_float(a, "cubic_coeff_a", -0.75f);
     p->exclude_outside = fv_attr_int(a, "exclude_outside", 0, 0, 1);
     p->antialias = fv_attr_int(a, "antialias", 0, 0, 1);
@@ -68,7 +72,9 @@ static bool from_scales(const fv_call *c, const float *v, int n, int64_t dim[FV_
         return fv_fail(c->err, FV_BAD_INPUT, "it has %d scales for %d dimensions", n, p->n_axes);
     for (int i = 0; i < n; i++) {
         int d = p->axes[i];
-        double roi = p->coord == FV_COORD_TF_CROP_AND_RESIZE ? (double)p->roi[1][d] - (double)p->roi[0][d] : 1;
+        double roi = p->coord == FV_COORD_TF_CROP_AND_RESIZE
+                         ? (double)p->roi[1][d] - (double)p->roi[0][d]
+                         : 1;
         double size = floor((double)x->dim[d] * roi * (double)v[i]);
         if (!(v[i] > 0) || !(size >= 0 && size < 0x1p40))
             return fv_fail(c->err, FV_BAD_INPUT, "scale %d is %g", i, (double)v[i]);
@@ -112,7 +118,8 @@ static bool resize_shape(const fv_call *c) {
         if (!fv_longs_get(c, 3, sizes, FV_MAX_DIMS, &n) || !from_sizes(c, sizes, n, dim))
             return false;
     } else if (fv_call_has(c, scales_in)) {
-        if (!fv_floats_get(c, scales_in, p->file_scales, FV_MAX_DIMS, &n) || !from_scales(c, p->file_scales, n, dim))
+        if (!fv_floats_get(c, scales_in, p->file_scales, FV_MAX_DIMS, &n) ||
+            !from_scales(c, p->file_scales, n, dim))
             return false;
     } else if (!from_scales(c, p->file_scales, n, dim)) {
         return false;
@@ -125,9 +132,10 @@ static bool resize_shape(const fv_call *c) {
     return fv_shape_set(c, 0, x->dtype, x->n_dims, dim);
 }
 
-// ---- coordinates and weights -----------------------------------------------------------------------
+// ---- coordinates and weights --------------------------------------------------------------------
 
-float fv_resize_coord(const fv_resize_attr *a, int d, int64_t o, int64_t in_size, int64_t out_size) {
+float fv_resize_coord(const fv_resize_attr *a, int d, int64_t o, int64_t in_size,
+                      int64_t out_size) {
     float i = (float)o, scale = a->scale[d], in = (float)in_size, out = (float)out_size;
     float start = a->roi[0][d], end = a->roi[1][d];
     switch (a->coord) {
@@ -140,7 +148,8 @@ float fv_resize_coord(const fv_resize_attr *a, int d, int64_t o, int64_t in_size
     case FV_COORD_ALIGN_CORNERS: return out > 1 ? i * (in - 1) / (out - 1) : 0;
     case FV_COORD_TF_HALF_PIXEL_FOR_NN: return (i + 0.5f) / scale;
     case FV_COORD_TF_CROP_AND_RESIZE:
-        return out > 1 ? start * (in - 1) + i * (end - start) * (in - 1) / (out - 1) : 0.5f * (start + end) * (in - 1);
+        return out > 1 ? start * (in - 1) + i * (end - start) * (in - 1) / (out - 1)
+                       : 0.5f * (start + end) * (in - 1);
     default: return i / scale;
     }
 }
@@ -156,7 +165,9 @@ static int64_t nearest_index(fv_nearest how, float x) {
 
 static float cubic(float a, float x) {
     x = fabsf(x);
-    return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+    return x < 1   ? ((a + 2) * x - (a + 3)) * x * x + 1
+           : x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+                   : 0;
 }
 
 // One output index along one dimension: which inputs count how much.
@@ -169,7 +180,8 @@ typedef struct {
 
 enum { MAX_TAPS = 4096 };
 
-static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, int64_t out, taps *t) {
+static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, int64_t out,
+                       taps *t) {
     float x = fv_resize_coord(p, d, o, in, out);
     t->outside = p->coord == FV_COORD_TF_CROP_AND_RESIZE && (x < 0 || x > (float)(in - 1));
     if (!(x > -0x1p30f && x < 0x1p30f))
@@ -179,7 +191,8 @@ static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, in
         t->index[0] = nearest_index(p->nearest, x);
     } else {
         bool is_cubic = p->mode == FV_RESIZE_CUBIC;
-        float narrow = p->antialias && p->scale[d] < 1 ? p->scale[d] : 1, radius = (is_cubic ? 2 : 1) / narrow, sum = 0;
+        float narrow = p->antialias && p->scale[d] < 1 ? p->scale[d] : 1,
+              radius = (is_cubic ? 2 : 1) / narrow, sum = 0;
         int64_t from = (int64_t)floorf(x - radius) + 1, to = (int64_t)ceilf(x + radius) - 1;
         if (narrow == 1)
             from = (int64_t)floorf(x) - is_cubic, to = (int64_t)floorf(x) + 1 + is_cubic;
@@ -188,7 +201,10 @@ static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, in
             float distance = ((float)(from + i) - x) * narrow, triangle = 1 - fabsf(distance);
             bool gone = (p->exclude_outside || p->antialias) && (from + i < 0 || from + i >= in);
             t->index[i] = from + i;
-            t->weight[i] = gone ? 0 : is_cubic ? cubic(p->cubic_a, distance) : triangle > 0 ? triangle : 0;
+            t->weight[i] = gone           ? 0
+                           : is_cubic     ? cubic(p->cubic_a, distance)
+                           : triangle > 0 ? triangle
+                                          : 0;
             sum += t->weight[i];
         }
         for (int i = 0; (p->exclude_outside || p->antialias) && sum != 0 && i < t->n; i++)
@@ -198,10 +214,11 @@ static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, in
         t->index[i] = t->index[i] < 0 ? 0 : t->index[i] >= in ? in - 1 : t->index[i];
 }
 
-// ---- reference: one dimension after the other --------------------------------------------------------
+// ---- reference: one dimension after the other ---------------------------------------------------
 
 // x [outer, in, inner] -> y [outer, out, inner]
-static void resize_dim(const fv_call *c, int d, const float *x, float *y, const int64_t *dim, uint8_t *outside) {
+static void resize_dim(const fv_call *c, int d, const float *x, float *y, const int64_t *dim,
+                       uint8_t *outside) {
     const fv_resize_attr *p = c->attr;
     int64_t in = c->in[0]->dim[d], out = c->out[0]->dim[d], outer = 1, inner = 1;
     for (int k = 0; k < d; k++)
@@ -248,7 +265,8 @@ static int64_t largest_step(const fv_call *c) {
 
 static bool changes(const fv_call *c, int d) {
     const fv_resize_attr *p = c->attr;
-    return c->out[0]->dim[d] != c->in[0]->dim[d] || p->scale[d] != 1 || p->coord == FV_COORD_TF_CROP_AND_RESIZE;
+    return c->out[0]->dim[d] != c->in[0]->dim[d] || p->scale[d] != 1 ||
+           p->coord == FV_COORD_TF_CROP_AND_RESIZE;
 }
 
 static void resize_dims(const fv_call *c, float *buffer[2], uint8_t *outside) {
@@ -294,9 +312,11 @@ static double resize_work(const fv_call *c) {
 }
 
 const fv_op fv_ops_resize[] = {
-    {.name = "Resize", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true, .mixed = true,
-     .attr_size = sizeof(fv_resize_attr), .parse = parse, .shape = resize_shape, .run = resize_run, .work = resize_work},
-    {.name = "Upsample", .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER, .as_float = true, .mixed = true, .variant = 1,
-     .attr_size = sizeof(fv_resize_attr), .parse = parse, .shape = resize_shape, .run = resize_run, .work = resize_work},
+    {.name = "Resize", .min_in = 1, .max_in = 4, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .as_float = true, .mixed = true, .attr_size = sizeof(fv_resize_attr), .parse = parse,
+     .shape = resize_shape, .run = resize_run, .work = resize_work},
+    {.name = "Upsample", .min_in = 1, .max_in = 2, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .as_float = true, .mixed = true, .variant = 1, .attr_size = sizeof(fv_resize_attr),
+     .parse = parse, .shape = resize_shape, .run = resize_run, .work = resize_work},
     {0},
 };

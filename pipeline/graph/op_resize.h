@@ -6,8 +6,13 @@
 typedef enum { FV_RESIZE_NEAREST, FV_RESIZE_LINEAR, FV_RESIZE_CUBIC } fv_resize_mode;
 // Where the centre of output pixel i lies in the input; the names are those of the ONNX page.
 typedef enum {
-    FV_COORD_HALF_PIXEL, FV_COORD_HALF_PIXEL_SYMMETRIC, FV_COORD_PYTORCH_HALF_PIXEL, FV_COORD_ALIGN_CORNERS,
-    FV_COORD_ASYMMETRIC, FV_COORD_TF_HALF_PIXEL_FOR_NN, FV_COORD_TF_CROP_AND_RESIZE
+    FV_COORD_HALF_PIXEL,
+    FV_COORD_HALF_PIXEL_SYMMETRIC,
+    FV_COORD_PYTORCH_HALF_PIXEL,
+    FV_COORD_ALIGN_CORNERS,
+    FV_COORD_ASYMMETRIC,
+    FV_COORD_TF_HALF_PIXEL_FOR_NN,
+    FV_COORD_TF_CROP_AND_RESIZE
 } fv_coord;
 typedef enum { FV_ROUND_PREFER_FLOOR, FV_ROUND_PREFER_CEIL, FV_FLOOR, FV_CEIL } fv_nearest;
 
@@ -17,7 +22,7 @@ typedef struct {
     fv_coord coord;
     fv_nearest nearest;
     float cubic_a;
-    int exclude_outside;     // cubic, linear: weights outside the picture are 0, the others rescaled
+    int exclude_outside; // cubic, linear: weights outside the picture are 0, the others rescaled
     int antialias;           // linear, cubic: the filter is widened when shrinking
     float extrapolation;     // tf_crop_and_resize: value outside the input
     float scale[FV_MAX_DIMS]; // output size / input size as the file means it

@@ -8,7 +8,7 @@ typedef struct {
     int start, end;
 } make_attr;
 
-// ---- Constant, ConstantOfShape -----------------------------------------------------------------------
+// ---- Constant, ConstantOfShape ------------------------------------------------------------------
 
 static void value_parse(fv_attrs *a, void *attr) {
     make_attr *p = attr;
@@ -48,7 +48,7 @@ static bool filled_run(const fv_call *c) {
     return true;
 }
 
-// ---- Shape, Size -----------------------------------------------------------------------------------
+// ---- Shape, Size --------------------------------------------------------------------------------
 
 static void shape_parse(fv_attrs *a, void *attr) {
     make_attr *p = attr;
@@ -84,13 +84,15 @@ static bool size_run(const fv_call *c) {
     return true;
 }
 
-// ---- Range -----------------------------------------------------------------------------------------
+// ---- Range --------------------------------------------------------------------------------------
 
 static bool range_shape(const fv_call *c) {
     double v[3];
     for (int k = 0; k < 3; k++) {
         if (!c->in[k]->data)
-            return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time; a shape must not depend on it", c->in[k]->name);
+            return fv_fail(c->err, FV_UNSUPPORTED,
+                           "input '%s' is computed at run time; a shape must not depend on it",
+                           c->in[k]->name);
         if (fv_tensor_count(c->in[k]) != 1)
             return fv_fail(c->err, FV_BAD_INPUT, "input '%s' is no scalar", c->in[k]->name);
         v[k] = fv_element_get(c->in[k], 0);
@@ -112,14 +114,14 @@ static bool range_run(const fv_call *c) {
     return true;
 }
 
-// ---- Where -----------------------------------------------------------------------------------------
+// ---- Where --------------------------------------------------------------------------------------
 
 static bool where_shape(const fv_call *c) {
     int n;
     int64_t dim[FV_MAX_DIMS];
     if (c->in[1]->dtype != c->in[2]->dtype)
-        return fv_fail(c->err, FV_BAD_INPUT, "its inputs are of types %s and %s", fv_dtype_name(c->in[1]->dtype),
-                       fv_dtype_name(c->in[2]->dtype));
+        return fv_fail(c->err, FV_BAD_INPUT, "its inputs are of types %s and %s",
+                       fv_dtype_name(c->in[1]->dtype), fv_dtype_name(c->in[2]->dtype));
     return fv_shape_broadcast(c, c->in, 3, &n, dim) && fv_shape_set(c, 0, c->in[1]->dtype, n, dim);
 }
 
@@ -135,7 +137,8 @@ static bool where_run(const fv_call *c) {
             for (int d = 0; d < y->n_dims; d++)
                 from[k] += at[d] * stride[k][d];
         int which = ((uint8_t *)c->in[0]->data)[from[0]] ? 1 : 2;
-        memcpy((char *)y->data + (size_t)i * size, (char *)c->in[which]->data + (size_t)from[which] * size, size);
+        memcpy((char *)y->data + (size_t)i * size,
+               (char *)c->in[which]->data + (size_t)from[which] * size, size);
         for (int d = y->n_dims - 1; d >= 0 && ++at[d] == y->dim[d]; d--)
             at[d] = 0;
     }
@@ -143,15 +146,19 @@ static bool where_run(const fv_call *c) {
 }
 
 const fv_op fv_ops_select[] = {
-    {.name = "Constant", .max_out = 1, .types = FV_TYPES_ALL, .attr_size = sizeof(make_attr), .parse = value_parse,
-     .shape = constant_shape, .run = constant_run},
-    {.name = "ConstantOfShape", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPE(FV_I64), .variant = 1,
-     .attr_size = sizeof(make_attr), .parse = value_parse, .shape = filled_shape, .run = filled_run},
-    {.name = "Shape", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL, .attr_size = sizeof(make_attr),
-     .of_shape = true, .parse = shape_parse, .shape = shape_shape, .run = shape_run},
-    {.name = "Size", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL, .of_shape = true, .shape = size_shape,
-     .run = size_run},
-    {.name = "Range", .min_in = 3, .max_in = 3, .max_out = 1, .types = FV_TYPES_NUMBER, .shape = range_shape, .run = range_run},
-    {.name = "Where", .min_in = 3, .max_in = 3, .max_out = 1, .types = FV_TYPE(FV_BOOL), .shape = where_shape, .run = where_run},
+    {.name = "Constant", .max_out = 1, .types = FV_TYPES_ALL, .attr_size = sizeof(make_attr),
+     .parse = value_parse, .shape = constant_shape, .run = constant_run},
+    {.name = "ConstantOfShape", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPE(FV_I64),
+     .variant = 1, .attr_size = sizeof(make_attr), .parse = value_parse, .shape = filled_shape,
+     .run = filled_run},
+    {.name = "Shape", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL,
+     .attr_size = sizeof(make_attr), .of_shape = true, .parse = shape_parse, .shape = shape_shape,
+     .run = shape_run},
+    {.name = "Size", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL,
+     .of_shape = true, .shape = size_shape, .run = size_run},
+    {.name = "Range", .min_in = 3, .max_in = 3, .max_out = 1, .types = FV_TYPES_NUMBER,
+     .shape = range_shape, .run = range_run},
+    {.name = "Where", .min_in = 3, .max_in = 3, .max_out = 1, .types = FV_TYPE(FV_BOOL),
+     .shape = where_shape, .run = where_run},
     {0},
 };

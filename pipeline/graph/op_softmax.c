@@ -28,7 +28,9 @@ static void line(int kind, const float *x, float *y, int64_t n, int64_t step) {
         sum += expf(x[i * step] - top);
     for (int64_t i = 0; i < n; i++) {
         float v = x[i * step] - top;
-        y[i * step] = kind == HARDMAX ? (i == best) : kind == SOFTMAX ? expf(v) / sum : v - logf(sum);
+        y[i * step] = kind == HARDMAX   ? (i == best)
+                      : kind == SOFTMAX ? expf(v) / sum
+                                        : v - logf(sum);
     }
 }
 
@@ -47,8 +49,9 @@ static bool softmax_run(const fv_call *c) {
 }
 
 #define SOFTMAX_ROW(name_, kind)                                                                   \
-    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_FLOAT, .as_float = true, .variant = kind, \
-     .attr_size = sizeof(fv_softmax_attr), .parse = parse, .shape = softmax_shape, .run = softmax_run}
+    {.name = name_, .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_FLOAT,               \
+     .as_float = true, .variant = kind, .attr_size = sizeof(fv_softmax_attr), .parse = parse,      \
+     .shape = softmax_shape, .run = softmax_run}
 
 const fv_op fv_ops_softmax[] = {
     SOFTMAX_ROW("Softmax", SOFTMAX),

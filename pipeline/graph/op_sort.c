@@ -12,15 +12,21 @@ typedef struct {
 
 static int by_largest(const void *a, const void *b) {
     const ranked *p = a, *q = b;
-    return p->value > q->value ? -1 : p->value < q->value ? 1 : p->index < q->index ? -1 : p->index > q->index;
+    return p->value > q->value   ? -1
+           : p->value < q->value ? 1
+           : p->index < q->index ? -1
+                                 : p->index > q->index;
 }
 
 static int by_smallest(const void *a, const void *b) {
     const ranked *p = a, *q = b;
-    return p->value < q->value ? -1 : p->value > q->value ? 1 : p->index < q->index ? -1 : p->index > q->index;
+    return p->value < q->value   ? -1
+           : p->value > q->value ? 1
+           : p->index < q->index ? -1
+                                 : p->index > q->index;
 }
 
-// ---- TopK ------------------------------------------------------------------------------------------
+// ---- TopK ---------------------------------------------------------------------------------------
 
 static void topk_parse(fv_attrs *a, void *attr) {
     fv_arg_attr *p = attr;
@@ -35,13 +41,16 @@ static bool topk_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     int n = 1;
     int64_t dim[FV_MAX_DIMS];
-    if (!fv_axis_solve(c, p->axis, x->n_dims, &p->axis) || (fv_call_has(c, 1) && !fv_longs_get(c, 1, &p->k, 1, &n)))
+    if (!fv_axis_solve(c, p->axis, x->n_dims, &p->axis) ||
+        (fv_call_has(c, 1) && !fv_longs_get(c, 1, &p->k, 1, &n)))
         return false;
     if (n != 1 || p->k < 0 || p->k > x->dim[p->axis])
-        return fv_fail(c->err, FV_BAD_INPUT, "its k of %lld does not fit %lld values", (long long)p->k, (long long)x->dim[p->axis]);
+        return fv_fail(c->err, FV_BAD_INPUT, "its k of %lld does not fit %lld values",
+                       (long long)p->k, (long long)x->dim[p->axis]);
     memcpy(dim, x->dim, sizeof dim);
     dim[p->axis] = p->k;
-    return fv_shape_set(c, 0, x->dtype, x->n_dims, dim) && fv_shape_set(c, 1, FV_I64, x->n_dims, dim);
+    return fv_shape_set(c, 0, x->dtype, x->n_dims, dim) &&
+           fv_shape_set(c, 1, FV_I64, x->n_dims, dim);
 }
 
 static void topk_line(const fv_call *c, ranked *line, int64_t from, int64_t to, int64_t step) {
@@ -78,7 +87,7 @@ static double topk_work(const fv_call *c) {
     return 64.0 * (double)fv_tensor_count(c->in[0]);
 }
 
-// ---- NonMaxSuppression -------------------------------------------------------------------------------
+// ---- NonMaxSuppression --------------------------------------------------------------------------
 
 static void nms_parse(fv_attrs *a, void *attr) {
     *(int *)attr = fv_attr_int(a, "center_point_box", 0, 0, 1);
@@ -87,7 +96,8 @@ static void nms_parse(fv_attrs *a, void *attr) {
 // A box by its corners.
 static void corners(const float *v, bool centre, float box[4]) {
     if (centre) {
-        box[0] = v[0] - v[2] / 2, box[1] = v[1] - v[3] / 2, box[2] = v[0] + v[2] / 2, box[3] = v[1] + v[3] / 2;
+        box[0] = v[0] - v[2] / 2, box[1] = v[1] - v[3] / 2, box[2] = v[0] + v[2] / 2,
+        box[3] = v[1] + v[3] / 2;
         return;
     }
     for (int d = 0; d < 2; d++) {
@@ -123,7 +133,8 @@ static int64_t nms_class(const nms *k, int64_t b, int64_t cls, int64_t *out) {
     for (int64_t i = 0; i < n && kept < k->most; i++) {
         float box[4];
         int64_t j = 0;
-        corners((const float *)k->c->in[0]->data + (b * k->boxes + k->line[i].index) * 4, *(int *)k->c->attr, box);
+        corners((const float *)k->c->in[0]->data + (b * k->boxes + k->line[i].index) * 4,
+                *(int *)k->c->attr, box);
         while (j < kept && overlap(box, k->box[j]) <= k->iou)
             j++;
         if (j < kept)
@@ -163,12 +174,14 @@ static int64_t nms_select(nms *k, int64_t *out) {
 static bool nms_shape(const fv_call *c) {
     const fv_tensor *boxes = c->in[0], *scores = c->in[1];
     nms k;
-    if (boxes->n_dims != 3 || scores->n_dims != 3 || boxes->dim[2] != 4 || scores->dim[2] != boxes->dim[1] ||
-        scores->dim[0] != boxes->dim[0] || scores->dtype != FV_F32)
+    if (boxes->n_dims != 3 || scores->n_dims != 3 || boxes->dim[2] != 4 ||
+        scores->dim[2] != boxes->dim[1] || scores->dim[0] != boxes->dim[0] ||
+        scores->dtype != FV_F32)
         return fv_fail(c->err, FV_BAD_INPUT, "its boxes and scores do not fit each other");
     for (int i = 2; i < c->n_in; i++) {
         if (c->in[i] && !c->in[i]->data)
-            return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time", c->in[i]->name);
+            return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time",
+                           c->in[i]->name);
         if (c->in[i] && fv_tensor_count(c->in[i]) != 1)
             return fv_fail(c->err, FV_BAD_INPUT, "input '%s' is no scalar", c->in[i]->name);
     }
@@ -178,7 +191,8 @@ static bool nms_shape(const fv_call *c) {
     int64_t n = known ? nms_select(&k, NULL) : 0;
     if (n < 0 || (!known && k.batches && k.classes && k.most > (INT32_MAX / k.batches) / k.classes))
         return fv_fail(c->err, FV_BAD_INPUT, "it selects too many boxes");
-    return fv_shape_set(c, 0, FV_I64, 2, (int64_t[]){known ? n : k.batches * k.classes * k.most, 3});
+    return fv_shape_set(c, 0, FV_I64, 2,
+                        (int64_t[]){known ? n : k.batches * k.classes * k.most, 3});
 }
 
 static bool nms_run(const fv_call *c) {
@@ -196,12 +210,14 @@ static double nms_work(const fv_call *c) {
     return (double)k.batches * (double)k.classes * (double)k.boxes * (double)(k.most + 64);
 }
 
-// ---- NonZero -----------------------------------------------------------------------------------------
+// ---- NonZero ------------------------------------------------------------------------------------
 
 static bool nonzero_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     if (!x->data)
-        return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time; a shape must not depend on it", x->name);
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "input '%s' is computed at run time; a shape must not depend on it",
+                       x->name);
     int64_t n = 0;
     for (int64_t i = 0; i < fv_tensor_count(x); i++)
         n += fv_element_get(x, i) != 0;
@@ -223,10 +239,13 @@ static bool nonzero_run(const fv_call *c) {
 }
 
 const fv_op fv_ops_sort[] = {
-    {.name = "TopK", .min_in = 1, .max_in = 2, .max_out = 2, .types = FV_TYPES_NUMBER, .attr_size = sizeof(fv_arg_attr),
-     .parse = topk_parse, .shape = topk_shape, .run = topk_run, .work = topk_work},
-    {.name = "NonMaxSuppression", .min_in = 2, .max_in = 5, .max_out = 1, .types = FV_TYPE(FV_F32), .attr_size = sizeof(int),
-     .parse = nms_parse, .shape = nms_shape, .run = nms_run, .work = nms_work},
-    {.name = "NonZero", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL, .shape = nonzero_shape, .run = nonzero_run},
+    {.name = "TopK", .min_in = 1, .max_in = 2, .max_out = 2, .types = FV_TYPES_NUMBER,
+     .attr_size = sizeof(fv_arg_attr), .parse = topk_parse, .shape = topk_shape, .run = topk_run,
+     .work = topk_work},
+    {.name = "NonMaxSuppression", .min_in = 2, .max_in = 5, .max_out = 1, .types = FV_TYPE(FV_F32),
+     .attr_size = sizeof(int), .parse = nms_parse, .shape = nms_shape, .run = nms_run,
+     .work = nms_work},
+    {.name = "NonZero", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL,
+     .shape = nonzero_shape, .run = nonzero_run},
     {0},
 };

@@ -47,8 +47,10 @@ static bool reshape_shape(const fv_call *c) {
         known *= p->axes[open];
     if (known != count && !(open >= 0 && count == 0)) {
         char text[128];
-        return fv_fail(c->err, FV_BAD_INPUT, "its input %s of %s has %lld values; the new shape has %lld", c->in[0]->name,
-                       fv_tensor_shape_text(c->in[0], text, sizeof text), (long long)count, (long long)known);
+        return fv_fail(c->err, FV_BAD_INPUT,
+                       "its input %s of %s has %lld values; the new shape has %lld", c->in[0]->name,
+                       fv_tensor_shape_text(c->in[0], text, sizeof text), (long long)count,
+                       (long long)known);
     }
     return fv_shape_set(c, 0, c->in[0]->dtype, p->n_axes, p->axes);
 }
@@ -58,8 +60,11 @@ static bool flatten_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     int axis = p->axis < 0 ? p->axis + x->n_dims : p->axis;
     if (axis < 0 || axis > x->n_dims)
-        return fv_fail(c->err, FV_BAD_INPUT, "axis %d does not exist in %d dimensions", p->axis, x->n_dims);
-    return fv_shape_set(c, 0, x->dtype, 2, (int64_t[]){fv_dims_product(x, 0, axis), fv_dims_product(x, axis, x->n_dims)});
+        return fv_fail(c->err, FV_BAD_INPUT, "axis %d does not exist in %d dimensions", p->axis,
+                       x->n_dims);
+    return fv_shape_set(
+        c, 0, x->dtype, 2,
+        (int64_t[]){fv_dims_product(x, 0, axis), fv_dims_product(x, axis, x->n_dims)});
 }
 
 // The listed axes as bits of a tensor of rank n.
@@ -88,7 +93,8 @@ static bool squeeze_shape(const fv_call *c) {
     for (int d = 0; d < x->n_dims; d++) {
         bool drop = p->n_axes ? mask >> d & 1 : x->dim[d] == 1;
         if (drop && x->dim[d] != 1)
-            return fv_fail(c->err, FV_BAD_INPUT, "dimension %d is %lld, not 1", d, (long long)x->dim[d]);
+            return fv_fail(c->err, FV_BAD_INPUT, "dimension %d is %lld, not 1", d,
+                           (long long)x->dim[d]);
         if (!drop)
             dim[n++] = x->dim[d];
     }
@@ -107,18 +113,21 @@ static bool unsqueeze_shape(const fv_call *c) {
     return fv_shape_set(c, 0, x->dtype, x->n_dims + p->n_axes, dim);
 }
 
-// ---- Dropout ---------------------------------------------------------------------------------------
+// ---- Dropout ------------------------------------------------------------------------------------
 
 // Whether optional input `in` is, or may be, something else than zero.
 static bool may_be_set(const fv_call *c, int in) {
-    return fv_call_has(c, in) && fv_tensor_count(c->in[in]) && (!c->in[in]->data || fv_element_get(c->in[in], 0) != 0);
+    return fv_call_has(c, in) && fv_tensor_count(c->in[in]) &&
+           (!c->in[in]->data || fv_element_get(c->in[in], 0) != 0);
 }
 
 static bool dropout_shape(const fv_call *c) {
     if (may_be_set(c, 2) && (!fv_call_has(c, 1) || may_be_set(c, 1)))
-        return fv_fail(c->err, FV_UNSUPPORTED, "it is in training mode; export the model for inference");
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "it is in training mode; export the model for inference");
     return fv_shape_like(c, 0, c->in[0]) &&
-           fv_shape_set(c, 1, c->opset < 10 ? c->in[0]->dtype : FV_BOOL, c->in[0]->n_dims, c->in[0]->dim);
+           fv_shape_set(c, 1, c->opset < 10 ? c->in[0]->dtype : FV_BOOL, c->in[0]->n_dims,
+                        c->in[0]->dim);
 }
 
 static bool dropout_run(const fv_call *c) {
@@ -126,7 +135,8 @@ static bool dropout_run(const fv_call *c) {
         copy_run(c);
     double one = 1;
     for (int64_t i = 0; c->n_out > 1 && c->out[1] && i < fv_tensor_count(c->out[1]); i++)
-        fv_convert((char *)c->out[1]->data + (size_t)i * fv_dtype_size(c->out[1]->dtype), c->out[1]->dtype, &one, FV_F64, 1);
+        fv_convert((char *)c->out[1]->data + (size_t)i * fv_dtype_size(c->out[1]->dtype),
+                   c->out[1]->dtype, &one, FV_F64, 1);
     return true;
 }
 
@@ -139,8 +149,9 @@ const fv_op fv_ops_view[] = {
     VIEW("Flatten", 1, flatten_shape),
     VIEW("Squeeze", 2, squeeze_shape),
     VIEW("Unsqueeze", 2, unsqueeze_shape),
-    {.name = "Identity", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL, .view = true, .run = copy_run},
-    {.name = "Dropout", .min_in = 1, .max_in = 3, .max_out = 2, .types = FV_TYPES_FLOAT, .view = true,
-     .shape = dropout_shape, .run = dropout_run},
+    {.name = "Identity", .min_in = 1, .max_in = 1, .max_out = 1, .types = FV_TYPES_ALL,
+     .view = true, .run = copy_run},
+    {.name = "Dropout", .min_in = 1, .max_in = 3, .max_out = 2, .types = FV_TYPES_FLOAT,
+     .view = true, .shape = dropout_shape, .run = dropout_run},
     {0},
 };

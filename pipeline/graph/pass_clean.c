@@ -43,10 +43,25 @@ static const struct {
     const char *op;
     bool (*test)(const fv_node *n);
 } rows[] = {
-    {"Identity", NULL}, {"Dropout", NULL}, {"Cast", NULL}, {"CastLike", NULL}, {"Reshape", NULL}, {"Flatten", NULL},
-    {"Squeeze", NULL}, {"Unsqueeze", NULL}, {"Expand", NULL}, {"Tile", NULL}, {"Slice", slice_is_whole},
-    {"Pad", pad_is_none}, {"Transpose", perm_is_none}, {"Concat", single_input}, {"Split", single_input},
-    {"Sum", single_input}, {"Max", single_input}, {"Min", single_input}, {"Mean", single_input},
+    {"Identity", NULL},
+    {"Dropout", NULL},
+    {"Cast", NULL},
+    {"CastLike", NULL},
+    {"Reshape", NULL},
+    {"Flatten", NULL},
+    {"Squeeze", NULL},
+    {"Unsqueeze", NULL},
+    {"Expand", NULL},
+    {"Tile", NULL},
+    {"Slice", slice_is_whole},
+    {"Pad", pad_is_none},
+    {"Transpose", perm_is_none},
+    {"Concat", single_input},
+    {"Split", single_input},
+    {"Sum", single_input},
+    {"Max", single_input},
+    {"Min", single_input},
+    {"Mean", single_input},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
@@ -69,7 +84,8 @@ int fv_pass_identity(fv_passes *p) {
             in = p->alias[in];
         if (!p->kept[out])
             p->alias[out] = in;
-        else if (!p->kept[in] && p->producer[in] >= 0) // the output keeps its tensor, its maker writes there
+        else if (!p->kept[in] &&
+                 p->producer[in] >= 0) // the output keeps its tensor, its maker writes there
             p->alias[in] = out, p->producer[out] = p->producer[in];
         else
             continue;

@@ -38,7 +38,10 @@ static float *own_data(fv_passes *p, fv_node *n, int k) {
 static bool add_bias(fv_passes *p, fv_node *conv, int64_t channels) {
     if (conv->n_in > 2 && conv->in[2] >= 0)
         return true;
-    fv_tensor bias = {.name = fv_arena_printf(p->g->arena, "%s_bias", conv->name), .dtype = FV_F32, .n_dims = 1, .dim = {channels}};
+    fv_tensor bias = {.name = fv_arena_printf(p->g->arena, "%s_bias", conv->name),
+                      .dtype = FV_F32,
+                      .n_dims = 1,
+                      .dim = {channels}};
     bias.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&bias));
     int index = fv_pass_add_tensor(p, &bias), *in = FV_ARENA_NEW(p->g->arena, int, 3);
     if (index < 0)
@@ -58,7 +61,8 @@ static bool apply(fv_passes *p, fv_node *conv, affine f) {
         return false;
     each = fv_tensor_count(&p->g->tensor[conv->in[1]]) / channels;
     for (int64_t m = 0; m < channels; m++) {
-        float s = f.scale ? f.scale[m * f.scale_step] : 1, t = f.shift ? f.shift[m * f.shift_step] : 0;
+        float s = f.scale ? f.scale[m * f.scale_step] : 1,
+              t = f.shift ? f.shift[m * f.shift_step] : 0;
         s = f.divide ? 1 / s : s;
         for (int64_t i = 0; f.scale && i < each; i++)
             w[m * each + i] *= s;
@@ -70,7 +74,8 @@ static bool apply(fv_passes *p, fv_node *conv, affine f) {
 // A plain Conv with constant float32 weights that feeds input k of n alone.
 static fv_node *plain_conv(const fv_passes *p, const fv_node *n, int k) {
     fv_node *conv = fv_pass_sole(p, n, k, "Conv");
-    if (!conv || !is_constant(p, conv->in[1]) || (conv->n_in > 2 && conv->in[2] >= 0 && !is_constant(p, conv->in[2])))
+    if (!conv || !is_constant(p, conv->in[1]) ||
+        (conv->n_in > 2 && conv->in[2] >= 0 && !is_constant(p, conv->in[2])))
         return NULL;
     const fv_conv_attr *a = conv->attr;
     return a->activation.kind || a->residual ? NULL : conv;
@@ -92,7 +97,8 @@ static bool fold_batch_norm(fv_passes *p, fv_node *n) {
         scale[m] = v[1][m] / sqrtf(v[4][m] + ((fv_norm_attr *)n->attr)->epsilon);
         shift[m] = v[2][m] - v[3][m] * scale[m];
     }
-    return apply(p, conv, (affine){.scale = scale, .shift = shift, .scale_step = 1, .shift_step = 1}) &&
+    return apply(p, conv,
+                 (affine){.scale = scale, .shift = shift, .scale_step = 1, .shift_step = 1}) &&
            (fv_pass_merge(conv, n), true);
 }
 
@@ -101,7 +107,10 @@ static int channel_step(const fv_tensor *t, int n_dims, int64_t channels) {
     if (fv_tensor_count(t) == 1 && t->n_dims <= n_dims)
         return 0;
     int at = t->n_dims - (n_dims - 1); // where the channels are when aligned to the right
-    return at >= 0 && at < t->n_dims && t->dim[at] == channels && fv_tensor_count(t) == channels && t->n_dims <= n_dims ? 1 : -1;
+    return at >= 0 && at < t->n_dims && t->dim[at] == channels && fv_tensor_count(t) == channels &&
+                   t->n_dims <= n_dims
+               ? 1
+               : -1;
 }
 
 static bool fold_factor(fv_passes *p, fv_node *n) {
@@ -111,7 +120,8 @@ static bool fold_factor(fv_passes *p, fv_node *n) {
         if (!conv || ((fv_pair_attr *)n->attr)->axis >= 0)
             continue;
         const fv_tensor *t = &p->g->tensor[n->in[!k]];
-        int step = channel_step(t, p->g->tensor[n->out[0]].n_dims, p->g->tensor[conv->in[1]].dim[0]);
+        int step =
+            channel_step(t, p->g->tensor[n->out[0]].n_dims, p->g->tensor[conv->in[1]].dim[0]);
         affine f = {.divide = div, .subtract = sub};
         if (mul || div)
             f.scale = t->data, f.scale_step = step;
@@ -129,7 +139,10 @@ int fv_pass_scale(fv_passes *p) {
     static const struct {
         const char *op;
         bool (*fold)(fv_passes *p, fv_node *n);
-    } rows[] = {{"BatchNormalization", fold_batch_norm}, {"Mul", fold_factor}, {"Div", fold_factor}, {"Add", fold_factor},
+    } rows[] = {{"BatchNormalization", fold_batch_norm},
+                {"Mul", fold_factor},
+                {"Div", fold_factor},
+                {"Add", fold_factor},
                 {"Sub", fold_factor}};
     int changes = 0;
     for (int i = 0; i < p->g->n_nodes; i++)
@@ -143,7 +156,7 @@ int fv_pass_scale(fv_passes *p) {
     return changes;
 }
 
-// ---- Pad -------------------------------------------------------------------------------------------
+// ---- Pad ----------------------------------------------------------------------------------------
 
 static bool only_spatial(const fv_passes *p, const fv_node *pad) {
     const fv_pad_attr *a = pad->attr;
@@ -167,7 +180,9 @@ int fv_pass_pad(fv_passes *p) {
         if (!pad || !(conv || pool) || !only_spatial(p, pad))
             continue;
         fv_pool_attr *a = n->attr;
-        if (pool && ((a->count_include_pad == 0 && (a->pad[0] | a->pad[1] | a->pad[2] | a->pad[3])) || a->ceil_mode))
+        if (pool &&
+            ((a->count_include_pad == 0 && (a->pad[0] | a->pad[1] | a->pad[2] | a->pad[3])) ||
+             a->ceil_mode))
             continue;
         if (pool)
             a->count_include_pad = 1;

@@ -2,8 +2,11 @@
 #include "pipeline/graph/passes.h"
 
 const fv_activation *fv_pass_activation_of(const fv_node *n) {
-    static const char *const ops[] = {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Mish",
-                                      "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu", "Gelu"};
+    static const char *const ops[] = {
+        "Relu",      "LeakyRelu", "Clip",     "Sigmoid",  "HardSigmoid",
+        "HardSwish", "Swish",     "Mish",     "Tanh",     "Elu",
+        "Selu",      "Celu",      "Softplus", "Softsign", "ThresholdedRelu",
+        "Gelu"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         if (fv_node_is(n, ops[i]))
             return ((fv_activation *)n->attr)->computed ? NULL : n->attr;
@@ -13,9 +16,11 @@ const fv_activation *fv_pass_activation_of(const fv_node *n) {
 // A PRelu with one slope for all is a LeakyRelu.
 static void simplify_prelu(fv_passes *p, fv_node *n) {
     float slope;
-    if (fv_node_is(n, "PRelu") && fv_pass_scalar(p, n, 1, &slope) && p->g->tensor[n->out[0]].dtype == FV_F32 &&
+    if (fv_node_is(n, "PRelu") && fv_pass_scalar(p, n, 1, &slope) &&
+        p->g->tensor[n->out[0]].dtype == FV_F32 &&
         p->g->tensor[n->in[1]].n_dims <= p->g->tensor[n->in[0]].n_dims)
-        fv_pass_become(p, n, "LeakyRelu", n->in[0], (fv_activation){FV_ACT_LEAKY_RELU, slope, 0, 0});
+        fv_pass_become(p, n, "LeakyRelu", n->in[0],
+                       (fv_activation){FV_ACT_LEAKY_RELU, slope, 0, 0});
 }
 
 int fv_pass_activation(fv_passes *p) {
@@ -26,7 +31,8 @@ int fv_pass_activation(fv_passes *p) {
         const fv_activation *a = fv_pass_activation_of(n);
         fv_node *conv = a ? fv_pass_sole(p, n, 0, "Conv") : NULL;
         fv_conv_attr *c = conv ? conv->attr : NULL;
-        if (!c || c->activation.kind || c->residual == FV_RESIDUAL_AFTER || p->g->tensor[n->out[0]].dtype != FV_F32)
+        if (!c || c->activation.kind || c->residual == FV_RESIDUAL_AFTER ||
+            p->g->tensor[n->out[0]].dtype != FV_F32)
             continue;
         c->activation = *a;
         fv_pass_merge(conv, n);

@@ -1,5 +1,5 @@
-// Activations move up through ops that only move data, to the convolution that can apply them. Heads of
-// the YOLO families end in Conv, Reshape, Transpose, Sigmoid.
+// Activations move up through ops that only move data, to the convolution that can apply them.
+// Heads of the YOLO families end in Conv, Reshape, Transpose, Sigmoid.
 #include "pipeline/graph/passes.h"
 
 static fv_node *mover(const fv_passes *p, const fv_node *n) {

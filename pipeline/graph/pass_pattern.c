@@ -8,7 +8,8 @@ static bool near(float a, float b) {
 }
 
 // A clip to 0..h of x + c: gives x, c and h.
-static fv_node *shifted_clip(const fv_passes *p, const fv_node *n, int k, int *x, float *c, float *h) {
+static fv_node *shifted_clip(const fv_passes *p, const fv_node *n, int k, int *x, float *c,
+                             float *h) {
     fv_node *clip = fv_pass_sole(p, n, k, "Clip");
     const fv_activation *a = clip ? clip->attr : NULL;
     fv_node *add = clip && !a->computed && a->alpha == 0 ? fv_pass_sole(p, clip, 0, "Add") : NULL;
@@ -41,7 +42,8 @@ int fv_pass_hard_sigmoid(fv_passes *p) {
         if (side < 0)
             continue;
         if (shifted_clip(p, n, side, &x, &c, &top) && near(top, h)) {
-            fv_pass_become(p, n, "HardSigmoid", x, (fv_activation){FV_ACT_HARD_SIGMOID, 1 / h, c / h, 0});
+            fv_pass_become(p, n, "HardSigmoid", x,
+                           (fv_activation){FV_ACT_HARD_SIGMOID, 1 / h, c / h, 0});
             changes++;
             continue;
         }
@@ -49,7 +51,8 @@ int fv_pass_hard_sigmoid(fv_passes *p) {
         for (int k = 0; mul && k < 2; k++) {
             if (!shifted_clip(p, mul, k, &x, &c, &top) || x != mul->in[!k] || !near(top, h))
                 continue;
-            fv_pass_become(p, n, "HardSwish", x, (fv_activation){FV_ACT_HARD_SWISH, 1 / h, c / h, 0});
+            fv_pass_become(p, n, "HardSwish", x,
+                           (fv_activation){FV_ACT_HARD_SWISH, 1 / h, c / h, 0});
             changes++;
             break;
         }
@@ -64,13 +67,16 @@ int fv_pass_gated(fv_passes *p) {
         fv_node *n = &p->g->node[i];
         for (int k = 0; fv_node_is(n, "Mul") && k < 2; k++) {
             int x = n->in[!k];
-            fv_node *sigmoid = fv_pass_sole(p, n, k, "Sigmoid"), *hard = fv_pass_sole(p, n, k, "HardSigmoid");
-            fv_node *tanh = fv_pass_sole(p, n, k, "Tanh"), *plus = tanh ? fv_pass_sole(p, tanh, 0, "Softplus") : NULL;
+            fv_node *sigmoid = fv_pass_sole(p, n, k, "Sigmoid"),
+                    *hard = fv_pass_sole(p, n, k, "HardSigmoid");
+            fv_node *tanh = fv_pass_sole(p, n, k, "Tanh"),
+                    *plus = tanh ? fv_pass_sole(p, tanh, 0, "Softplus") : NULL;
             const fv_activation *a = hard ? hard->attr : NULL;
             if (sigmoid && sigmoid->in[0] == x)
                 fv_pass_become(p, n, "Swish", x, (fv_activation){FV_ACT_SILU, 1, 0, 0});
             else if (hard && hard->in[0] == x)
-                fv_pass_become(p, n, "HardSwish", x, (fv_activation){FV_ACT_HARD_SWISH, a->alpha, a->beta, 0});
+                fv_pass_become(p, n, "HardSwish", x,
+                               (fv_activation){FV_ACT_HARD_SWISH, a->alpha, a->beta, 0});
             else if (plus && plus->in[0] == x)
                 fv_pass_become(p, n, "Mish", x, (fv_activation){FV_ACT_MISH, 0, 0, 0});
             else

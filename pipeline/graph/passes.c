@@ -20,7 +20,7 @@ static const struct {
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0], MAX_ROUNDS = 6 };
 
-// ---- tables ----------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------
 
 static void tables_fill(fv_passes *p) {
     const fv_graph *g = p->g;
@@ -65,8 +65,12 @@ static void sweep(fv_passes *p) {
 static bool passes_init(fv_passes *p, fv_graph *g) {
     int room = 2 * g->n_nodes + 8;
     size_t n = (size_t)g->n_tensors + (size_t)room;
-    *p = (fv_passes){.g = g, .tensor_room = room, .producer = malloc(n * sizeof(int)), .readers = malloc(n * sizeof(int)),
-                     .kept = malloc(n * sizeof(bool)), .alias = malloc(n * sizeof(int))};
+    *p = (fv_passes){.g = g,
+                     .tensor_room = room,
+                     .producer = malloc(n * sizeof(int)),
+                     .readers = malloc(n * sizeof(int)),
+                     .kept = malloc(n * sizeof(bool)),
+                     .alias = malloc(n * sizeof(int))};
     if (!p->producer || !p->readers || !p->kept || !p->alias)
         return false;
     fv_tensor *tensor = FV_ARENA_NEW(g->arena, fv_tensor, n);
@@ -98,7 +102,7 @@ bool fv_graph_optimize(fv_graph *g, fv_err *err) {
     return ok;
 }
 
-// ---- asking ----------------------------------------------------------------------------------------
+// ---- asking -------------------------------------------------------------------------------------
 
 bool fv_node_is(const fv_node *n, const char *op) {
     return n->op && !strcmp(n->op->name, op);
@@ -124,12 +128,13 @@ bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value) {
 
 int fv_pass_scalar_side(const fv_passes *p, const fv_node *n, float *value) {
     for (int k = 0; k < 2; k++)
-        if (n->n_in == 2 && fv_pass_scalar(p, n, k, value) && p->g->tensor[n->in[!k]].n_dims >= p->g->tensor[n->in[k]].n_dims)
+        if (n->n_in == 2 && fv_pass_scalar(p, n, k, value) &&
+            p->g->tensor[n->in[!k]].n_dims >= p->g->tensor[n->in[k]].n_dims)
             return k;
     return -1;
 }
 
-// ---- changing --------------------------------------------------------------------------------------
+// ---- changing -----------------------------------------------------------------------------------
 
 void fv_pass_drop(fv_node *n) {
     n->op = NULL;

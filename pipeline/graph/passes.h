@@ -6,8 +6,8 @@
 #include "pipeline/graph/op_conv.h"
 #include "pipeline/graph/ops.h"
 
-// The graph and what is known of it. A pass sweeps once over the nodes in order; a node that it drops
-// gets op NULL. All tables are made anew before each pass.
+// The graph and what is known of it. A pass sweeps once over the nodes in order; a node that it
+// drops gets op NULL. All tables are made anew before each pass.
 typedef struct {
     fv_graph *g;
     int *producer; // per tensor: index of the node that makes it, -1
@@ -30,10 +30,11 @@ int fv_pass_activation(fv_passes *p);   // pass_fuse.c
 int fv_pass_residual(fv_passes *p);
 int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
 
-// ---- asking ----------------------------------------------------------------------------------------
+// ---- asking -------------------------------------------------------------------------------------
 
 bool fv_node_is(const fv_node *n, const char *op);
-// The node that makes input k of n if it is such an op and nothing else reads what it makes; else NULL.
+// The node that makes input k of n if it is such an op and nothing else reads what it makes; else
+// NULL.
 fv_node *fv_pass_sole(const fv_passes *p, const fv_node *n, int k, const char *op);
 // The attributes of an activation that is known while the graph is made; NULL where n is none.
 const fv_activation *fv_pass_activation_of(const fv_node *n);
@@ -42,7 +43,7 @@ bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value);
 // Of a node with two inputs, one of them a constant scalar: which one it is, -1.
 int fv_pass_scalar_side(const fv_passes *p, const fv_node *n, float *value);
 
-// ---- changing --------------------------------------------------------------------------------------
+// ---- changing -----------------------------------------------------------------------------------
 
 void fv_pass_drop(fv_node *n);
 // `n` becomes a one-input activation of tensor x.

@@ -4,7 +4,7 @@
 #include "pipeline/graph/graph.h"
 #include "pipeline/graph/ops.h"
 
-// ---- one node --------------------------------------------------------------------------------------
+// ---- one node -----------------------------------------------------------------------------------
 
 static bool is_narrow(const fv_tensor *t) {
     return t && (t->dtype == FV_F16 || t->dtype == FV_F64);
@@ -54,10 +54,16 @@ static bool run_as_float(const fv_call *c) {
     return ok;
 }
 
-bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[], fv_tensor *const out[],
-                 fv_err *err) {
-    fv_call c = {.op = n->op, .opset = g->opset, .attr = n->attr, .n_in = n->n_in, .n_out = n->n_out,
-                 .in = in, .out = out, .err = err};
+bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[],
+                 fv_tensor *const out[], fv_err *err) {
+    fv_call c = {.op = n->op,
+                 .opset = g->opset,
+                 .attr = n->attr,
+                 .n_in = n->n_in,
+                 .n_out = n->n_out,
+                 .in = in,
+                 .out = out,
+                 .err = err};
     bool narrow = false;
     for (int i = 0; i < n->n_in; i++)
         narrow |= is_narrow(in[i]);
@@ -67,7 +73,7 @@ bool fv_node_run(const fv_graph *g, const fv_node *n, const fv_tensor *const in[
     return ok || fv_fail_in(err, "node '%s' (%s)", n->name, n->op->name);
 }
 
-// ---- the graph -------------------------------------------------------------------------------------
+// ---- the graph ----------------------------------------------------------------------------------
 
 // What a run knows of each tensor: its data, how many readers are left, whether the data is ours.
 typedef struct {
@@ -95,8 +101,9 @@ static bool state_init(const fv_graph *g, state *s) {
         widest = (size_t)g->node[i].n_in > widest ? (size_t)g->node[i].n_in : widest;
         widest = (size_t)g->node[i].n_out > widest ? (size_t)g->node[i].n_out : widest;
     }
-    *s = (state){calloc(n, sizeof *s->tensor), calloc(n, sizeof *s->readers), calloc(n, sizeof *s->owned),
-                 calloc(widest, sizeof *s->in), calloc(widest, sizeof *s->out)};
+    *s = (state){calloc(n, sizeof *s->tensor), calloc(n, sizeof *s->readers),
+                 calloc(n, sizeof *s->owned), calloc(widest, sizeof *s->in),
+                 calloc(widest, sizeof *s->out)};
     if (!s->tensor || !s->readers || !s->owned || !s->in || !s->out)
         return false;
     memcpy(s->tensor, g->tensor, sizeof *s->tensor * (size_t)g->n_tensors);
@@ -116,7 +123,8 @@ static bool prepare_outputs(const fv_node *n, state *s, fv_err *err) {
         s->tensor[t].data = calloc(1, fv_tensor_bytes(&s->tensor[t]) + 1);
         s->owned[t] = true;
         if (!s->tensor[t].data)
-            return fv_fail(err, FV_MEMORY, "node '%s': out of memory (%zu bytes)", n->name, fv_tensor_bytes(&s->tensor[t]));
+            return fv_fail(err, FV_MEMORY, "node '%s': out of memory (%zu bytes)", n->name,
+                           fv_tensor_bytes(&s->tensor[t]));
     }
     return true;
 }
@@ -153,7 +161,8 @@ static bool run_nodes(const fv_graph *g, state *s, fv_watch_fn watch, void *user
     return true;
 }
 
-// An output that is an input or a constant, or that is listed twice, has no node that writes it there.
+// An output that is an input or a constant, or that is listed twice, has no node that writes it
+// there.
 static void copy_untouched(const fv_graph *g, const state *s, void *const out[]) {
     for (int i = 0; i < g->n_outputs; i++) {
         const fv_tensor *t = &s->tensor[g->output[i]];
@@ -162,8 +171,8 @@ static void copy_untouched(const fv_graph *g, const state *s, void *const out[])
     }
 }
 
-bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const out[], fv_watch_fn watch,
-                          void *user, fv_err *err) {
+bool fv_graph_run_watched(const fv_graph *g, const void *const in[], void *const out[],
+                          fv_watch_fn watch, void *user, fv_err *err) {
     state s;
     bool ok = state_init(g, &s) || fv_fail(err, FV_MEMORY, "out of memory");
     for (int i = 0; ok && i < g->n_inputs; i++)

@@ -4,7 +4,8 @@
 
 bool fv_shape_set(const fv_call *c, int out, fv_dtype dtype, int n_dims, const int64_t *dim) {
     if (n_dims > FV_MAX_DIMS)
-        return fv_fail(c->err, FV_UNSUPPORTED, "output %d has %d dimensions; supported are %d", out, n_dims, FV_MAX_DIMS);
+        return fv_fail(c->err, FV_UNSUPPORTED, "output %d has %d dimensions; supported are %d", out,
+                       n_dims, FV_MAX_DIMS);
     if (out >= c->n_out || !c->out[out])
         return true;
     fv_tensor *t = c->out[out];
@@ -19,21 +20,25 @@ bool fv_shape_like(const fv_call *c, int out, const fv_tensor *t) {
     return fv_shape_set(c, out, t->dtype, t->n_dims, t->dim);
 }
 
-static bool broadcast_one(const fv_call *c, const fv_tensor *t, int n_dims, int64_t dim[FV_MAX_DIMS]) {
+static bool broadcast_one(const fv_call *c, const fv_tensor *t, int n_dims,
+                          int64_t dim[FV_MAX_DIMS]) {
     for (int d = 0; d < t->n_dims; d++) {
         int64_t *to = &dim[n_dims - t->n_dims + d], from = t->dim[d];
         if (*to == 1) {
             *to = from;
         } else if (from != 1 && from != *to) {
             char text[128];
-            return fv_fail(c->err, FV_BAD_INPUT, "shape %s of '%s' does not broadcast: %lld is not %lld",
-                           fv_tensor_shape_text(t, text, sizeof text), t->name, (long long)from, (long long)*to);
+            return fv_fail(c->err, FV_BAD_INPUT,
+                           "shape %s of '%s' does not broadcast: %lld is not %lld",
+                           fv_tensor_shape_text(t, text, sizeof text), t->name, (long long)from,
+                           (long long)*to);
         }
     }
     return true;
 }
 
-bool fv_shape_broadcast(const fv_call *c, const fv_tensor *const *t, int n, int *n_dims, int64_t dim[FV_MAX_DIMS]) {
+bool fv_shape_broadcast(const fv_call *c, const fv_tensor *const *t, int n, int *n_dims,
+                        int64_t dim[FV_MAX_DIMS]) {
     *n_dims = 0;
     for (int i = 0; i < n; i++)
         if (t[i] && t[i]->n_dims > *n_dims)
@@ -48,7 +53,8 @@ bool fv_shape_broadcast(const fv_call *c, const fv_tensor *const *t, int n, int 
 
 bool fv_axis_solve(const fv_call *c, int64_t axis, int n, int *solved) {
     if (axis < -n || axis >= n)
-        return fv_fail(c->err, FV_BAD_INPUT, "axis %lld does not exist in %d dimensions", (long long)axis, n);
+        return fv_fail(c->err, FV_BAD_INPUT, "axis %lld does not exist in %d dimensions",
+                       (long long)axis, n);
     *solved = (int)(axis < 0 ? axis + n : axis);
     return true;
 }
@@ -56,10 +62,12 @@ bool fv_axis_solve(const fv_call *c, int64_t axis, int n, int *solved) {
 static bool constant_get(const fv_call *c, int in, int max, int *n) {
     const fv_tensor *t = c->in[in];
     if (!t->data)
-        return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' is computed at run time; a shape must not depend on it", t->name);
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "input '%s' is computed at run time; a shape must not depend on it",
+                       t->name);
     if (fv_tensor_count(t) > max)
-        return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' has %lld values; supported are %d", t->name,
-                       (long long)fv_tensor_count(t), max);
+        return fv_fail(c->err, FV_UNSUPPORTED, "input '%s' has %lld values; supported are %d",
+                       t->name, (long long)fv_tensor_count(t), max);
     *n = (int)fv_tensor_count(t);
     return true;
 }
@@ -97,7 +105,8 @@ void fv_strides_get(const fv_tensor *t, int64_t stride[FV_MAX_DIMS]) {
     }
 }
 
-void fv_strides_broadcast(const fv_tensor *t, int n_dims, const int64_t *dim, int64_t stride[FV_MAX_DIMS]) {
+void fv_strides_broadcast(const fv_tensor *t, int n_dims, const int64_t *dim,
+                          int64_t stride[FV_MAX_DIMS]) {
     int64_t own[FV_MAX_DIMS];
     fv_strides_get(t, own);
     for (int d = 0; d < n_dims; d++) {
@@ -106,7 +115,8 @@ void fv_strides_broadcast(const fv_tensor *t, int n_dims, const int64_t *dim, in
     }
 }
 
-static void copy_row(char *dst, int64_t dst_step, const char *src, int64_t src_step, int64_t n, size_t size) {
+static void copy_row(char *dst, int64_t dst_step, const char *src, int64_t src_step, int64_t n,
+                     size_t size) {
     if (dst_step == 1 && src_step == 1) {
         memcpy(dst, src, (size_t)n * size);
         return;
@@ -120,16 +130,17 @@ static void copy_row(char *dst, int64_t dst_step, const char *src, int64_t src_s
             memcpy(dst + i * ds, src + i * ss, size);
 }
 
-void fv_copy_strided(void *dst, const int64_t *dst_stride, const void *src, const int64_t *src_stride,
-                     int n_dims, const int64_t *dim, size_t size) {
+void fv_copy_strided(void *dst, const int64_t *dst_stride, const void *src,
+                     const int64_t *src_stride, int n_dims, const int64_t *dim, size_t size) {
     int64_t at[FV_MAX_DIMS] = {0}, to = 0, from = 0;
     for (int d = 0; d < n_dims; d++)
         if (dim[d] == 0)
             return;
     int last = n_dims - 1;
     for (;;) {
-        copy_row((char *)dst + to * (int64_t)size, last < 0 ? 1 : dst_stride[last], (const char *)src + from * (int64_t)size,
-                 last < 0 ? 1 : src_stride[last], last < 0 ? 1 : dim[last], size);
+        copy_row((char *)dst + to * (int64_t)size, last < 0 ? 1 : dst_stride[last],
+                 (const char *)src + from * (int64_t)size, last < 0 ? 1 : src_stride[last],
+                 last < 0 ? 1 : dim[last], size);
         int d = last - 1;
         for (; d >= 0; d--) {
             to += dst_stride[d], from += src_stride[d];

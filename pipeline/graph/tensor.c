@@ -7,10 +7,14 @@ static const struct {
     const char *name;
     fv_dtype dtype;
 } type_rows[] = {
-    {"undefined", FV_N_DTYPES}, {"float32", FV_F32},  {"uint8", FV_U8},          {"int8", FV_I8},
-    {"uint16", FV_U16},         {"int16", FV_I16},    {"int32", FV_I32},         {"int64", FV_I64},
-    {"string", FV_N_DTYPES},    {"bool", FV_BOOL},    {"float16", FV_F16},       {"float64", FV_F64},
-    {"uint32", FV_U32},         {"uint64", FV_U64},   {"complex64", FV_N_DTYPES}, {"complex128", FV_N_DTYPES},
+    {"undefined", FV_N_DTYPES}, {"float32", FV_F32},
+    {"uint8", FV_U8},           {"int8", FV_I8},
+    {"uint16", FV_U16},         {"int16", FV_I16},
+    {"int32", FV_I32},          {"int64", FV_I64},
+    {"string", FV_N_DTYPES},    {"bool", FV_BOOL},
+    {"float16", FV_F16},        {"float64", FV_F64},
+    {"uint32", FV_U32},         {"uint64", FV_U64},
+    {"complex64", FV_N_DTYPES}, {"complex128", FV_N_DTYPES},
     {"bfloat16", FV_N_DTYPES},
 };
 enum { N_TYPES = sizeof type_rows / sizeof type_rows[0] };
@@ -27,10 +31,12 @@ bool fv_shape_check(const fv_tensor *t, size_t max_bytes, fv_err *err) {
     size_t bytes = fv_dtype_size(t->dtype);
     for (int d = 0; d < t->n_dims; d++) {
         if (t->dim[d] < 0)
-            return fv_fail(err, FV_BAD_INPUT, "a dimension of '%s' is %lld", t->name ? t->name : "", (long long)t->dim[d]);
+            return fv_fail(err, FV_BAD_INPUT, "a dimension of '%s' is %lld", t->name ? t->name : "",
+                           (long long)t->dim[d]);
         size_t factor = t->dim[d] > 1 ? (size_t)t->dim[d] : 1;
         if (factor > max_bytes / bytes)
-            return fv_fail(err, FV_BAD_INPUT, "tensor '%s' is larger than %zu MiB", t->name ? t->name : "", max_bytes >> 20);
+            return fv_fail(err, FV_BAD_INPUT, "tensor '%s' is larger than %zu MiB",
+                           t->name ? t->name : "", max_bytes >> 20);
         bytes *= factor;
     }
     return true;
@@ -64,29 +70,38 @@ static bool fill(const Fovea__Onnx__Tensor *p, fv_tensor *t, size_t count, fv_er
         ok = typed_data(p, t, count);
     for (size_t i = 0; ok && t->dtype == FV_BOOL && i < count; i++)
         ((uint8_t *)t->data)[i] = ((uint8_t *)t->data)[i] != 0;
-    return ok || fv_fail(err, FV_BAD_INPUT, "the data of '%s' does not fit its shape; the file is damaged", t->name);
+    return ok || fv_fail(err, FV_BAD_INPUT,
+                         "the data of '%s' does not fit its shape; the file is damaged", t->name);
 }
 
 static size_t bytes_there(const Fovea__Onnx__Tensor *p) {
-    return p->has_raw_data ? p->raw_data.len : 8 * (p->n_float_data + p->n_int32_data + p->n_int64_data +
-                                                    p->n_double_data + p->n_uint64_data);
+    return p->has_raw_data ? p->raw_data.len
+                           : 8 * (p->n_float_data + p->n_int32_data + p->n_int64_data +
+                                  p->n_double_data + p->n_uint64_data);
 }
 
-bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_bytes, fv_tensor *t, fv_err *err) {
-    *t = (fv_tensor){.name = fv_arena_strdup(arena, p->name ? p->name : ""), .dtype = fv_onnx_dtype(p->data_type)};
+bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_bytes, fv_tensor *t,
+                    fv_err *err) {
+    *t = (fv_tensor){.name = fv_arena_strdup(arena, p->name ? p->name : ""),
+                     .dtype = fv_onnx_dtype(p->data_type)};
     if (p->data_location == 1 || p->n_external_data)
-        return fv_fail(err, FV_UNSUPPORTED, "'%s' lies in another file (external data); save the model as one file", t->name);
+        return fv_fail(err, FV_UNSUPPORTED,
+                       "'%s' lies in another file (external data); save the model as one file",
+                       t->name);
     if (t->dtype == FV_N_DTYPES)
-        return fv_fail(err, FV_UNSUPPORTED, "'%s' is of type %s, which is not supported", t->name, fv_onnx_dtype_text(p->data_type));
+        return fv_fail(err, FV_UNSUPPORTED, "'%s' is of type %s, which is not supported", t->name,
+                       fv_onnx_dtype_text(p->data_type));
     if (p->n_dims > FV_MAX_DIMS)
-        return fv_fail(err, FV_UNSUPPORTED, "'%s' has %zu dimensions; supported are %d", t->name, p->n_dims, FV_MAX_DIMS);
+        return fv_fail(err, FV_UNSUPPORTED, "'%s' has %zu dimensions; supported are %d", t->name,
+                       p->n_dims, FV_MAX_DIMS);
     t->n_dims = (int)p->n_dims;
     for (int d = 0; d < t->n_dims; d++)
         t->dim[d] = p->dims[d];
     if (!fv_shape_check(t, max_bytes, err))
         return false;
     if (fv_tensor_bytes(t) > bytes_there(p))
-        return fv_fail(err, FV_BAD_INPUT, "the data of '%s' does not fit its shape; the file is damaged", t->name);
+        return fv_fail(err, FV_BAD_INPUT,
+                       "the data of '%s' does not fit its shape; the file is damaged", t->name);
     t->data = fv_arena_alloc(arena, fv_tensor_bytes(t) + 1);
     return fill(p, t, (size_t)fv_tensor_count(t), err);
 }

@@ -44,9 +44,11 @@ static bool map_file(fv_mapping *m, int fd, const char *path, fv_err *err) {
     if (fstat(fd, &info))
         return fv_fail(err, FV_IO, "%s: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return fv_fail(err, FV_BAD_INPUT, "%s: is not a file; give the .onnx file your trainer exports", path);
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s: is not a file; give the .onnx file your trainer exports", path);
     if (info.st_size == 0)
-        return fv_fail(err, FV_BAD_INPUT, "%s: is empty; give the .onnx file your trainer exports", path);
+        return fv_fail(err, FV_BAD_INPUT, "%s: is empty; give the .onnx file your trainer exports",
+                       path);
     if ((size_t)info.st_size > MAX_FILE)
         return fv_fail(err, FV_UNSUPPORTED, "%s: is larger than 2 GiB", path);
     void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -59,7 +61,8 @@ static bool map_file(fv_mapping *m, int fd, const char *path, fv_err *err) {
 bool fv_mapping_open(fv_mapping *m, const char *path, fv_err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return fv_fail(err, errno == ENOENT || errno == ENOTDIR ? FV_BAD_INPUT : FV_IO, "%s: %s", path, strerror(errno));
+        return fv_fail(err, errno == ENOENT || errno == ENOTDIR ? FV_BAD_INPUT : FV_IO, "%s: %s",
+                       path, strerror(errno));
     bool ok = map_file(m, fd, path, err);
     close(fd);
     return ok;
@@ -78,7 +81,8 @@ Fovea__Onnx__Model *fv_onnx_unpack(const void *data, size_t size, fv_budget *b, 
         return m;
     if (m)
         fovea__onnx__model__free_unpacked(m, &b->allocator);
-    fv_fail(err, FV_BAD_INPUT, "not an ONNX model, or a truncated one; give the .onnx file your trainer exports");
+    fv_fail(err, FV_BAD_INPUT,
+            "not an ONNX model, or a truncated one; give the .onnx file your trainer exports");
     return NULL;
 }
 

@@ -14,7 +14,8 @@ static void widen_tensor(fv_graph *g, fv_tensor *t) {
     fv_convert(t->data, FV_F32, half, FV_F16, n);
 }
 
-// Makers of float16 that were too costly to fold keep their dtype in attributes: such a graph stays.
+// Makers of float16 that were too costly to fold keep their dtype in attributes: such a graph
+// stays.
 static bool has_maker(const fv_graph *g) {
     static const char *const makers[] = {"Constant", "ConstantOfShape", "EyeLike"};
     for (int i = 0; i < g->n_nodes; i++)

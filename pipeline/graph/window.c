@@ -32,7 +32,8 @@ void fv_window_parse(fv_attrs *a, fv_window w, int *auto_pad) {
 }
 
 static void solve_same(fv_window w, int d, int64_t in, int64_t extent) {
-    int64_t out = (in + w.stride[d] - 1) / w.stride[d], total = (out - 1) * w.stride[d] + extent - in;
+    int64_t out = (in + w.stride[d] - 1) / w.stride[d],
+            total = (out - 1) * w.stride[d] + extent - in;
     if (total < 0)
         total = 0;
     int64_t begin = w.auto_pad == FV_AUTO_PAD_SAME_UPPER ? total / 2 : total - total / 2;
@@ -51,7 +52,8 @@ bool fv_window_solve(const fv_call *c, fv_window w, const int64_t in[2], int64_t
             w.pad[d] = w.pad[2 + d] = 0;
         int64_t room = in[d] + w.pad[d] + w.pad[2 + d] - extent;
         if (room < 0)
-            return fv_fail(c->err, FV_BAD_INPUT, "its window of %lld is larger than the input of %lld with padding",
+            return fv_fail(c->err, FV_BAD_INPUT,
+                           "its window of %lld is larger than the input of %lld with padding",
                            (long long)extent, (long long)(in[d] + w.pad[d] + w.pad[2 + d]));
         out[d] = room / w.stride[d] + 1;
         if (w.ceil_mode && room % w.stride[d] && out[d] * w.stride[d] < in[d] + w.pad[d])
@@ -63,7 +65,8 @@ bool fv_window_solve(const fv_call *c, fv_window w, const int64_t in[2], int64_t
 bool fv_plane_get(const fv_call *c, const fv_tensor *t, int64_t plane[2]) {
     if (t->n_dims != 3 && t->n_dims != 4) {
         char text[128];
-        return fv_fail(c->err, FV_UNSUPPORTED, "'%s' has the shape %s; supported are 1-D and 2-D windows", t->name,
+        return fv_fail(c->err, FV_UNSUPPORTED,
+                       "'%s' has the shape %s; supported are 1-D and 2-D windows", t->name,
                        fv_tensor_shape_text(t, text, sizeof text));
     }
     plane[0] = t->n_dims == 4 ? t->dim[2] : 1;
@@ -71,7 +74,8 @@ bool fv_plane_get(const fv_call *c, const fv_tensor *t, int64_t plane[2]) {
     return true;
 }
 
-bool fv_plane_set(const fv_call *c, int out, const fv_tensor *like, fv_dtype dtype, int64_t channels, const int64_t plane[2]) {
+bool fv_plane_set(const fv_call *c, int out, const fv_tensor *like, fv_dtype dtype,
+                  int64_t channels, const int64_t plane[2]) {
     int64_t dim[4] = {like->dim[0], channels, plane[0], plane[1]};
     if (like->n_dims == 3)
         dim[2] = plane[1];

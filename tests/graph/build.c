@@ -66,7 +66,8 @@ static void attribute(build *node, char *word) {
     message(node, 5, &a);
 }
 
-void build_node(build *b, const char *op, const char *inputs, const char *outputs, const char *attributes) {
+void build_node(build *b, const char *op, const char *inputs, const char *outputs,
+                const char *attributes) {
     char copy[512], *save = NULL;
     build n = {0};
     each_word(&n, 1, inputs);
@@ -79,7 +80,8 @@ void build_node(build *b, const char *op, const char *inputs, const char *output
     message(b, 1, &n);
 }
 
-void build_if(build *b, const char *condition, const char *output, const build *then_body, const build *else_body) {
+void build_if(build *b, const char *condition, const char *output, const build *then_body,
+              const build *else_body) {
     build n = {0}, a = {0}, c = {0};
     text(&n, 1, condition);
     text(&n, 2, output);
@@ -117,7 +119,8 @@ void build_output(build *b, const char *name) {
     message(b, 12, &info);
 }
 
-static void constant(build *b, const char *name, int type, int n_dims, const int64_t *dim, const void *data, size_t size) {
+static void constant(build *b, const char *name, int type, int n_dims, const int64_t *dim,
+                     const void *data, size_t size) {
     build t = {0};
     for (int d = 0; d < n_dims; d++)
         number(&t, 1, dim[d]);

@@ -1,4 +1,5 @@
-// Writes small ONNX files for tests: protobuf by hand, field numbers as in pipeline/graph/onnx.proto.
+// Writes small ONNX files for tests: protobuf by hand, field numbers as in
+// pipeline/graph/onnx.proto.
 //
 //     build b = {0};
 //     build_input(&b, "x", 1, 2, (const char *[]){"1", "batch"});
@@ -15,15 +16,18 @@ typedef struct {
     size_t size;
 } build;
 
-// Names of a node's ports are separated by spaces ("-" is one that is left out). Attributes, likewise:
-// "axis=1 alpha=0.5 mode=linear pads=1,1,1,1": a number with a point is a float, a list is of ints.
-void build_node(build *b, const char *op, const char *inputs, const char *outputs, const char *attributes);
+// Names of a node's ports are separated by spaces ("-" is one that is left out). Attributes,
+// likewise: "axis=1 alpha=0.5 mode=linear pads=1,1,1,1": a number with a point is a float, a list
+// is of ints.
+void build_node(build *b, const char *op, const char *inputs, const char *outputs,
+                const char *attributes);
 // An If node with a body for each branch.
-void build_if(build *b, const char *condition, const char *output, const build *then_body, const build *else_body);
+void build_if(build *b, const char *condition, const char *output, const build *then_body,
+              const build *else_body);
 // `type` as in ONNX (1 float32, 7 int64, ...); dimensions are numbers or names.
 void build_input(build *b, const char *name, int type, int n_dims, const char *const dim[]);
 void build_output(build *b, const char *name);
 void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], const float *data);
 void build_longs(build *b, const char *name, int n, const int64_t *data); // one dimension
-void build_external(build *b, const char *name);                          // a tensor in another file
+void build_external(build *b, const char *name); // a tensor in another file
 uint8_t *build_finish(build *b, int opset, size_t *size);

@@ -10,7 +10,8 @@ static int is_small(const fv_graph *g) {
     size_t bytes = 0;
     for (int i = 0; i < g->n_tensors && bytes < RUN_BYTES; i++)
         bytes += g->tensor[i].n_dims >= 0 ? fv_tensor_bytes(&g->tensor[i]) : 0;
-    return bytes < RUN_BYTES && fv_graph_macs(g) < RUN_MACS && g->n_inputs <= MAX_PORTS && g->n_outputs <= MAX_PORTS;
+    return bytes < RUN_BYTES && fv_graph_macs(g) < RUN_MACS && g->n_inputs <= MAX_PORTS &&
+           g->n_outputs <= MAX_PORTS;
 }
 
 static void run(const fv_graph *g) {

@@ -3,5 +3,7 @@
 extern const fv_suite conformance_suite, hostile_suite, import_suite, passes_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&import_suite, &passes_suite, &conformance_suite, &hostile_suite, NULL});
+    return fv_test_main(argc, argv,
+                        (const fv_suite *[]){&import_suite, &passes_suite, &conformance_suite,
+                                             &hostile_suite, NULL});
 }

@@ -4,12 +4,14 @@
 #include "tests/onnx_cases.h"
 #include "tests/test.h"
 
-static bool reference(void *user, fv_graph *g, const void *const in[], void *const out[], fv_err *err) {
+static bool reference(void *user, fv_graph *g, const void *const in[], void *const out[],
+                      fv_err *err) {
     (void)user;
     return fv_graph_run(g, in, out, err);
 }
 
-static bool optimized(void *user, fv_graph *g, const void *const in[], void *const out[], fv_err *err) {
+static bool optimized(void *user, fv_graph *g, const void *const in[], void *const out[],
+                      fv_err *err) {
     (void)user;
     return fv_graph_optimize(g, err) && fv_graph_run(g, in, out, err);
 }
@@ -48,6 +50,10 @@ static void simple(void) {
 
 const fv_suite conformance_suite = {
     "conformance",
-    (const fv_case[]){CASE(node_cases), CASE(node_cases_optimized), CASE(pytorch_converted), CASE(pytorch_operator),
-                      CASE(simple), {0}},
+    (const fv_case[]){CASE(node_cases),
+                      CASE(node_cases_optimized),
+                      CASE(pytorch_converted),
+                      CASE(pytorch_operator),
+                      CASE(simple),
+                      {0}},
 };

@@ -105,7 +105,9 @@ static void mutations_of_detectors(void) {
     static const struct {
         const char *path;
         int rounds;
-    } rows[] = {{"models/yunet_n_320_320.onnx", 900}, {"models/FastestDet.onnx", 600}, {"models/version-RFB-320.onnx", 500}};
+    } rows[] = {{"models/yunet_n_320_320.onnx", 900},
+                {"models/FastestDet.onnx", 600},
+                {"models/version-RFB-320.onnx", 500}};
     tally t = {0};
     state = 20240607;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -116,7 +118,8 @@ static void mutations_of_detectors(void) {
         torment(&b, rows[i].rounds, &t);
         free(b.data);
     }
-    printf("     %d mutations of detectors: %d still load, the slowest takes %.2f s\n", t.tried, t.loaded, t.slowest);
+    printf("     %d mutations of detectors: %d still load, the slowest takes %.2f s\n", t.tried,
+           t.loaded, t.slowest);
     CHECK_EQUAL(t.tried, 2000);
     CHECK(t.loaded > 0 && t.loaded < t.tried);
     CHECK(t.slowest < 20);
@@ -133,7 +136,8 @@ static void mutations_of_cases(void) {
     }
     for (int i = 0; i < n; i++) {
         char path[512];
-        snprintf(path, sizeof path, "/usr/share/libonnx-testdata/data/node/%.200s/model.onnx", entry[i]->d_name);
+        snprintf(path, sizeof path, "/usr/share/libonnx-testdata/data/node/%.200s/model.onnx",
+                 entry[i]->d_name);
         bytes b = read_file(path);
         if (b.data)
             torment(&b, 6, &t);
@@ -141,7 +145,8 @@ static void mutations_of_cases(void) {
         free(entry[i]);
     }
     free(entry);
-    printf("     %d mutations of single ops: %d still load, the slowest takes %.2f s\n", t.tried, t.loaded, t.slowest);
+    printf("     %d mutations of single ops: %d still load, the slowest takes %.2f s\n", t.tried,
+           t.loaded, t.slowest);
     CHECK(t.loaded > 0);
     CHECK(t.slowest < 20);
 }
@@ -157,5 +162,6 @@ static void errors_are_named(void) {
 
 const fv_suite hostile_suite = {
     "hostile",
-    (const fv_case[]){CASE(errors_are_named), CASE(mutations_of_detectors), CASE(mutations_of_cases), {0}},
+    (const fv_case[]){
+        CASE(errors_are_named), CASE(mutations_of_detectors), CASE(mutations_of_cases), {0}},
 };

@@ -31,7 +31,8 @@ static void open_dimensions(void) {
     check_input(NULL, "1x3x640x640");
     check_input(&(fv_graph_params){.default_size = 320}, "1x3x320x320");
     check_input(&(fv_graph_params){.width = 640, .height = 384}, "1x3x384x640");
-    check_input(&(fv_graph_params){.dim = (fv_dim[]){{"batch", 4}, {"width", 96}}, .n_dims = 2}, "4x3x640x96");
+    check_input(&(fv_graph_params){.dim = (fv_dim[]){{"batch", 4}, {"width", 96}}, .n_dims = 2},
+                "4x3x640x96");
 }
 
 // Shape -> Gather -> Mul -> Concat -> Reshape, as exporters write it.
@@ -99,12 +100,14 @@ static void inputs_can_be_bound(void) {
     fv_graph_destroy(&g);
 }
 
-// A detector with its suppression in the graph: as many rows as can be selected, -1 behind the last.
+// A detector with its suppression in the graph: as many rows as can be selected, -1 behind the
+// last.
 static void suppression_fills_its_room(void) {
     fv_err err;
     build b = {0};
     int64_t y[4][3], most = 4;
-    float boxes[] = {0, 0, 1, 1, 0, 0, 1, 1.01f, 5, 5, 6, 6, 8, 8, 9, 9}, scores[] = {0.9f, 0.8f, 0.7f, 0.1f};
+    float boxes[] = {0, 0, 1, 1, 0, 0, 1, 1.01f, 5, 5, 6, 6, 8, 8, 9, 9},
+          scores[] = {0.9f, 0.8f, 0.7f, 0.1f};
     build_longs(&b, "most", 1, &most);
     build_floats(&b, "iou", 1, (int64_t[]){1}, (float[]){0.5f});
     build_floats(&b, "least", 1, (int64_t[]){1}, (float[]){0.25f});
@@ -195,10 +198,12 @@ static void huge(build *b) {
 }
 
 static void what_is_refused(void) {
-    refuse(foreign_op, "node 'Bar_0': op 'Bar' is not supported; `fovea model` lists every such node");
+    refuse(foreign_op,
+           "node 'Bar_0': op 'Bar' is not supported; `fovea model` lists every such node");
     refuse(missing_input, "node 'Relu_0' (Relu): its input 'nothing' is made by no node before it");
     refuse(wrong_shapes, "node 'MatMul_0' (MatMul): 2x3 times 2x1 does not fit");
-    refuse(run_time_shape, "node 'ConstantOfShape_1' (ConstantOfShape): input 'n' is computed at run time");
+    refuse(run_time_shape,
+           "node 'ConstantOfShape_1' (ConstantOfShape): input 'n' is computed at run time");
     refuse(external, "'w' lies in another file");
     refuse(no_output, "output 'y' is made by no node");
     refuse(mixed_types, "input 'w' of type int64 is not supported");
@@ -230,7 +235,13 @@ static void unsupported_nodes_are_listed(void) {
 
 const fv_suite import_suite = {
     "import",
-    (const fv_case[]){CASE(open_dimensions), CASE(shape_arithmetic_is_folded), CASE(if_becomes_its_branch),
-                      CASE(inputs_can_be_bound), CASE(suppression_fills_its_room), CASE(half_becomes_float), CASE(what_is_refused),
-                      CASE(unsupported_nodes_are_listed), {0}},
+    (const fv_case[]){CASE(open_dimensions),
+                      CASE(shape_arithmetic_is_folded),
+                      CASE(if_becomes_its_branch),
+                      CASE(inputs_can_be_bound),
+                      CASE(suppression_fills_its_room),
+                      CASE(half_becomes_float),
+                      CASE(what_is_refused),
+                      CASE(unsupported_nodes_are_listed),
+                      {0}},
 };

@@ -185,12 +185,14 @@ static void residuals(void) {
 
 // Real detectors: the optimised graph gives what the graph as loaded gives.
 static void detectors_stay_the_same(void) {
-    static const char *const paths[] = {"models/FastestDet.onnx", "models/yunet_n_320_320.onnx", "models/nanodet_m_320.onnx",
-                                        "models/version-RFB-320.onnx", "models/yolo-fastest-1.1.onnx"};
+    static const char *const paths[] = {"models/FastestDet.onnx", "models/yunet_n_320_320.onnx",
+                                        "models/nanodet_m_320.onnx", "models/version-RFB-320.onnx",
+                                        "models/yolo-fastest-1.1.onnx"};
     for (size_t m = 0; m < sizeof paths / sizeof paths[0]; m++) {
         fv_err err = {0};
         const char *path = fv_test_shared(paths[m]);
-        fv_graph *g = path ? fv_graph_load(path, &(fv_graph_params){.default_size = 320}, &err) : NULL;
+        fv_graph *g =
+            path ? fv_graph_load(path, &(fv_graph_params){.default_size = 320}, &err) : NULL;
         if (!path)
             return;
         CHECK_OK(g, err);
@@ -222,5 +224,9 @@ static void detectors_stay_the_same(void) {
 
 const fv_suite passes_suite = {
     "passes",
-    (const fv_case[]){CASE(into_convolutions), CASE(activations), CASE(residuals), CASE(detectors_stay_the_same), {0}},
+    (const fv_case[]){CASE(into_convolutions),
+                      CASE(activations),
+                      CASE(residuals),
+                      CASE(detectors_stay_the_same),
+                      {0}},
 };
