@@ -1,9 +1,7 @@
 // The element of fvsrc.h.
 //
 //     gst-launch-1.0 fvsrc uri=in.mp4 ! fvdetect ! fvtrack ! fvoverlay ! autovideosink
-//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! queue ! autovideosink  s.audio_0 ! queue ! decodebin ! autoaudiosink
-//
-// As with every demuxer, one thread feeds all pads: where sound is used, each branch begins with a queue.
+//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! queue ! autovideosink  s.audio_0 ! decodebin ! autoaudiosink
 #include "plugins/src/fvsrc.h"
 
 #include "plugins/common/frame.h"
@@ -79,6 +77,32 @@ static void interrupt(fv_src *s) {
     g_mutex_unlock(&s->lock);
 }
 
+static GstEvent *numbered(GstEvent *event, guint32 seqnum) {
+    gst_event_set_seqnum(event, seqnum);
+    return event;
+}
+
+// Every pad throws away what it has, at once.
+static void flush_start(fv_src *s, guint32 seqnum) {
+    for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
+        if (s->audio[i])
+            gst_pad_push_event(fv_audio_pad(s->audio[i]), numbered(gst_event_new_flush_start(), seqnum));
+    gst_pad_push_event(s->video, numbered(gst_event_new_flush_start(), seqnum));
+}
+
+// The task rests.
+static void flush_stop(fv_src *s, guint32 seqnum) {
+    for (int i = 0; i < FV_READER_MAX_AUDIO; i++) {
+        if (!s->audio[i])
+            continue;
+        fv_audio_stop(s->audio[i]);
+        gst_pad_push_event(fv_audio_pad(s->audio[i]), numbered(gst_event_new_flush_stop(TRUE), seqnum));
+        fv_audio_start(s->audio[i]);
+    }
+    gst_pad_push_event(s->video, numbered(gst_event_new_flush_stop(TRUE), seqnum));
+    gst_flow_combiner_reset(s->flows);
+}
+
 static gboolean seek(fv_src *s, GstEvent *event) {
     gdouble rate;
     GstFormat format;
@@ -92,20 +116,13 @@ static gboolean seek(fv_src *s, GstEvent *event) {
     if (!possible)
         return FALSE;
     guint32 seqnum = gst_event_get_seqnum(event);
-    if (flags & GST_SEEK_FLAG_FLUSH) {
-        GstEvent *flush = gst_event_new_flush_start();
-        gst_event_set_seqnum(flush, seqnum);
-        fv_src_push_all(s, flush);
-    }
+    if (flags & GST_SEEK_FLAG_FLUSH)
+        flush_start(s, seqnum);
     interrupt(s);
     GST_PAD_STREAM_LOCK(s->video); // the task rests
     atomic_store(&s->stop, false);
-    if (flags & GST_SEEK_FLAG_FLUSH) {
-        GstEvent *flush = gst_event_new_flush_stop(TRUE);
-        gst_event_set_seqnum(flush, seqnum);
-        fv_src_push_all(s, flush);
-        gst_flow_combiner_reset(s->flows);
-    }
+    if (flags & GST_SEEK_FLAG_FLUSH)
+        flush_stop(s, seqnum);
     gst_segment_do_seek(&s->segment, rate, format, flags, start_type, (guint64)start, stop_type, (guint64)stop, NULL);
     s->seek_ns = (int64_t)s->segment.position;
     s->seqnum = seqnum;

@@ -9,6 +9,7 @@
 
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
+#include "plugins/src/audio.h"
 #include "plugins/src/picture.h"
 #include "plugins/src/reader.h"
 
@@ -25,7 +26,7 @@ typedef struct {
 typedef struct {
     GstElement element;
     GstPad *video;                         // always there
-    GstPad *audio[FV_READER_MAX_AUDIO];    // by index of the reader; NULL: skipped
+    fv_audio *audio[FV_READER_MAX_AUDIO];  // by index of the reader; NULL: skipped
     GstFlowCombiner *flows;
     guint group_id, n_audio_pads;
 
@@ -61,4 +62,3 @@ typedef struct {
 
 void fv_src_loop(void *src);              // the task of the video pad
 void fv_src_close(fv_src *s);             // reader, pads of audio; the task rests
-void fv_src_push_all(fv_src *s, GstEvent *event); // takes it; to every pad

@@ -1,15 +1,17 @@
 #include "plugins/common/element.h"
 #include "plugins/common/meta.h"
+#include "plugins/src/audio.h"
 #include "plugins/src/fvsrc.h"
 #include "plugins/src/sound.h"
 #include "plugins/src/uri.h"
 
 #define LATE_NS (500 * INT64_C(1000000)) // a live picture this late is dropped before anybody works on it
 
-void fv_src_push_all(fv_src *s, GstEvent *event) {
+// In order with the data of each pad. Takes the event.
+static void push_all(fv_src *s, GstEvent *event) {
     for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
         if (s->audio[i])
-            gst_pad_push_event(s->audio[i], gst_event_ref(event));
+            fv_audio_put(s->audio[i], GST_MINI_OBJECT(gst_event_ref(event)));
     gst_pad_push_event(s->video, event);
 }
 
@@ -26,12 +28,9 @@ static void push_stream_start(fv_src *s, GstPad *pad) {
 static void add_audio_pad(fv_src *s, int i, GstCaps *caps) {
     GstPadTemplate *t = gst_element_get_pad_template(GST_ELEMENT(s), "audio_%u");
     char *name = g_strdup_printf("audio_%u", s->n_audio_pads++);
-    GstPad *pad = s->audio[i] = gst_pad_new_from_template(t, name);
+    s->audio[i] = fv_audio_create(GST_ELEMENT(s), t, name, s->video);
     g_free(name);
-    gst_pad_set_event_function(pad, GST_PAD_EVENTFUNC(s->video));
-    gst_pad_set_query_function(pad, GST_PAD_QUERYFUNC(s->video));
-    gst_pad_use_fixed_caps(pad);
-    gst_pad_set_active(pad, TRUE);
+    GstPad *pad = fv_audio_pad(s->audio[i]);
     push_stream_start(s, pad);
     gst_pad_push_event(pad, gst_event_new_caps(caps));
     gst_flow_combiner_add_pad(s->flows, pad);
@@ -101,9 +100,8 @@ void fv_src_close(fv_src *s) {
     for (int i = 0; i < FV_READER_MAX_AUDIO; i++) {
         if (!s->audio[i])
             continue;
-        gst_flow_combiner_remove_pad(s->flows, s->audio[i]);
-        gst_element_remove_pad(GST_ELEMENT(s), s->audio[i]);
-        s->audio[i] = NULL;
+        gst_flow_combiner_remove_pad(s->flows, fv_audio_pad(s->audio[i]));
+        fv_audio_destroy(&s->audio[i]);
     }
     s->n_audio_pads = 0;
     s->started = false;
@@ -161,13 +159,19 @@ static void wait_until_due(fv_src *s, int64_t ts) {
 // ---- pushing -----------------------------------------------------------------------------------
 
 // Bit 0 is the video pad, bit i + 1 the pad of audio i.
-static void push_segment(fv_src *s, GstPad *pad, int bit) {
+static GstEvent *segment_due(fv_src *s, int bit) {
     if (!(s->need_segment & 1u << bit))
-        return;
+        return NULL;
     s->need_segment &= ~(1u << bit);
     GstEvent *event = gst_event_new_segment(&s->segment);
     gst_event_set_seqnum(event, s->seqnum);
-    gst_pad_push_event(pad, event);
+    return event;
+}
+
+static void push_segment(fv_src *s) {
+    GstEvent *event = segment_due(s, 0);
+    if (event)
+        gst_pad_push_event(s->video, event);
 }
 
 // Does what comes next understand strides? Without an answer it gets the plain layout.
@@ -193,7 +197,7 @@ static bool negotiate(fv_src *s, AVFrame *frame, fv_err *err) {
         if (s->is_live)
             gst_element_post_message(GST_ELEMENT(s), gst_message_new_latency(GST_OBJECT(s)));
     }
-    push_segment(s, s->video, 0);
+    push_segment(s);
     ask_strides(s, caps);
     gst_caps_unref(caps);
     return true;
@@ -259,29 +263,34 @@ static GstFlowReturn push_video(fv_src *s, const fv_reader_item *item) {
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     add_meta(s, buffer, item);
     wait_until_due(s, ts);
-    push_segment(s, s->video, 0);
+    push_segment(s);
     g_mutex_lock(&s->lock);
     s->pushed++;
     s->position_ns = ts;
     g_mutex_unlock(&s->lock);
-    return gst_flow_combiner_update_pad_flow(s->flows, s->video, gst_pad_push(s->video, buffer));
+    GstFlowReturn flow = gst_pad_push(s->video, buffer);
+    GstFlowReturn all = gst_flow_combiner_update_pad_flow(s->flows, s->video, flow);
+    return flow == GST_FLOW_EOS ? flow : all; // who has seen enough pictures needs no more sound
 }
 
 static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
-    GstPad *pad = s->audio[item->audio];
+    fv_audio *audio = s->audio[item->audio];
     bool timed = item->pts_ns != FV_TIME_NONE;
-    if (!pad || (s->is_live && !s->anchored))
+    if (!audio || (s->is_live && !s->anchored))
         return GST_FLOW_OK;
     int64_t ts = timed ? item->pts_ns + s->offset_ns : 0;
     if (timed && (ts < 0 || (guint64)(ts + item->duration_ns) < s->segment.start))
         return GST_FLOW_OK;
-    push_segment(s, pad, item->audio + 1);
+    GstEvent *segment = segment_due(s, item->audio + 1);
+    if (segment)
+        fv_audio_put(audio, GST_MINI_OBJECT(segment));
     GstBuffer *buffer = gst_buffer_new_memdup(item->packet->data, (gsize)item->packet->size);
     GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = timed ? (guint64)ts : GST_CLOCK_TIME_NONE;
     GST_BUFFER_DURATION(buffer) = item->duration_ns ? (guint64)item->duration_ns : GST_CLOCK_TIME_NONE;
     if (item->is_first)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
-    return gst_flow_combiner_update_pad_flow(s->flows, pad, gst_pad_push(pad, buffer));
+    GstFlowReturn flow = fv_audio_put(audio, GST_MINI_OBJECT(buffer));
+    return gst_flow_combiner_update_pad_flow(s->flows, fv_audio_pad(audio), flow);
 }
 
 // ---- ends --------------------------------------------------------------------------------------
@@ -362,12 +371,12 @@ static void push_eos(fv_src *s) {
     if (s->segment.flags & GST_SEGMENT_FLAG_SEGMENT) {
         gint64 stop = GST_CLOCK_TIME_IS_VALID(s->segment.stop) ? (gint64)s->segment.stop : s->end_ns;
         gst_element_post_message(GST_ELEMENT(s), gst_message_new_segment_done(GST_OBJECT(s), GST_FORMAT_TIME, stop));
-        fv_src_push_all(s, gst_event_new_segment_done(GST_FORMAT_TIME, stop));
+        push_all(s, gst_event_new_segment_done(GST_FORMAT_TIME, stop));
         return;
     }
     GstEvent *event = gst_event_new_eos();
     gst_event_set_seqnum(event, s->seqnum);
-    fv_src_push_all(s, event);
+    push_all(s, event);
 }
 
 // ---- the task ----------------------------------------------------------------------------------

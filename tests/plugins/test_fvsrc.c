@@ -160,7 +160,7 @@ static const char *clip(void) {
 
 static void a_clip_comes_whole_with_its_times(void) {
     outcome o;
-    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink name=v  s.audio_0 ! queue ! fakesink name=a", clip()));
+    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink name=v  s.audio_0 ! fakesink name=a", clip()));
     CHECK_EQUAL(o.frames, 50);
     CHECK_EQUAL(o.first, 0);
     CHECK_EQUAL(o.last, 49 * 40 * GST_MSECOND);
@@ -177,7 +177,7 @@ static void caps_say_what_the_file_says(void) {
     CHECK(run(&o, "fvsrc uri=file://%s ! fakesink name=v", clip()));
     CHECK_CONTAINS(o.caps, "format=(string)I420, width=(int)168, height=(int)98");
     CHECK_CONTAINS(o.caps, "framerate=(fraction)25/1");
-    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink  s.audio_0 ! queue ! fakesink name=a", clip()));
+    CHECK(run(&o, "fvsrc uri=%s name=s ! fakesink  s.audio_0 ! fakesink name=a", clip()));
     CHECK_CONTAINS(o.caps, "audio/mpeg, mpegversion=(int)4");
     CHECK_CONTAINS(o.caps, "codec_data=(buffer)");
 }
@@ -286,6 +286,20 @@ static void a_damaged_file_gives_what_is_good(void) {
     CHECK(o.is_monotonic);
 }
 
+// An encoder that looks 40 frames ahead and a muxer that wants both in turn, and no queue anywhere.
+static void sound_does_not_make_pictures_wait(void) {
+    outcome o;
+    char said[200];
+    const char *path = path_of("muxed.mp4");
+    CHECK(run(&o, "fvsrc uri=%s loop=true name=s ! identity eos-after=150 ! x264enc ! mp4mux name=m ! filesink location=%s  s.audio_0 ! m.",
+              clip(), path));
+    char *command = g_strdup_printf("ffprobe -v error -count_frames -show_entries stream=codec_name,nb_read_frames -of csv=p=0 %s", path);
+    CHECK_EQUAL(fv_test_shell(command, said, sizeof said), 0);
+    CHECK_CONTAINS(said, "h264,149");
+    CHECK_CONTAINS(said, "aac,2");
+    g_free(command);
+}
+
 static void seeking_is_exact(void) {
     outcome o;
     char line[2000];
@@ -382,7 +396,7 @@ static void a_camera_over_rtsp_with_sound(void) {
     GThread *thread = g_thread_new("rtsp", serve, loop);
     outcome o;
     char line[400];
-    snprintf(line, sizeof line, "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  s.audio_0 ! queue ! fakesink name=a",
+    snprintf(line, sizeof line, "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  s.audio_0 ! fakesink name=a",
              gst_rtsp_server_get_bound_port(server));
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
@@ -419,6 +433,6 @@ const fv_suite fvsrc_suite = {"fvsrc", (const fv_case[]){
     CASE(a_clip_comes_whole_with_its_times), CASE(caps_say_what_the_file_says), CASE(pixels_are_the_decoders),
     CASE(drawing_on_a_frame_leaves_the_next_ones_alone), CASE(every_pixel_format_finds_its_caps),
     CASE(a_new_size_midway_is_new_caps), CASE(pictures_by_number_and_by_star), CASE(bad_input_is_one_line),
-    CASE(a_video_without_frames_ends_with_a_warning), CASE(a_damaged_file_gives_what_is_good), CASE(seeking_is_exact),
+    CASE(a_video_without_frames_ends_with_a_warning), CASE(a_damaged_file_gives_what_is_good), CASE(sound_does_not_make_pictures_wait), CASE(seeking_is_exact),
     CASE(a_loop_goes_on_in_time), CASE(realtime_takes_its_time_and_eos_ends_it), CASE(a_silent_server_times_out),
     CASE(a_camera_over_rtsp_with_sound), CASE(states_up_and_down), {0}}};
