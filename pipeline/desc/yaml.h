@@ -8,8 +8,8 @@
 // The text is untrusted: size, depth, nodes, keys of a mapping and what aliases unfold to are
 // bounded. Known YAML: mappings, lists, scalars, anchors and aliases, `<<` merge keys; one
 // document; no tags. ${NAME} in a value is replaced by the environment variable, ${NAME:-text} by
-// `text` when it is not set, $$ is a dollar sign. Thread-safety: a document belongs to one thread
-// at a time.
+// `text` when it is not set, $$ is a dollar sign.
+// Thread-safety: a document belongs to one thread at a time.
 #pragma once
 
 #include <stdbool.h>
