@@ -70,7 +70,7 @@ static bool is_face(const char *family) {
     return false;
 }
 
-static bool find_labels(fv_model *m, const fv_graph *g, const char *labels, fv_err *err) {
+static bool find_labels(fv_model *m, fv_labels metadata, const char *labels, fv_err *err) {
     const char *names = beside(m, ".names");
     if (labels)
         return labels_from_file(m, labels, labels, err);
@@ -81,7 +81,7 @@ static bool find_labels(fv_model *m, const fv_graph *g, const char *labels, fv_e
     }
     if (!access(names, F_OK))
         return labels_from_file(m, names, names, err);
-    m->labels = fv_labels_from_metadata(fv_graph_metadata(g, "names"), m->arena);
+    m->labels = metadata;
     m->labels_from = "the model's metadata";
     if (m->labels.n)
         return true;
@@ -92,6 +92,21 @@ static bool find_labels(fv_model *m, const fv_graph *g, const char *labels, fv_e
                      : m->labels.n     ? "the family"
                                        : "nowhere: classes have numbers only";
     return true;
+}
+
+// The number of names in the metadata tells classes from what else a head gives (key points,
+// angles), unless that number does not fit.
+static bool recognise(fv_model *m, const fv_tensor *in, fv_labels names, fv_err *err) {
+    head_from_card(&m->head, &m->card);
+    fv_head with_names = m->head;
+    if (!with_names.n_classes && names.n) {
+        with_names.n_classes = names.n;
+        if (fv_head_recognise(in, 1, m->out, m->n_outputs, &with_names, &m->input, NULL)) {
+            m->head = with_names;
+            return true;
+        }
+    }
+    return fv_head_recognise(in, 1, m->out, m->n_outputs, &m->head, &m->input, err);
 }
 
 bool fv_model_settle(fv_model *m, const fv_graph *g, const char *labels, fv_err *err) {
@@ -108,11 +123,11 @@ bool fv_model_settle(fv_model *m, const fv_graph *g, const char *labels, fv_err 
         m->out[i].data = NULL;
     }
     m->head = (fv_head){0};
-    head_from_card(&m->head, &m->card);
-    if (!fv_head_recognise(in, 1, m->out, m->n_outputs, &m->head, &m->input, err))
+    fv_labels names = fv_labels_from_metadata(fv_graph_metadata(g, "names"), m->arena);
+    if (!recognise(m, in, names, err))
         return fv_fail_in(err, "%s", m->path);
     input_from_card(&m->input, &m->card);
-    return find_labels(m, g, labels, err);
+    return find_labels(m, names, labels, err);
 }
 
 void fv_model_finish(fv_model *m) {

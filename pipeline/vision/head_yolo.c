@@ -3,6 +3,14 @@
 #include <math.h>
 #include <string.h>
 
+// Segmentation exports have a second output [1, masks, H / 4, W / 4], and that many channels more.
+static int64_t mask_channels(const fv_seen *seen) {
+    const fv_tensor *t = &seen->out[1];
+    bool masks = seen->n_out == 2 && t->n_dims == 4 && t->dim[0] == 1 &&
+                 t->dim[2] * 4 == seen->height && t->dim[3] * 4 == seen->width;
+    return masks ? t->dim[1] : 0;
+}
+
 // [1, 4 + classes + masks, N]: columns as the exporter writes them; rows only when told.
 static bool find_yolov8(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
@@ -14,9 +22,7 @@ static bool find_yolov8(const fv_seen *seen, fv_head *head, fv_levels *levels) {
         if (m.n < m.c && !fv_cells_rows(&seen->out[0], &m))
             return false;
     }
-    const fv_tensor *masks = seen->n_out == 2 && seen->out[1].n_dims == 4 ? &seen->out[1] : NULL;
-    int64_t classes = m.c - 4 - (masks ? masks->dim[1] : 0);
-    if (!fv_head_classes(head, classes))
+    if (!fv_head_classes(head, m.c - 4 - mask_channels(seen)))
         return false;
     fv_level *l = fv_level_add(levels);
     l->box = fv_cells_channels(&m, 0, 4);
@@ -33,8 +39,8 @@ static bool find_yolov10(const fv_seen *seen, fv_head *head, fv_levels *levels) 
     (void)head; // the list names its classes by number
     fv_cells m;
     const fv_tensor *t = &seen->out[0];
-    int64_t masks = seen->n_out == 2 && seen->out[1].n_dims == 4 ? seen->out[1].dim[1] : 0;
-    if (t->n_dims != 3 || !fv_cells_rows(t, &m) || m.c < 6 || (m.c != 6 + masks && !seen->told))
+    if (t->n_dims != 3 || !fv_cells_rows(t, &m) || m.c < 6 ||
+        (m.c != 6 + mask_channels(seen) && !seen->told))
         return false;
     if (!seen->told && !is_list(seen, &m))
         return false;
@@ -68,7 +74,7 @@ static bool rows_with_objectness(const fv_seen *seen, fv_head *head, int per_cel
             continue;
         if (!fv_head_grid(seen, head, m->n, per_cell) && !seen->told)
             continue;
-        return fv_head_classes(head, m->c - 5 - points);
+        return fv_head_classes(head, m->c - 5 - points - mask_channels(seen));
     }
     return false;
 }

@@ -50,6 +50,15 @@ static void yolov5_rows_beside_raw_maps(void) {
     case_expect(&c, "yolov5", 2, 0.25f, 1, 0.4f, 20, 12, 40, 20);
 }
 
+static void yolov5_with_masks(void) {
+    head_case c = case_begin("images", 64, 64);
+    float *v = case_output(&c, "output0", "1x252x39", 0); // 5 + 2 + 32
+    case_output(&c, "output1", "1x32x16x16", 9);
+    const float row[] = {30, 16, 20, 8, 0.5f, 0.4f, 0.8f, 7};
+    memcpy(v + 251 * 39, row, sizeof row);
+    case_expect(&c, "yolov5", 2, 0.25f, 1, 0.4f, 20, 12, 40, 20);
+}
+
 static void yolov6_rows(void) {
     head_case c = case_begin("images", 64, 64);
     float *v = case_output(&c, "outputs", "1x84x7", 0);
@@ -137,6 +146,6 @@ static void yolov8_raw_maps(void) {
 
 const fv_suite head_yolo_suite = {"head_yolo", (const fv_case[]){
     CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list),
-    CASE(yolov5_rows_beside_raw_maps), CASE(yolov6_rows), CASE(yolox_offsets),
-    CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks), CASE(rtdetr_queries),
-    CASE(yolov8_raw_maps), {0}}};
+    CASE(yolov5_rows_beside_raw_maps), CASE(yolov5_with_masks), CASE(yolov6_rows),
+    CASE(yolox_offsets), CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks),
+    CASE(rtdetr_queries), CASE(yolov8_raw_maps), {0}}};
