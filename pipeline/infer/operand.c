@@ -33,8 +33,10 @@ int fv_plan_add_root(fv_plan *p, int64_t floats) {
 
 void fv_plan_add_view(fv_plan *p, int tensor, const fv_view *view) {
     fv_place *place = &p->place[tensor];
-    if (place->n_views < (int)(sizeof place->view / sizeof place->view[0]))
+    if (place->n_views < FV_PLACE_MAX_VIEWS)
         place->view[place->n_views++] = *view;
+    else // the newest is what the caller is about to use
+        place->view[FV_PLACE_MAX_VIEWS - 1] = *view;
 }
 
 // A constant goes into the weight block when it is first asked for, row-major.

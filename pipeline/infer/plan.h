@@ -14,7 +14,7 @@
 #include "pipeline/infer/infer.h"
 #include "pipeline/infer/view.h"
 
-enum { FV_STEP_MAX_SPEC = 24, FV_STEP_MAX_WORDS = 32, FV_STEP_MAX_REFS = 12 };
+enum { FV_STEP_MAX_SPEC = 24, FV_STEP_MAX_WORDS = 32, FV_STEP_MAX_REFS = 12, FV_PLACE_MAX_VIEWS = 8 };
 
 // A word of the push constants that counts from the start of a root; `unit` bytes per count.
 typedef struct {
@@ -57,7 +57,7 @@ typedef struct {
 // asked to put it (inside a concatenation). Tensors that are not float32 live on the host.
 typedef struct {
     int n_views;
-    fv_view view[4];
+    fv_view view[FV_PLACE_MAX_VIEWS];
     bool has_home, natural_pixels;
     fv_view home;
     int n_uses;
