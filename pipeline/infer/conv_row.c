@@ -140,7 +140,7 @@ static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s,
     double fetches = span + s->kernel_x * (double)ceil_div((int64_t)ob, (int64_t)lanes_);
     double products = s->kernel_x * ob * 4 * (2 * row->x + 2), spills = 2 * ob * row->x;
     double code = products + spills + fetches * 10;
-    double step = (products + spills) * (code > 4500 ? 1.25 : 1) + fetches * FETCH;
+    double step = (products + spills) * (code > 3500 ? 1.25 : 1) + fetches * FETCH;
     return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;
 }
 
