@@ -31,10 +31,15 @@ def read_boxes(path):
     return np.array(rows, np.float32).reshape(-1, 5)
 
 
+def read_names(path):
+    return [line.strip() for line in open(path) if line.strip()]
+
+
 class Photos:
     """Decoded photos (RGB, uint8), boxes [n, 5] = class x0 y0 x1 y1 in pixels, masks, weights."""
 
-    def __init__(self, roots, split="train", sets=None, longest=416, limit=0):
+    def __init__(self, roots, split="train", sets=None, longest=416, limit=0, classes=len(NAMES)):
+        self.classes = classes
         self.images, self.boxes, self.ignore, self.masks, self.weight, self.names = \
             [], [], [], [], [], []
         for root in roots:
@@ -50,7 +55,7 @@ class Photos:
         base, stem = os.path.join(root, row["set"]), row["image"]
         image = cv2.imread(os.path.join(base, "images", stem + ".jpg"), cv2.IMREAD_COLOR)
         if image is None:
-            return
+            raise SystemExit("%s/images/%s.jpg, named in index.tsv, cannot be read" % (base, stem))
         scale = longest / max(image.shape[:2])
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -66,7 +71,8 @@ class Photos:
         self.boxes.append(both[0])
         self.ignore.append(both[1][:, 1:])
         self.masks.append(np.array([c == "1" for c in row["known_classes_mask"]], np.uint8))
-        thin = max([CLASS_WEIGHT[int(c)] for c in both[0][:, 0]], default=0.6)
+        factor = CLASS_WEIGHT if self.classes == len(NAMES) else (1.0,) * self.classes
+        thin = max([factor[int(c)] for c in both[0][:, 0]], default=0.6)
         self.weight.append(SET_WEIGHT.get(row["set"], 1.0) * thin)
         self.names.append(row["set"] + "/" + stem)
 
@@ -155,7 +161,8 @@ class Painter:
     def paint(self, width, height, mosaic):
         canvas = np.empty((height, width, 3), np.uint8)
         cells = self.cells(width, height, mosaic)
-        known = [np.ones((height // s, width // s, len(NAMES)), np.uint8) for s in STRIDES]
+        classes = self.photos.classes
+        known = [np.ones((height // s, width // s, classes), np.uint8) for s in STRIDES]
         boxes, ignores = [], []
         for cell in cells:
             b, i, mask = self.place(canvas, cell, len(cells) == 1)
@@ -167,7 +174,7 @@ class Painter:
             for s, grid in zip(STRIDES, known):
                 fill(grid, s, i, 0)
         return (blend_noise(self.rng, canvas), np.concatenate(boxes, 0),
-                np.concatenate([g.reshape(-1, len(NAMES)) for g in known], 0))
+                np.concatenate([g.reshape(-1, classes) for g in known], 0))
 
     def batch(self, size, width, height, mosaic):
         items = [self.paint(width, height, mosaic) for _ in range(size)]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from data import NAMES, PAD, read_boxes
+from data import NAMES, PAD, read_boxes, read_names
 from loss import decode
 
 
@@ -95,9 +95,10 @@ def average_precision(found, truth, c):
     return float(np.mean([precision[recall >= p].max(initial=0) for p in points]))
 
 
-def load_folder(images, labels, names):
+def load_folder(images, labels, names, ours=NAMES):
     """Photos and truths; label ids are those of `names`, matched to ours by class name."""
-    photos, truth, ids = [], [], {names.index(n): k for k, n in enumerate(NAMES) if n in names}
+    names = ["motorcycle" if n == "motorbike" else n for n in names]
+    photos, truth, ids = [], [], {names.index(n): k for k, n in enumerate(ours) if n in names}
     for f in sorted(os.listdir(images)):
         image = cv2.imread(os.path.join(images, f), cv2.IMREAD_COLOR)
         if image is None:
@@ -107,18 +108,19 @@ def load_folder(images, labels, names):
         b = b[[int(c) in ids for c in b[:, 0]]] if len(b) else b
         c = np.array([ids[int(c)] for c in b[:, 0]], np.float32).reshape(-1, 1)
         half = b[:, 3:] / 2
-        truth.append(np.concatenate([c, (b[:, 1:3] - half) * (w, h), (b[:, 1:3] + half) * (w, h)], 1))
+        corners = [(b[:, 1:3] - half) * (w, h), (b[:, 1:3] + half) * (w, h)]
+        truth.append(np.concatenate([c] + corners, 1))
         photos.append(np.ascontiguousarray(image[:, :, ::-1]))
     return photos, truth
 
 
-def score(net, photos, truth, width, height):
+def score(net, photos, truth, width, height, classes=len(NAMES)):
     found = detect(net, photos, width, height)
-    return [average_precision(found, truth, c) for c in range(len(NAMES))]
+    return [average_precision(found, truth, c) for c in range(classes)]
 
 
-def row(ap):
-    cells = " ".join("%s %.3f" % (n, a) for n, a in zip(NAMES, ap) if a == a)
+def row(ap, ours=NAMES):
+    cells = " ".join("%s %.3f" % (n, a) for n, a in zip(ours, ap) if a == a)
     return "mAP50 %.3f  %s" % (np.nanmean(ap), cells)
 
 
@@ -127,14 +129,17 @@ def main():
     p.add_argument("model")
     p.add_argument("--images", required=True)
     p.add_argument("--labels", required=True)
-    p.add_argument("--names", help="class names of the labels, one a line (default: ours)")
+    p.add_argument("--names", help="class names of the labels, one a line (default: the model's)")
+    p.add_argument("--model-names", help="class names of the model (default: street's six)")
     p.add_argument("--size", default="416x256")
     a = p.parse_args()
     from export import load_any
-    names = [n.strip() for n in open(a.names)] if a.names else list(NAMES)
+    ours = read_names(a.model_names) if a.model_names else list(NAMES)
+    names = read_names(a.names) if a.names else ours
     width, height = (int(v) for v in a.size.split("x"))
-    photos, truth = load_folder(a.images, a.labels, names)
-    print(a.model, a.size, row(score(load_any(a.model), photos, truth, width, height)))
+    photos, truth = load_folder(a.images, a.labels, names, ours)
+    ap = score(load_any(a.model), photos, truth, width, height, len(ours))
+    print(a.model, a.size, row(ap, ours))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from data import NAMES
+from data import NAMES, read_names
 from net import Residual, Street, Unit
 
 OPSET = 11
@@ -22,7 +22,7 @@ OPSET = 11
 
 class Writer:
     def __init__(self):
-        self.nodes, self.weights, self.count = [], [], 0
+        self.nodes, self.weights, self.layers = [], [], {}
 
     def add(self, op, inputs, name, **attributes):
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
@@ -33,6 +33,7 @@ class Writer:
         return name
 
     def conv(self, x, name, conv, norm=None):
+        self.layers[name] = (conv, norm)
         w, b = fold(conv, norm)
         k, s = conv.kernel_size[0], conv.stride[0]
         return self.add("Conv", [x, self.tensor(name + ".weight", w), self.tensor(name + ".bias", b)],
@@ -71,8 +72,44 @@ def fold(conv, norm):
     return w.float().numpy(), b.float().numpy()
 
 
-def build(net):
+def build(net, names):
     o = Writer()
+    outputs = lay(o, net)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
+    graph = helper.make_graph(o.nodes, "street", [image], outputs, o.weights)
+    model = helper.make_model(graph, producer_name="fovea models/train",
+                              opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = 6
+    helper.set_model_props(model, {"names": ",".join(names)})
+    onnx.checker.check_model(model)
+    return model
+
+
+def unfold(net, path):
+    """Takes the weights of an exported file: each batch norm becomes the shift by the file's bias.
+
+    Where the file has other classes only the distances are taken from its prediction layers.
+    """
+    o = Writer()
+    lay(o, net)
+    values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy())
+              for i in onnx.load(path).graph.initializer}
+    with torch.no_grad():
+        for name, (conv, norm) in o.layers.items():
+            w, b = values[name + ".weight"], values[name + ".bias"]
+            if norm is None:
+                n = len(b) if len(b) == len(conv.bias) else 4
+                conv.weight[:n], conv.bias[:n] = w[:n], b[:n]
+                continue
+            conv.weight.copy_(w)
+            norm.bias.copy_(b)
+            norm.weight.fill_(1.0)
+            norm.running_mean.zero_()
+            norm.running_var.fill_(1.0 - norm.eps)
+
+
+def lay(o, net):
+    """Lays the network's nodes; returns the outputs."""
     o.tensor("no_roi", np.zeros(0, np.float32))
     o.tensor("twice", np.array([1, 1, 2, 2], np.float32))
     c8 = o.chain(o.chain("image", "stem", net.stem), "c8", net.c8)
@@ -91,14 +128,7 @@ def build(net):
         o.conv(o.unit(p, "head." + name, head), name, pred)
         outputs.append(helper.make_tensor_value_info(
             name, TensorProto.FLOAT, [1, 4 + net.classes, "h" + name[1:], "w" + name[1:]]))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
-    graph = helper.make_graph(o.nodes, "street", [image], outputs, o.weights)
-    model = helper.make_model(graph, producer_name="fovea models/train",
-                              opset_imports=[helper.make_opsetid("", OPSET)])
-    model.ir_version = 6
-    helper.set_model_props(model, {"names": ",".join(NAMES[:net.classes])})
-    onnx.checker.check_model(model)
-    return model
+    return outputs
 
 
 class FileNet(nn.Module):
@@ -151,9 +181,13 @@ def main():
     p.add_argument("checkpoint")
     p.add_argument("-o", "--output", required=True)
     p.add_argument("--raw", action="store_true")
+    p.add_argument("--names", help="class names, one a line (default: street's six)")
     a = p.parse_args()
     net = load_any(a.checkpoint, a.raw)
-    onnx.save(build(net), a.output)
+    names = read_names(a.names) if a.names else list(NAMES)
+    if len(names) != net.classes:
+        raise SystemExit("%d class names for a network of %d classes" % (len(names), net.classes))
+    onnx.save(build(net, names), a.output)
     for size in ((256, 416), (320, 320)):
         d = largest_difference(net, a.output, *size)
         print("%s: largest difference at %dx%d: %.1e of the largest value" % (

@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 import torch
 
-from data import NAMES, Loader, Photos
+from data import NAMES, Loader, Photos, read_names
 from evaluate import load_folder, row, score
+from export import unfold
 from loss import Hints, decode, label_loss, teacher_loss
 from net import Street, count_macs
 from teacher import Teacher
@@ -37,6 +38,7 @@ WARMUP_STEPS = 300
 def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--data", action="append", required=True, help="training folder (repeatable)")
+    p.add_argument("--names", help="class names, one a line (default: street's six)")
     p.add_argument("--teacher", help="YOLOX ONNX file; without it labels alone teach")
     p.add_argument("--out", default=".train")
     p.add_argument("--mirror", help="folder that gets a copy of every checkpoint")
@@ -49,7 +51,7 @@ def parse():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--workers", type=int, default=1)
     p.add_argument("--restart-lr", type=float, metavar="PROGRESS")
-    p.add_argument("--init", help="checkpoint whose EMA weights to start from (new run)")
+    p.add_argument("--init", help="checkpoint or .onnx whose weights to start from (new run)")
     p.add_argument("--save-minutes", type=float, default=5)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return p.parse_args()
@@ -120,10 +122,30 @@ def optimiser(net, hints, lr):
                               {"params": free, "weight_decay": 0.0}], lr=lr)
 
 
+def set_mode(net, init):
+    """Training mode; batch norms that came folded out of an .onnx file keep their statistics."""
+    net.train()
+    if init and init.endswith(".onnx"):
+        for m in net.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.eval()
+
+
+def start_from(net, path):
+    """Weights of a checkpoint (EMA) or of an exported file, as far as their shapes agree."""
+    if path.endswith(".onnx"):
+        unfold(net, path)
+        return
+    state = torch.load(path, map_location="cpu")["ema"]
+    own = net.state_dict()
+    net.load_state_dict({k: v for k, v in state.items() if v.shape == own[k].shape}, strict=False)
+
+
 class Run:
     def __init__(self, args):
         self.args, self.device = args, torch.device(args.device)
-        self.net = Street(len(NAMES)).to(self.device, memory_format=torch.channels_last)
+        self.names = read_names(args.names) if args.names else list(NAMES)
+        self.net = Street(len(self.names)).to(self.device, memory_format=torch.channels_last)
         self.teacher = Teacher(args.teacher, self.device) if args.teacher else None
         self.hints = None
         if self.teacher:
@@ -131,7 +153,7 @@ class Run:
         self.optimiser = optimiser(self.net, self.hints, args.lr)
         self.step, self.seen, self.progress = 0, 0, 0.0
         if args.init:
-            self.net.load_state_dict(torch.load(args.init, map_location=self.device)["ema"])
+            start_from(self.net, args.init)
         self.average = Average(self.net)
         self.path = os.path.join(args.out, "last.pt")
         if os.path.exists(self.path):
@@ -187,6 +209,7 @@ class Run:
         half = torch.autocast(self.device.type, dtype=torch.bfloat16)
         losses = {}
         told = None
+        set_mode(self.net, self.args.init)
         if self.teacher and blend > 0:
             with half:
                 told = self.teacher(x)
@@ -197,7 +220,7 @@ class Run:
         decoded = decode(outputs)
         losses["cls"], losses["box"] = label_loss(decoded, truth, known)
         losses["box"] = 2.0 * losses["box"]
-        if told is not None:
+        if told is not None and self.names == list(NAMES):  # else it knows other classes
             losses["t_cls"], losses["t_box"] = teacher_loss(decoded, told[0], known, blend)
         loss = sum(losses.values())
         self.optimiser.zero_grad(set_to_none=True)
@@ -212,15 +235,15 @@ class Run:
 
 
 def validate(run, sets):
-    net = Street(len(NAMES)).to(run.device, memory_format=torch.channels_last)
+    net = Street(len(run.names)).to(run.device, memory_format=torch.channels_last)
     net.load_state_dict(run.average.state)
     net.eval()
     result = {}
     with torch.autocast(run.device.type, dtype=torch.bfloat16):
         for name, (photos, truth) in sets.items():
-            ap = score(net, photos, truth, 416, 256)
+            ap = score(net, photos, truth, 416, 256, len(run.names))
             result[name] = [round(a, 4) if a == a else None for a in ap]
-            print("    %-8s %s" % (name, row(ap)))
+            print("    %-8s %s" % (name, row(ap, run.names)))
     return result
 
 
@@ -235,14 +258,15 @@ def main():
     args = parse()
     os.makedirs(args.out, exist_ok=True)
     cv2.setNumThreads(1)
-    photos = Photos(args.data)
+    ours = read_names(args.names) if args.names else list(NAMES)
+    photos = Photos(args.data, classes=len(ours))
     loader = Loader(photos, args.seed + int(time.time()) % 100000 * (args.steps is None),
                     workers=args.workers)  # forked before torch starts its threads
-    held = Photos(args.data, "val", ("coco17", "coco128"))
-    sets = {"held": (held.images, held.boxes)}
+    held = Photos(args.data, "val", ("coco17", "coco128") if not args.names else None,
+                  classes=len(ours))
+    sets = {"held": (held.images, held.boxes)} if held.images else {}
     if args.eval:
-        names = [n.strip() for n in open(args.eval[2])]
-        sets["coco64"] = load_folder(args.eval[0], args.eval[1], names)
+        sets["test"] = load_folder(args.eval[0], args.eval[1], read_names(args.eval[2]), ours)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     run = Run(args)
