@@ -189,7 +189,7 @@ class Run:
                                os.path.join(self.args.mirror, name))
 
     def rate(self):
-        warm = min(1.0, (self.step + 1) / WARMUP_STEPS)
+        warm = min(1.0, max((self.step + 1) / WARMUP_STEPS, self.progress / 0.05))
         return self.args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     def request(self):
