@@ -2,6 +2,7 @@
 #include "pipeline/run/probe.h"
 
 #include <gst/video/video.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/run/gst.h"
@@ -98,6 +99,14 @@ static bool take_video(probing *p, const char *uri, fv_err *err) {
     return true;
 }
 
+// The source's own `frames` ends it earlier.
+static void take_limit(fv_probe *probe, const fv_settings *settings) {
+    const fv_setting *limit = fv_settings_find(settings, "frames");
+    int64_t n = limit ? strtoll(limit->text, NULL, 10) : 0;
+    if (n > 0 && (!probe->frames || n < probe->frames))
+        probe->frames = n;
+}
+
 static void set_all(GstElement *element, fv_arena *arena, const fv_settings *settings) {
     const fv_option *rows = fv_gst_rows(arena, "fvsrc");
     for (int i = 0; i < settings->n; i++) {
@@ -140,8 +149,12 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
     p->probe->is_live = change == GST_STATE_CHANGE_NO_PREROLL;
     if (p->probe->is_live)
         change = gst_element_set_state(p->pipeline, GST_STATE_PLAYING);
-    return wait_first_frame(p->pipeline, change == GST_STATE_CHANGE_FAILURE, err) &&
-           take_video(p, uri ? uri->text : "the source", err);
+    bool failed = change == GST_STATE_CHANGE_FAILURE;
+    if (!wait_first_frame(p->pipeline, failed, err) ||
+        !take_video(p, uri ? uri->text : "the source", err))
+        return false;
+    take_limit(p->probe, settings);
+    return true;
 }
 
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err) {

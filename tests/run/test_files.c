@@ -129,6 +129,20 @@ static void records_on_standard_output(void) {
     check_records("s.jsonl", 3);
 }
 
+// The bar is for terminals: `script` is one.
+static void a_bar_on_a_terminal(void) {
+    write_text("bar.yaml", "fovea: 1\nstreams:\n- {name: bar, source: {uri: in.mp4, frames: 20}, "
+                           "detect: false, outputs: [{file: bar.mp4}]}\n");
+    if (run_shell("command -v script")) {
+        fv_test_skip("no `script` here");
+        return;
+    }
+    CHECK_EQUAL(run_shell("script -qec '\"$FOVEA\" run bar.yaml' /dev/null | tr '\\r' '\\n'"), 0);
+    CHECK_CONTAINS(run_output, "% [");
+    CHECK_CONTAINS(run_output, "/20  ");
+    CHECK_CONTAINS(run_output, "bar: 20 frames decoded");
+}
+
 const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_sound_stay),
                                                          CASE(uneven_times_stay),
                                                          CASE(rotation_stays),
@@ -136,5 +150,6 @@ const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_s
                                                          CASE(every_container_and_codec),
                                                          CASE(the_printed_line_does_the_same),
                                                          CASE(several_streams_and_set),
+                                                         CASE(a_bar_on_a_terminal),
                                                          CASE(records_on_standard_output),
                                                          {0}}};
