@@ -20,12 +20,13 @@ static const struct {
 
 static gboolean plugin_init(GstPlugin *plugin) {
     for (int i = 0; elements[i].row || elements[i].add; i++)
-        if (elements[i].row ? !fv_element_register(plugin, elements[i].row) : !elements[i].add(plugin))
+        if (elements[i].row ? !fv_element_register(plugin, elements[i].row)
+                            : !elements[i].add(plugin))
             return FALSE;
     return TRUE;
 }
 
 #define PACKAGE "fovea"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, fovea,
-                  "Streaming perception: source, detector, tracker, events, overlay, publisher", plugin_init, FV_VERSION,
-                  "MIT/X11", "Fovea", "Fovea")
+                  "Streaming perception: source, detector, tracker, events, overlay, publisher",
+                  plugin_init, FV_VERSION, "MIT/X11", "Fovea", "Fovea")

@@ -27,7 +27,8 @@ static void fill_block(const area *a, int x, int y, int w, int h) {
 static void pixelate(const area *a, int block_w, int block_h) {
     for (int y = 0; y < a->h; y += block_h)
         for (int x = 0; x < a->w; x += block_w)
-            fill_block(a, x, y, x + block_w < a->w ? block_w : a->w - x, y + block_h < a->h ? block_h : a->h - y);
+            fill_block(a, x, y, x + block_w < a->w ? block_w : a->w - x,
+                       y + block_h < a->h ? block_h : a->h - y);
 }
 
 // Running mean over 2 * reach + 1 samples, `step` bytes apart; the ends are repeated.
@@ -58,14 +59,18 @@ void fv_canvas_pixelate(fv_canvas *c, fv_box box, int block, bool smooth) {
     const fv_frame *f = c->frame;
     const fv_pixels_row *row = &fv_pixels_rows[f->format];
     fv_box b = fv_box_clip(box, (float)f->width, (float)f->height);
-    int x0 = (int)floorf(b.x), y0 = (int)floorf(b.y), x1 = (int)ceilf(b.x + b.w), y1 = (int)ceilf(b.y + b.h);
-    uint8_t *copy = x0 < x1 && y0 < y1 ? malloc((size_t)(f->width > f->height ? f->width : f->height)) : NULL;
+    int x0 = (int)floorf(b.x), y0 = (int)floorf(b.y), x1 = (int)ceilf(b.x + b.w),
+        y1 = (int)ceilf(b.y + b.h);
+    uint8_t *copy = x0 < x1 && y0 < y1
+                        ? malloc((size_t)(f->width > f->height ? f->width : f->height))
+                        : NULL;
     for (int p = 0; copy && p < row->n_planes; p++) {
         int sx = row->plane[p].sub_x, sy = row->plane[p].sub_y, bytes = row->plane[p].pixel_bytes;
         int left = x0 >> sx, top = y0 >> sy;
         area a = {f->plane[p] + (ptrdiff_t)top * f->stride[p] + left * bytes, f->stride[p], bytes,
                   ((x1 + sx) >> sx) - left, ((y1 + sy) >> sy) - top};
-        int block_w = block >> sx > 1 ? block >> sx : 1, block_h = block >> sy > 1 ? block >> sy : 1;
+        int block_w = block >> sx > 1 ? block >> sx : 1,
+            block_h = block >> sy > 1 ? block >> sy : 1;
         pixelate(&a, block_w, block_h);
         if (smooth)
             smooth_area(&a, block_w, block_h, copy);

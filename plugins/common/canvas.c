@@ -21,7 +21,9 @@ static uint8_t byte_of(float v) {
 
 // ITU-R BT.601, BT.709, BT.2020: Y' from kr, kb; Cb and Cr from the differences.
 static void ycbcr(const fv_frame *f, fv_colour c, uint8_t out[3]) {
-    static const float weights[][2] = {[FV_BT601] = {0.299f, 0.114f}, [FV_BT709] = {0.2126f, 0.0722f}, [FV_BT2020] = {0.2627f, 0.0593f}};
+    static const float weights[][2] = {[FV_BT601] = {0.299f, 0.114f},
+                                       [FV_BT709] = {0.2126f, 0.0722f},
+                                       [FV_BT2020] = {0.2627f, 0.0593f}};
     float kr = weights[f->matrix][0], kb = weights[f->matrix][1];
     float y = kr * c.r + (1 - kr - kb) * c.g + kb * c.b;
     float cb = (c.b - y) / (2 * (1 - kb)), cr = (c.r - y) / (2 * (1 - kr));
@@ -34,7 +36,8 @@ static void ycbcr(const fv_frame *f, fv_colour c, uint8_t out[3]) {
 static void inks_of(const fv_frame *f, fv_colour c, ink inks[3]) {
     const fv_pixels_row *row = &fv_pixels_rows[f->format];
     if (row->r >= 0) {
-        memset(inks[0].v, 255, sizeof inks[0].v); // what is drawn is opaque where the picture has alpha
+        // What is drawn is opaque where the picture has alpha.
+        memset(inks[0].v, 255, sizeof inks[0].v);
         inks[0].v[row->r] = c.r, inks[0].v[row->g] = c.g, inks[0].v[row->b] = c.b;
         return;
     }
@@ -63,7 +66,8 @@ static void blend_2(uint8_t *d, const uint8_t *alpha, int n, ink k) { blend(d, a
 static void blend_3(uint8_t *d, const uint8_t *alpha, int n, ink k) { blend(d, alpha, n, 3, k); }
 static void blend_4(uint8_t *d, const uint8_t *alpha, int n, ink k) { blend(d, alpha, n, 4, k); }
 
-static void (*const blend_rows[])(uint8_t *, const uint8_t *, int, ink) = {NULL, blend_1, blend_2, blend_3, blend_4};
+static void (*const blend_rows[])(uint8_t *, const uint8_t *, int, ink) = {NULL, blend_1, blend_2,
+                                                                           blend_3, blend_4};
 
 // A rectangle of coverage, clipped to the picture. `mask` NULL is 255 everywhere.
 typedef struct {
@@ -76,7 +80,8 @@ static void scale_row(uint8_t *v, int n, int opacity) {
         v[i] = (uint8_t)((v[i] * opacity + 127) / 255);
 }
 
-// Coverage of n pixels of a plane from column `column` in row `row`: here every pixel is the picture's.
+// Coverage of n pixels of a plane from column `column` in row `row`: here every pixel is the
+// picture's.
 static void cover_whole(const cover *m, int column, int row, int n, uint8_t *out) {
     if (m->mask)
         memcpy(out, m->mask + (row - m->y) * m->stride + column - m->x, (size_t)n);
@@ -87,7 +92,8 @@ static void cover_whole(const cover *m, int column, int row, int n, uint8_t *out
 
 // The same for a subsampled plane, column and row its own: the mean over the picture's pixels that
 // the plane's pixel stands for.
-static void cover_mean(const cover *m, const fv_frame *f, int sub_x, int sub_y, int column, int row, int n, uint8_t *out) {
+static void cover_mean(const cover *m, const fv_frame *f, int sub_x, int sub_y, int column, int row,
+                       int n, uint8_t *out) {
     int y0 = row << sub_y, y1 = MIN2((row + 1) << sub_y, f->height);
     for (int i = 0; i < n; i++) {
         int x0 = (column + i) << sub_x, x1 = MIN2((column + i + 1) << sub_x, f->width), sum = 0;
@@ -117,12 +123,14 @@ static void cover_plane(const cover *m, const fv_frame *f, int p, ink k) {
         }
 }
 
-void fv_canvas_mask(fv_canvas *c, const uint8_t *mask, int stride, int x, int y, int w, int h, fv_colour colour) {
+void fv_canvas_mask(fv_canvas *c, const uint8_t *mask, int stride, int x, int y, int w, int h,
+                    fv_colour colour) {
     const fv_frame *f = c->frame;
     int x0 = MAX2(x, 0), y0 = MAX2(y, 0), x1 = MIN2(x + w, f->width), y1 = MIN2(y + h, f->height);
     if (x0 >= x1 || y0 >= y1 || !colour.a)
         return;
-    cover m = {mask ? mask + (y0 - y) * stride + (x0 - x) : NULL, stride, x0, y0, x1 - x0, y1 - y0, colour.a};
+    const uint8_t *corner = mask ? mask + (y0 - y) * stride + (x0 - x) : NULL;
+    cover m = {corner, stride, x0, y0, x1 - x0, y1 - y0, colour.a};
     ink inks[3];
     inks_of(f, colour, inks);
     for (int p = 0; p < fv_pixels_rows[f->format].n_planes; p++)
@@ -138,7 +146,8 @@ void fv_canvas_rect(fv_canvas *c, int x, int y, int w, int h, fv_colour colour) 
 // Signed distance of a place to the border, negative inside; *fade (1 before) may be lowered.
 typedef float (*distance)(const void *shape, float x, float y, float *fade);
 
-static void tile(fv_canvas *c, distance d, const void *shape, int x, int y, int w, int h, fv_colour colour) {
+static void tile(fv_canvas *c, distance d, const void *shape, int x, int y, int w, int h,
+                 fv_colour colour) {
     float reach = 0.5f * sqrtf((float)(w * w + h * h)) + 1, fade = 1;
     float middle = d(shape, (float)x + 0.5f * (float)w, (float)y + 0.5f * (float)h, &fade);
     if (middle > reach)
@@ -159,12 +168,13 @@ static void tile(fv_canvas *c, distance d, const void *shape, int x, int y, int 
 
 // Tiles start at multiples of TILE, so that no subsampled pixel belongs to two of them.
 static void draw(fv_canvas *c, distance d, const void *shape, fv_box bounds, fv_colour colour) {
-    fv_box b = fv_box_clip((fv_box){bounds.x - 1, bounds.y - 1, bounds.w + 2, bounds.h + 2}, (float)c->frame->width,
-                           (float)c->frame->height);
+    fv_box b = fv_box_clip((fv_box){bounds.x - 1, bounds.y - 1, bounds.w + 2, bounds.h + 2},
+                           (float)c->frame->width, (float)c->frame->height);
     int x1 = (int)ceilf(b.x + b.w), y1 = (int)ceilf(b.y + b.h);
     for (int y = (int)b.y; y < y1; y = y / TILE * TILE + TILE)
         for (int x = (int)b.x; x < x1; x = x / TILE * TILE + TILE)
-            tile(c, d, shape, x, y, MIN2(x / TILE * TILE + TILE, x1) - x, MIN2(y / TILE * TILE + TILE, y1) - y, colour);
+            tile(c, d, shape, x, y, MIN2(x / TILE * TILE + TILE, x1) - x,
+                 MIN2(y / TILE * TILE + TILE, y1) - y, colour);
 }
 
 typedef struct {
@@ -174,7 +184,8 @@ typedef struct {
 static float round_distance(const void *shape, float x, float y, float *fade) {
     (void)fade;
     const round_shape *s = shape;
-    float qx = fabsf(x - s->cx) - s->half_w + s->radius, qy = fabsf(y - s->cy) - s->half_h + s->radius;
+    float qx = fabsf(x - s->cx) - s->half_w + s->radius,
+          qy = fabsf(y - s->cy) - s->half_h + s->radius;
     float inner = MIN2(MAX2(qx, qy), 0);
     float px = MAX2(qx, 0), py = MAX2(qy, 0);
     float d = (px > 0 && py > 0 ? sqrtf(px * px + py * py) : px + py) + inner - s->radius;
@@ -183,7 +194,8 @@ static float round_distance(const void *shape, float x, float y, float *fade) {
 
 static round_shape round_of(fv_box b, float radius, float line) {
     float half_w = b.w / 2, half_h = b.h / 2;
-    return (round_shape){b.x + half_w, b.y + half_h, half_w, half_h, fminf(radius, fminf(half_w, half_h)), line};
+    return (round_shape){
+        b.x + half_w, b.y + half_h, half_w, half_h, fminf(radius, fminf(half_w, half_h)), line};
 }
 
 void fv_canvas_round_rect(fv_canvas *c, fv_box box, float radius, fv_colour colour) {
@@ -201,7 +213,8 @@ void fv_canvas_outline(fv_canvas *c, fv_box box, float radius, float line, fv_co
 }
 
 void fv_canvas_disc(fv_canvas *c, float x, float y, float radius, fv_colour colour) {
-    fv_canvas_round_rect(c, (fv_box){x - radius, y - radius, 2 * radius, 2 * radius}, radius, colour);
+    fv_canvas_round_rect(c, (fv_box){x - radius, y - radius, 2 * radius, 2 * radius}, radius,
+                         colour);
 }
 
 typedef struct {
@@ -221,7 +234,8 @@ static fv_box poly_bounds(const poly_shape *s) {
     return (fv_box){lo[0], lo[1], hi[0] - lo[0], hi[1] - lo[1]};
 }
 
-// Squared distance to segment i (to the next point), and how far along it the nearest place is, 0..1.
+// Squared distance to segment i (to the next point), and how far along it the nearest place is,
+// 0..1.
 static inline float segment_distance2(const poly_shape *s, int i, float x, float y, float *along) {
     const float *a = s->point[i], *b = s->point[(i + 1) % s->n];
     float dx = b[0] - a[0], dy = b[1] - a[1], length2 = dx * dx + dy * dy;
@@ -244,8 +258,8 @@ static float polyline_distance(const void *shape, float x, float y, float *fade)
     return sqrtf(best) - s->half;
 }
 
-void fv_canvas_polyline(fv_canvas *c, const float (*point)[2], int n, bool closed, float line, float fade,
-                        fv_colour colour) {
+void fv_canvas_polyline(fv_canvas *c, const float (*point)[2], int n, bool closed, float line,
+                        float fade, fv_colour colour) {
     poly_shape s = {point, n, closed && n > 2, line / 2, fade};
     if (n >= 2)
         draw(c, polyline_distance, &s, poly_bounds(&s), colour);

@@ -16,15 +16,22 @@ const fv_option fv_draw_options[] = {
     FV_OPTION_BOOL(fv_draw_style, scores, "scores", true, "scores in percent"),
     FV_OPTION_BOOL(fv_draw_style, trails, "trails", false, "where each track came from"),
     FV_OPTION_BOOL(fv_draw_style, rules, "show-rules", true, "lines and zones with their counts"),
-    FV_OPTION_BOOL(fv_draw_style, tentative, "tentative", false, "also tracks that are too young for an id"),
-    FV_OPTION_FLOAT(fv_draw_style, scale, "scale", 0.25, 8, 1, "size of lines and letters, on top of the picture's height"),
+    FV_OPTION_BOOL(fv_draw_style, tentative, "tentative", false,
+                   "also tracks that are too young for an id"),
+    FV_OPTION_FLOAT(fv_draw_style, scale, "scale", 0.25, 8, 1,
+                    "size of lines and letters, on top of the picture's height"),
     FV_OPTION_FLOAT(fv_draw_style, opacity, "opacity", 0, 1, 1, "of all that is drawn"),
     FV_OPTION_FLOAT(fv_draw_style, fill, "fill", 0, 1, 0, "opacity of a tint inside the boxes"),
-    FV_OPTION_ENUM(fv_draw_style, colour_by, "color-by", colour_by_names, FV_COLOUR_BY_CLASS, "what decides the colour"),
-    FV_OPTION_TIME(fv_draw_style, trail_ns, "trail-time", 0, 3600e9, 2e9, "how long a trail remembers"),
-    FV_OPTION_STRING(fv_draw_style, font, "font", "Sans Semi-Bold", "font of labels, as Pango writes it, without a size"),
-    FV_OPTION_STRING(fv_draw_style, blur, "blur", NULL, "classes to make unrecognisable, comma-separated; * for all"),
-    FV_OPTION_BOOL(fv_draw_style, pixelate, "pixelate", false, "hide with blocks instead of a blur"),
+    FV_OPTION_ENUM(fv_draw_style, colour_by, "color-by", colour_by_names, FV_COLOUR_BY_CLASS,
+                   "what decides the colour"),
+    FV_OPTION_TIME(fv_draw_style, trail_ns, "trail-time", 0, 3600e9, 2e9,
+                   "how long a trail remembers"),
+    FV_OPTION_STRING(fv_draw_style, font, "font", "Sans Semi-Bold",
+                     "font of labels, as Pango writes it, without a size"),
+    FV_OPTION_STRING(fv_draw_style, blur, "blur", NULL,
+                     "classes to make unrecognisable, comma-separated; * for all"),
+    FV_OPTION_BOOL(fv_draw_style, pixelate, "pixelate", false,
+                   "hide with blocks instead of a blur"),
     {0},
 };
 
@@ -75,9 +82,10 @@ void fv_drawer_destroy(fv_drawer **d) {
 
 // Bright, well apart in hue, none of them skin, sky or foliage.
 static const uint8_t palette[][3] = {
-    {77, 155, 255}, {255, 92, 92},  {43, 217, 168}, {255, 176, 32}, {177, 124, 255}, {61, 214, 245}, {255, 122, 198},
-    {155, 225, 93}, {255, 138, 61}, {122, 140, 255}, {247, 224, 75}, {90, 209, 120}, {240, 98, 146}, {77, 208, 225},
-    {212, 163, 115}, {186, 104, 200},
+    {77, 155, 255},  {255, 92, 92},   {43, 217, 168},  {255, 176, 32},
+    {177, 124, 255}, {61, 214, 245},  {255, 122, 198}, {155, 225, 93},
+    {255, 138, 61},  {122, 140, 255}, {247, 224, 75},  {90, 209, 120},
+    {240, 98, 146},  {77, 208, 225},  {212, 163, 115}, {186, 104, 200},
 };
 
 fv_colour fv_palette_get(uint64_t index, float opacity) {
@@ -87,7 +95,8 @@ fv_colour fv_palette_get(uint64_t index, float opacity) {
 
 static fv_colour colour_of(const fv_drawer *d, const fv_object *o) {
     bool by_id = d->style.colour_by == FV_COLOUR_BY_ID && o->id;
-    return fv_palette_get(by_id ? o->id * 7 : (uint64_t)(o->label < 0 ? 0 : o->label), d->style.opacity);
+    return fv_palette_get(by_id ? o->id * 7 : (uint64_t)(o->label < 0 ? 0 : o->label),
+                          d->style.opacity);
 }
 
 int fv_font_px(const fv_drawer *d, float share) {
@@ -122,7 +131,8 @@ static fv_colour letters_on(fv_colour c) {
     return luma > 120 ? (fv_colour){16, 20, 28, 255} : (fv_colour){255, 255, 255, 255};
 }
 
-void fv_tag_draw(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, int x, int y, fv_colour colour) {
+void fv_tag_draw(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, int x, int y,
+                 fv_colour colour) {
     int size[2];
     fv_tag_size(d, pieces, n, size_px, size);
     fv_box box = {(float)x, (float)y, (float)size[0], (float)size[1]};
@@ -132,7 +142,8 @@ void fv_tag_draw(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, i
     for (int i = 0; i < n; i++) {
         const fv_text_mask *m = fv_text_get(d->text, pieces[i].text, size_px);
         ink.a = (uint8_t)(pieces[i].strength * colour.a / 255);
-        fv_canvas_mask(&d->canvas, m->alpha, m->stride, x, y + (size[1] - m->height) / 2, m->width, m->height, ink);
+        fv_canvas_mask(&d->canvas, m->alpha, m->stride, x, y + (size[1] - m->height) / 2, m->width,
+                       m->height, ink);
         x += m->width + piece_gap(size_px);
     }
     if (d->n_tags < FV_MAX_TAGS)
@@ -143,20 +154,24 @@ static float overlap(const fv_drawer *d, fv_box b) {
     float sum = 0;
     for (int i = 0; i < d->n_tags; i++) {
         fv_box t = d->tags[i];
-        float w = fminf(b.x + b.w, t.x + t.w) - fmaxf(b.x, t.x), h = fminf(b.y + b.h, t.y + t.h) - fmaxf(b.y, t.y);
+        float w = fminf(b.x + b.w, t.x + t.w) - fmaxf(b.x, t.x),
+              h = fminf(b.y + b.h, t.y + t.h) - fmaxf(b.y, t.y);
         sum += w > 0 && h > 0 ? w * h : 0;
     }
     return sum;
 }
 
-// Above the box, else inside at its top, else below: the first place that is free and in the picture.
+// Above the box, else inside at its top, else below: the first place that is free and in the
+// picture.
 static void place_tag(const fv_drawer *d, fv_box box, const int size[2], int *x, int *y) {
     float width = (float)d->canvas.frame->width, height = (float)d->canvas.frame->height;
-    float left = fmaxf(0, fminf(box.x, width - (float)size[0])), h = (float)size[1], least = INFINITY;
+    float left = fmaxf(0, fminf(box.x, width - (float)size[0])), h = (float)size[1],
+          least = INFINITY;
     float tops[] = {box.y - h, box.y, box.y + box.h, box.y + box.h - h};
     for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++) {
         float top = fmaxf(0, fminf(tops[i], height - h));
-        float cost = overlap(d, (fv_box){left, top, (float)size[0], h}) + 4 * fabsf(top - tops[i]) * (float)size[0];
+        float cost = overlap(d, (fv_box){left, top, (float)size[0], h}) +
+                     4 * fabsf(top - tops[i]) * (float)size[0];
         if (cost < least) {
             least = cost;
             *x = (int)lrintf(left), *y = (int)lrintf(top);
@@ -195,14 +210,18 @@ static bool is_shown(const fv_drawer *d, const fv_object *o) {
 static void draw_box(fv_drawer *d, const fv_object *o) {
     fv_colour c = colour_of(d, o), shade = {0, 0, 0, (uint8_t)(c.a * 2 / 5)};
     float small = fminf(o->box.w, o->box.h) < 40 * d->unit ? 0.7f : 1;
-    float line = fmaxf(1.5f, 2.2f * d->unit * small), radius = 5 * d->unit * small, edge = fmaxf(1, line * 0.4f);
+    float line = fmaxf(1.5f, 2.2f * d->unit * small), radius = 5 * d->unit * small,
+          edge = fmaxf(1, line * 0.4f);
     fv_box outer = {o->box.x - edge, o->box.y - edge, o->box.w + 2 * edge, o->box.h + 2 * edge};
     if (d->style.fill > 0)
-        fv_canvas_round_rect(&d->canvas, o->box, radius, (fv_colour){c.r, c.g, c.b, (uint8_t)((float)c.a * d->style.fill)});
-    fv_canvas_outline(&d->canvas, outer, radius + edge, edge, shade); // keeps the line visible on its own colour
+        fv_canvas_round_rect(&d->canvas, o->box, radius,
+                             (fv_colour){c.r, c.g, c.b, (uint8_t)((float)c.a * d->style.fill)});
+    // The shade keeps the line visible on its own colour.
+    fv_canvas_outline(&d->canvas, outer, radius + edge, edge, shade);
     fv_canvas_outline(&d->canvas, o->box, radius, line, c);
     for (int i = 0; i < o->n_keypoints; i++)
-        fv_canvas_disc(&d->canvas, o->keypoint[i][0], o->keypoint[i][1], fmaxf(1.5f, 2.5f * d->unit), c);
+        fv_canvas_disc(&d->canvas, o->keypoint[i][0], o->keypoint[i][1],
+                       fmaxf(1.5f, 2.5f * d->unit), c);
 }
 
 // "face,person": is `name` one of the list? "*" is every name.
@@ -227,15 +246,20 @@ static void hide(fv_drawer *d, const fv_record *record) {
             continue;
         float mx = 0.06f * o->box.w, my = 0.06f * o->box.h;
         int block = (int)fmaxf(4, fmaxf(o->box.w, o->box.h) / 8);
-        fv_canvas_pixelate(&d->canvas, (fv_box){o->box.x - mx, o->box.y - my, o->box.w + 2 * mx, o->box.h + 2 * my}, block,
-                           !d->style.pixelate);
+        fv_canvas_pixelate(
+            &d->canvas,
+            (fv_box){o->box.x - mx, o->box.y - my, o->box.w + 2 * mx, o->box.h + 2 * my}, block,
+            !d->style.pixelate);
     }
 }
 
-void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record, const fv_event *events, int n_events) {
+void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record,
+                    const fv_event *events, int n_events) {
     d->canvas = (fv_canvas){frame};
-    d->unit = d->style.scale * (float)(frame->height < frame->width ? frame->height : frame->width) / 720;
-    d->now_ns = record->pts_ns == FV_TIME_NONE ? (int64_t)(d->frames * (1000000000 / 30)) : record->pts_ns;
+    d->unit = d->style.scale *
+              (float)(frame->height < frame->width ? frame->height : frame->width) / 720;
+    d->now_ns = record->pts_ns == FV_TIME_NONE ? (int64_t)(d->frames * (1000000000 / 30))
+                                               : record->pts_ns;
     d->frames++;
     d->n_tags = 0;
     hide(d, record);

@@ -1,5 +1,5 @@
-// What a person sees: boxes, labels, trails, lines and zones with their counts, drawn into a picture
-// as it is (canvas.h). The fvoverlay element and `fovea detect --draw` are skins over this.
+// What a person sees: boxes, labels, trails, lines and zones with their counts, drawn into a
+// picture as it is (canvas.h). The fvoverlay element and `fovea detect --draw` are skins over this.
 //
 //     fv_drawer *d = fv_drawer_create(&style, &err);
 //     fv_drawer_draw(d, &frame, &record, events, n_events);
@@ -43,7 +43,8 @@ void fv_drawer_set_style(fv_drawer *d, const fv_draw_style *style);
 void fv_drawer_set_rules(fv_drawer *d, const fv_rules *rules);
 
 // `record` says what is in the picture, `events` what happened at the rules in this frame.
-void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record, const fv_event *events, int n_events);
+void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record,
+                    const fv_event *events, int n_events);
 
 void fv_drawer_reset(fv_drawer *d); // forgets trails and counts: after a seek
 void fv_drawer_destroy(fv_drawer **d);

@@ -43,7 +43,8 @@ typedef struct {
 
 // The size of a label with these pieces at `size_px`, and the label itself with its corner at x, y.
 void fv_tag_size(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, int size[2]);
-void fv_tag_draw(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, int x, int y, fv_colour colour);
+void fv_tag_draw(fv_drawer *d, const fv_tag_piece *pieces, int n, int size_px, int x, int y,
+                 fv_colour colour);
 
 fv_colour fv_palette_get(uint64_t index, float opacity);
 int fv_font_px(const fv_drawer *d, float share); // of the normal size, at least 8

@@ -10,7 +10,8 @@ static const int64_t FLASH_NS = 600 * INT64_C(1000000);
 // The rule's points in pixels of this picture.
 static int place(const fv_drawer *d, const fv_rule *r, float point[MAX_POINTS][2]) {
     int n = r->n_points < MAX_POINTS ? r->n_points : MAX_POINTS;
-    float x = r->relative ? (float)d->canvas.frame->width : 1, y = r->relative ? (float)d->canvas.frame->height : 1;
+    float x = r->relative ? (float)d->canvas.frame->width : 1,
+          y = r->relative ? (float)d->canvas.frame->height : 1;
     for (int i = 0; i < n; i++)
         point[i][0] = r->point[i][0] * x, point[i][1] = r->point[i][1] * y;
     return n;
@@ -21,9 +22,11 @@ static void count(fv_drawer *d, const fv_rule *r, fv_rule_view *v, const fv_even
         return;
     v->flash_ns = d->now_ns;
     v->has_flash = true;
-    static const fv_event_kind changes[] = {FV_EVENT_ENTER, FV_EVENT_APPEAR, FV_EVENT_LEAVE, FV_EVENT_DISAPPEAR};
+    static const fv_event_kind changes[] = {FV_EVENT_ENTER, FV_EVENT_APPEAR, FV_EVENT_LEAVE,
+                                            FV_EVENT_DISAPPEAR};
     if (!strcmp(e->event, fv_event_rows[FV_EVENT_CROSS].name)) {
-        bool out = e->direction && r->direction_names[1] && !strcmp(e->direction, r->direction_names[1]);
+        bool out = e->direction && r->direction_names[1] &&
+                   !strcmp(e->direction, r->direction_names[1]);
         v->crossed[out]++;
     }
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
@@ -38,11 +41,13 @@ static float glow(const fv_drawer *d, const fv_rule_view *v) {
 }
 
 static fv_colour rule_colour(const fv_drawer *d, int i) {
-    static const int order[] = {3, 5, 4, 2, 8, 6}; // of the palette: amber, cyan, violet, mint, orange, pink
+    // Of the palette: amber, cyan, violet, mint, orange, pink.
+    static const int order[] = {3, 5, 4, 2, 8, 6};
     return fv_palette_get((uint64_t)order[i % 6], d->style.opacity);
 }
 
-// A small arrow across the middle of a line: which way is "in" (left to right, seen along the line).
+// A small arrow across the middle of a line: which way is "in" (left to right, seen along the
+// line).
 static void draw_arrow(fv_drawer *d, const float (*p)[2], int n, fv_colour c) {
     int k = (n - 1) / 2;
     float dx = p[k + 1][0] - p[k][0], dy = p[k + 1][1] - p[k][1], length = hypotf(dx, dy);
@@ -51,7 +56,8 @@ static void draw_arrow(fv_drawer *d, const float (*p)[2], int n, fv_colour c) {
     dx /= length, dy /= length;
     float mx = (p[k][0] + p[k + 1][0]) / 2, my = (p[k][1] + p[k + 1][1]) / 2, s = 9 * d->unit;
     float nx = -dy, ny = dx; // right of the line in a picture whose y grows downwards
-    float head[3][2] = {{mx + nx * 2.2f * s, my + ny * 2.2f * s}, {mx - dx * s + nx * s * 0.6f, my - dy * s + ny * s * 0.6f},
+    float head[3][2] = {{mx + nx * 2.2f * s, my + ny * 2.2f * s},
+                        {mx - dx * s + nx * s * 0.6f, my - dy * s + ny * s * 0.6f},
                         {mx + dx * s + nx * s * 0.6f, my + dy * s + ny * s * 0.6f}};
     fv_canvas_polygon(&d->canvas, (const float(*)[2])head, 3, c);
 }
@@ -94,8 +100,10 @@ static void draw_rule_tag(fv_drawer *d, int i) {
         return;
     char text[2][64];
     const char *const *way = r->direction_names;
-    snprintf(text[0], sizeof text[0], "%s %llu", way[0] ? way[0] : "in", (unsigned long long)v->crossed[0]);
-    snprintf(text[1], sizeof text[1], "%s %llu", way[1] ? way[1] : "out", (unsigned long long)v->crossed[1]);
+    snprintf(text[0], sizeof text[0], "%s %llu", way[0] ? way[0] : "in",
+             (unsigned long long)v->crossed[0]);
+    snprintf(text[1], sizeof text[1], "%s %llu", way[1] ? way[1] : "out",
+             (unsigned long long)v->crossed[1]);
     if (r->kind == FV_RULE_ZONE)
         snprintf(text[0], sizeof text[0], "%lld", (long long)v->inside);
     fv_tag_piece pieces[] = {{r->name, 180}, {text[0], 255}, {text[1], 255}};

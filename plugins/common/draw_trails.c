@@ -65,7 +65,9 @@ void fv_trails_draw(fv_drawer *d) {
             continue;
         }
         bool by_id = d->style.colour_by == FV_COLOUR_BY_ID;
-        fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label), d->style.opacity * presence(d, t));
-        fv_canvas_polyline(&d->canvas, (const float(*)[2])t->point, t->n, false, fmaxf(1.5f, 2.6f * d->unit), 0, c);
+        fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label),
+                                     d->style.opacity * presence(d, t));
+        fv_canvas_polyline(&d->canvas, (const float(*)[2])t->point, t->n, false,
+                           fmaxf(1.5f, 2.6f * d->unit), 0, c);
     }
 }

@@ -35,8 +35,9 @@ static const struct {
 };
 
 static void post(GstElement *element, GstMessageType type, const fv_err *err) {
-    gst_element_message_full(element, type, gst_codes[err->code].domain(), gst_codes[err->code].code,
-                             g_strdup(err->text), NULL, __FILE__, __func__, __LINE__);
+    gst_element_message_full(element, type, gst_codes[err->code].domain(),
+                             gst_codes[err->code].code, g_strdup(err->text), NULL, __FILE__,
+                             __func__, __LINE__);
 }
 
 void fv_element_error(GstElement *element, const fv_err *err) {
@@ -140,8 +141,8 @@ static const char *stream_name(fv_element *e) {
     return g_intern_string(GST_OBJECT_NAME(e));
 }
 
-// Wall clock of a frame: what RTCP or PTP told a source (GstReferenceTimestampMeta), else, of a live
-// source, when it arrived here.
+// Wall clock of a frame: what RTCP or PTP told a source (GstReferenceTimestampMeta), else, of a
+// live source, when it arrived here.
 static void stamp_utc(fv_element *e, GstBuffer *buffer, fv_frame_meta *m) {
     static const struct {
         const char *caps;
@@ -182,7 +183,8 @@ static fv_frame_meta *meta_of(fv_element *e, GstBuffer *buffer) {
 }
 
 static int64_t stream_time(fv_element *e, const GstBuffer *buffer) {
-    GstClockTime t = gst_segment_to_stream_time(&e->base.segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    GstClockTime t = gst_segment_to_stream_time(&e->base.segment, GST_FORMAT_TIME,
+                                                GST_BUFFER_PTS(buffer));
     return GST_CLOCK_TIME_IS_VALID(t) ? (int64_t)t : FV_TIME_NONE;
 }
 
@@ -190,9 +192,16 @@ static void read_record(fv_element *e, GstBuffer *buffer, fv_record *record) {
     fv_frame_meta *m = meta_of(e, buffer);
     fv_meta_get_objects(buffer, m, &e->objects);
     *record = (fv_record){
-        .stream = m->stream, .frame = m->frame, .pts_ns = stream_time(e, buffer), .utc_ns = m->utc_ns,
-        .utc_source = m->utc_source, .width = m->width, .height = m->height, .inference = m->inference,
-        .objects = e->objects, .labels = m->labels ? &m->labels->labels : NULL,
+        .stream = m->stream,
+        .frame = m->frame,
+        .pts_ns = stream_time(e, buffer),
+        .utc_ns = m->utc_ns,
+        .utc_source = m->utc_source,
+        .width = m->width,
+        .height = m->height,
+        .inference = m->inference,
+        .objects = e->objects,
+        .labels = m->labels ? &m->labels->labels : NULL,
     };
 }
 
@@ -338,9 +347,11 @@ GstClockTimeDiff fv_element_lateness(fv_element *e, const GstBuffer *buffer) {
     GstClock *clock = e->is_live ? gst_element_get_clock(GST_ELEMENT(e)) : NULL;
     if (!clock)
         return 0;
-    GstClockTime now = gst_clock_get_time(clock), base_time = gst_element_get_base_time(GST_ELEMENT(e));
+    GstClockTime now = gst_clock_get_time(clock),
+                 base_time = gst_element_get_base_time(GST_ELEMENT(e));
     gst_object_unref(clock);
-    GstClockTime due = gst_segment_to_running_time(&e->base.segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    GstClockTime due = gst_segment_to_running_time(&e->base.segment, GST_FORMAT_TIME,
+                                                   GST_BUFFER_PTS(buffer));
     if (!GST_CLOCK_TIME_IS_VALID(due) || now < base_time || GST_STATE(e) != GST_STATE_PLAYING)
         return 0;
     GstClockTimeDiff late = GST_CLOCK_DIFF(due + e->upstream_latency, now - base_time);
@@ -399,13 +410,15 @@ static void install_properties(GObjectClass *object, element_class *klass) {
     object->get_property = get_property;
     g_object_class_install_property(
         object, PROP_STREAM,
-        g_param_spec_string("stream", "stream",
-                            "name of the stream in records and events (unset: as the first Fovea element is named)",
-                            NULL, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
+        g_param_spec_string(
+            "stream", "stream",
+            "name of the stream in records and events (unset: as the first Fovea element is named)",
+            NULL, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
     if (row->stats)
-        g_object_class_install_property(object, PROP_STATS,
-                                        g_param_spec_boxed("stats", "stats", "counts and latencies so far",
-                                                           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+        g_object_class_install_property(
+            object, PROP_STATS,
+            g_param_spec_boxed("stats", "stats", "counts and latencies so far", GST_TYPE_STRUCTURE,
+                               G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     fv_props_install(object, row->type_name, row->options, PROP_OPTIONS, row->changed != NULL);
 }
 
@@ -417,13 +430,14 @@ static void class_init(gpointer g_class, gpointer data) {
     G_OBJECT_CLASS(g_class)->finalize = finalize;
     install_properties(G_OBJECT_CLASS(g_class), klass);
     const fv_element_row *row = klass->row;
-    gst_element_class_set_static_metadata(GST_ELEMENT_CLASS(g_class), row->long_name, row->klass, row->description,
-                                          "The Fovea authors");
+    gst_element_class_set_static_metadata(GST_ELEMENT_CLASS(g_class), row->long_name, row->klass,
+                                          row->description, "The Fovea authors");
     GstCaps *caps = gst_caps_from_string(FV_VIDEO_CAPS);
-    gst_element_class_add_pad_template(GST_ELEMENT_CLASS(g_class),
-                                       gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
-    gst_element_class_add_pad_template(GST_ELEMENT_CLASS(g_class),
-                                       gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+    gst_element_class_add_pad_template(
+        GST_ELEMENT_CLASS(g_class),
+        gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+    gst_element_class_add_pad_template(
+        GST_ELEMENT_CLASS(g_class), gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
     gst_caps_unref(caps);
     base->start = start;
     base->stop = stop;
@@ -446,7 +460,8 @@ static void instance_init(GTypeInstance *instance, gpointer g_class) {
     e->params = g_malloc0(MAX(e->row->params_size, 1));
     e->set_params = g_malloc0(MAX(e->row->params_size, 1));
     fv_props_default(e->set_params, e->row->options);
-    e->objects = (fv_objects){.capacity = FV_ELEMENT_OBJECTS, .v = g_new0(fv_object, FV_ELEMENT_OBJECTS)};
+    e->objects = (fv_objects){.capacity = FV_ELEMENT_OBJECTS,
+                              .v = g_new0(fv_object, FV_ELEMENT_OBJECTS)};
     g_mutex_init(&e->lock);
     gst_video_info_init(&e->info);
     gst_base_transform_set_in_place(&e->base, TRUE);

@@ -5,7 +5,8 @@
 //     static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) { ... }
 //     const fv_element_row fv_track_element = {
 //         .name = "fvtrack", .type_name = "FvTrack", .long_name = "Fovea tracker", ...
-//         .options = {{fv_track_options, 0}}, .params_size = sizeof(fv_track_params), .frame = frame,
+//         .options = {{fv_track_options, 0}}, .params_size = sizeof(fv_track_params),
+//         .frame = frame,
 //     };
 //
 // Every element takes all of FV_VIDEO_CAPS and hands out what it took, in place; nothing has to be
@@ -44,14 +45,15 @@ typedef struct {
     // Properties changed while running; e->params has the new values. NULL: only start reads them.
     bool (*changed)(fv_element *e, fv_err *err);
 
-    // One frame: `record` is what the buffer's metadata says (objects are the element's array, up to
-    // FV_ELEMENT_OBJECTS). Metadata of `buffer` may be changed.
+    // One frame: `record` is what the buffer's metadata says (objects are the element's array, up
+    // to FV_ELEMENT_OBJECTS). Metadata of `buffer` may be changed.
     bool (*frame)(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err);
 
-    // Or, for an element that keeps frames in flight, push and pull instead of frame: push takes the
-    // buffer (also on failure); pull gives the oldest (NULL with *err on failure). After a push frames
-    // are pulled until depth - 1 are left, and all of them before EOS, caps or another serialised event
-    // passes. The latency of depth - 1 frames is reported by itself. `depth` is called with e->lock held.
+    // Or, for an element that keeps frames in flight, push and pull instead of frame: push takes
+    // the buffer (also on failure); pull gives the oldest (NULL with *err on failure). After a push
+    // frames are pulled until depth - 1 are left, and all of them before EOS, caps or another
+    // serialised event passes. The latency of depth - 1 frames is reported by itself. `depth` is
+    // called with e->lock held.
     bool (*push)(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err);
     GstBuffer *(*pull)(fv_element *e, fv_err *err);
     int (*pending)(fv_element *e);

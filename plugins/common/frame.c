@@ -4,9 +4,11 @@ static const struct {
     GstVideoFormat gst;
     fv_pixels pixels;
 } formats[] = {
-    {GST_VIDEO_FORMAT_I420, FV_I420}, {GST_VIDEO_FORMAT_NV12, FV_NV12}, {GST_VIDEO_FORMAT_RGB, FV_RGB},
-    {GST_VIDEO_FORMAT_RGBA, FV_RGBA}, {GST_VIDEO_FORMAT_RGBx, FV_RGBA}, {GST_VIDEO_FORMAT_BGR, FV_BGR},
-    {GST_VIDEO_FORMAT_BGRA, FV_BGRA}, {GST_VIDEO_FORMAT_BGRx, FV_BGRA}, {GST_VIDEO_FORMAT_GRAY8, FV_GRAY8},
+    {GST_VIDEO_FORMAT_I420, FV_I420},   {GST_VIDEO_FORMAT_NV12, FV_NV12},
+    {GST_VIDEO_FORMAT_RGB, FV_RGB},     {GST_VIDEO_FORMAT_RGBA, FV_RGBA},
+    {GST_VIDEO_FORMAT_RGBx, FV_RGBA},   {GST_VIDEO_FORMAT_BGR, FV_BGR},
+    {GST_VIDEO_FORMAT_BGRA, FV_BGRA},   {GST_VIDEO_FORMAT_BGRx, FV_BGRA},
+    {GST_VIDEO_FORMAT_GRAY8, FV_GRAY8},
 };
 
 bool fv_frame_format(GstVideoFormat format, fv_pixels *pixels) {
@@ -47,18 +49,26 @@ void fv_frame_crop(fv_frame *f, int x, int y, int width, int height, int corner[
     corner[0] = x, corner[1] = y;
 }
 
-bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags, fv_err *err) {
+bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags,
+                  fv_err *err) {
     fv_pixels pixels;
     if (!fv_frame_format(GST_VIDEO_INFO_FORMAT(info), &pixels))
-        return fv_fail(err, FV_UNSUPPORTED, "raw format %s is not handled; put videoconvert before the element",
+        return fv_fail(err, FV_UNSUPPORTED,
+                       "raw format %s is not handled; put videoconvert before the element",
                        gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(info)));
-    if (!gst_video_frame_map(&m->video, (GstVideoInfo *)info, buffer, flags | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
-        return fv_fail(err, FV_MEMORY, "cannot map a %dx%d %s buffer of %zu bytes; the element before sends wrong caps",
-                       info->width, info->height, gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(info)),
-                       gst_buffer_get_size(buffer));
+    if (!gst_video_frame_map(&m->video, (GstVideoInfo *)info, buffer,
+                             flags | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
+        return fv_fail(
+            err, FV_MEMORY,
+            "cannot map a %dx%d %s buffer of %zu bytes; the element before sends wrong caps",
+            info->width, info->height, gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(info)),
+            gst_buffer_get_size(buffer));
     m->frame = (fv_frame){
-        .format = pixels, .width = GST_VIDEO_FRAME_WIDTH(&m->video), .height = GST_VIDEO_FRAME_HEIGHT(&m->video),
-        .matrix = matrix_of(info), .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+        .format = pixels,
+        .width = GST_VIDEO_FRAME_WIDTH(&m->video),
+        .height = GST_VIDEO_FRAME_HEIGHT(&m->video),
+        .matrix = matrix_of(info),
+        .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
     };
     for (guint p = 0; p < GST_VIDEO_FRAME_N_PLANES(&m->video); p++) {
         m->frame.plane[p] = GST_VIDEO_FRAME_PLANE_DATA(&m->video, p);
@@ -67,7 +77,8 @@ bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, Gst
     m->par = info->par_d > 0 && info->par_n > 0 ? (float)info->par_n / (float)info->par_d : 1;
     const GstVideoCropMeta *meta = gst_buffer_get_video_crop_meta(buffer);
     if (meta && meta->width && meta->height)
-        fv_frame_crop(&m->frame, (int)meta->x, (int)meta->y, (int)meta->width, (int)meta->height, (int[2]){0});
+        fv_frame_crop(&m->frame, (int)meta->x, (int)meta->y, (int)meta->width, (int)meta->height,
+                      (int[2]){0});
     return true;
 }
 

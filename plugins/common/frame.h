@@ -1,5 +1,5 @@
-// A GstBuffer as an fv_frame: strides and offsets from GstVideoMeta, the rectangle of GstVideoCropMeta,
-// matrix and range from the caps' colorimetry.
+// A GstBuffer as an fv_frame: strides and offsets from GstVideoMeta, the rectangle of
+// GstVideoCropMeta, matrix and range from the caps' colorimetry.
 #pragma once
 
 #include <gst/video/video.h>
@@ -24,7 +24,8 @@ GstVideoFormat fv_frame_gst_format(fv_pixels pixels);
 
 // Maps for GST_MAP_READ or GST_MAP_READWRITE. Writing into memory that others share, or that is
 // read-only, goes to a copy that replaces it in `buffer` (which must be writable itself).
-bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags, fv_err *err);
+bool fv_frame_map(fv_mapped *m, const GstVideoInfo *info, GstBuffer *buffer, GstMapFlags flags,
+                  fv_err *err);
 void fv_frame_unmap(fv_mapped *m);
 
 // Narrows `frame` to a rectangle of itself. The corner goes to an even place where chroma is

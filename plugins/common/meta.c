@@ -72,8 +72,10 @@ GType fv_frame_meta_api_get_type(void) {
     static const gchar *tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_ORIENTATION_STR,
                                   GST_META_TAG_VIDEO_SIZE_STR, NULL};
     if (g_once_init_enter(&type)) {
-        GType known = g_type_from_name("FvFrameMetaAPI"); // the plugin and a program that links this file
-        g_once_init_leave(&type, known ? known : gst_meta_api_type_register("FvFrameMetaAPI", tags));
+        GType known = g_type_from_name(
+            "FvFrameMetaAPI"); // the plugin and a program that links this file
+        g_once_init_leave(&type,
+                          known ? known : gst_meta_api_type_register("FvFrameMetaAPI", tags));
     }
     return type;
 }
@@ -117,7 +119,8 @@ static void meta_scale(fv_frame_meta *m, const GstVideoInfo *in, const GstVideoI
 
 static const GstMetaInfo *meta_info(void);
 
-static gboolean meta_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from, GQuark type, gpointer data) {
+static gboolean meta_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from, GQuark type,
+                               gpointer data) {
     (void)from;
     bool scale = GST_VIDEO_META_TRANSFORM_IS_SCALE(type);
     if (!scale && !GST_META_TRANSFORM_IS_COPY(type))
@@ -142,8 +145,9 @@ static const GstMetaInfo *meta_info(void) {
     if (g_once_init_enter(&info)) {
         const GstMetaInfo *known = gst_meta_get_info("FvFrameMeta");
         g_once_init_leave(&info, known ? known
-                                       : gst_meta_register(fv_frame_meta_api_get_type(), "FvFrameMeta",
-                                                           sizeof(fv_frame_meta), meta_init, meta_free, meta_transform));
+                                       : gst_meta_register(fv_frame_meta_api_get_type(),
+                                                           "FvFrameMeta", sizeof(fv_frame_meta),
+                                                           meta_init, meta_free, meta_transform));
     }
     return info;
 }
@@ -152,7 +156,8 @@ fv_frame_meta *fv_meta_get(GstBuffer *buffer) {
     return (fv_frame_meta *)gst_buffer_get_meta(buffer, fv_frame_meta_api_get_type());
 }
 
-fv_frame_meta *fv_meta_add(GstBuffer *buffer, const char *stream, uint64_t frame, int width, int height) {
+fv_frame_meta *fv_meta_add(GstBuffer *buffer, const char *stream, uint64_t frame, int width,
+                           int height) {
     fv_frame_meta *m = (fv_frame_meta *)gst_buffer_add_meta(buffer, meta_info(), NULL);
     m->stream = g_intern_string(stream);
     m->frame = frame;
@@ -205,9 +210,10 @@ static uint32_t add_region(GstBuffer *buffer, const fv_frame_meta *m, const fv_o
     fv_box b = fv_box_clip(o->box, (float)m->width, (float)m->height);
     double w = m->width, h = m->height;
     gst_video_region_of_interest_meta_add_param(
-        roi, gst_structure_new("detection", "label_id", G_TYPE_INT, o->label, "confidence", G_TYPE_DOUBLE,
-                               (double)o->score, "x_min", G_TYPE_DOUBLE, b.x / w, "y_min", G_TYPE_DOUBLE, b.y / h,
-                               "x_max", G_TYPE_DOUBLE, (b.x + b.w) / w, "y_max", G_TYPE_DOUBLE, (b.y + b.h) / h, NULL));
+        roi, gst_structure_new("detection", "label_id", G_TYPE_INT, o->label, "confidence",
+                               G_TYPE_DOUBLE, (double)o->score, "x_min", G_TYPE_DOUBLE, b.x / w,
+                               "y_min", G_TYPE_DOUBLE, b.y / h, "x_max", G_TYPE_DOUBLE,
+                               (b.x + b.w) / w, "y_max", G_TYPE_DOUBLE, (b.y + b.h) / h, NULL));
     if (o->id)
         gst_video_region_of_interest_meta_add_param(
             roi, gst_structure_new("object_id", "id", G_TYPE_INT, (int)(o->id & G_MAXINT), NULL));
@@ -226,11 +232,12 @@ void fv_meta_set_objects(GstBuffer *buffer, fv_frame_meta *meta, const fv_object
         meta->roi_ids[i] = add_region(buffer, meta, &objects->v[i]);
 }
 
-static bool region_moved(const GstVideoRegionOfInterestMeta *roi, const fv_object *o, const fv_frame_meta *m) {
+static bool region_moved(const GstVideoRegionOfInterestMeta *roi, const fv_object *o,
+                         const fv_frame_meta *m) {
     int r[4];
     region_bounds(o->box, m->width, m->height, r);
-    return abs((int)roi->x - r[0]) > 2 || abs((int)roi->y - r[1]) > 2 || abs((int)roi->w - r[2]) > 2 ||
-           abs((int)roi->h - r[3]) > 2;
+    return abs((int)roi->x - r[0]) > 2 || abs((int)roi->y - r[1]) > 2 ||
+           abs((int)roi->w - r[2]) > 2 || abs((int)roi->h - r[3]) > 2;
 }
 
 static fv_object foreign_object(GstVideoRegionOfInterestMeta *roi, fv_frame_meta *m) {
@@ -245,14 +252,19 @@ static fv_object foreign_object(GstVideoRegionOfInterestMeta *roi, fv_frame_meta
     if (t)
         gst_structure_get_int(t, "id", &id);
     return (fv_object){
-        .box = {(float)roi->x, (float)roi->y, (float)roi->w, (float)roi->h}, .score = (float)score,
-        .label = label_index(m, label, g_quark_to_string(roi->roi_type)), .id = (uint64_t)MAX(0, id),
-        .state = id > 0 ? FV_STATE_CONFIRMED : FV_STATE_DETECTED, .detection = -1,
+        .box = {(float)roi->x, (float)roi->y, (float)roi->w, (float)roi->h},
+        .score = (float)score,
+        .label = label_index(m, label, g_quark_to_string(roi->roi_type)),
+        .id = (uint64_t)MAX(0, id),
+        .state = id > 0 ? FV_STATE_CONFIRMED : FV_STATE_DETECTED,
+        .detection = -1,
     };
 }
 
-static bool own_object(const GstVideoRegionOfInterestMeta *roi, const fv_frame_meta *m, int *cursor, fv_object *o) {
-    for (int k = 0; k < m->n_objects; k++) { // regions come in the order of the objects: the first guess fits
+static bool own_object(const GstVideoRegionOfInterestMeta *roi, const fv_frame_meta *m, int *cursor,
+                       fv_object *o) {
+    for (int k = 0; k < m->n_objects;
+         k++) { // regions come in the order of the objects: the first guess fits
         int i = (*cursor + k) % m->n_objects;
         if (m->roi_ids[i] != (uint32_t)roi->id)
             continue;
@@ -271,7 +283,8 @@ void fv_meta_get_objects(GstBuffer *buffer, fv_frame_meta *meta, fv_objects *obj
     gpointer state = NULL;
     GstMeta *m;
     while (objects->n < objects->capacity &&
-           (m = gst_buffer_iterate_meta_filtered(buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))) {
+           (m = gst_buffer_iterate_meta_filtered(buffer, &state,
+                                                 GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))) {
         GstVideoRegionOfInterestMeta *roi = (GstVideoRegionOfInterestMeta *)m;
         fv_object *o = &objects->v[objects->n];
         if (!own_object(roi, meta, &cursor, o)) {

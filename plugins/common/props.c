@@ -28,20 +28,25 @@ static GType enum_type(const char *owner, const fv_option *row) {
 static GParamSpec *param_spec(const char *owner, const fv_option *row, GParamFlags flags) {
     const char *name = row->name, *help = row->help;
     switch (row->type) {
-    case FV_OPT_INT: return g_param_spec_int(name, name, help, (int)row->min, (int)row->max, (int)row->def, flags);
+    case FV_OPT_INT:
+        return g_param_spec_int(name, name, help, (int)row->min, (int)row->max, (int)row->def,
+                                flags);
     case FV_OPT_FLOAT:
-        return g_param_spec_float(name, name, help, (float)row->min, (float)row->max, (float)row->def, flags);
+        return g_param_spec_float(name, name, help, (float)row->min, (float)row->max,
+                                  (float)row->def, flags);
     case FV_OPT_BOOL: return g_param_spec_boolean(name, name, help, row->def != 0, flags);
     case FV_OPT_STRING: return g_param_spec_string(name, name, help, row->def_string, flags);
-    case FV_OPT_ENUM: return g_param_spec_enum(name, name, help, enum_type(owner, row), (int)row->def, flags);
+    case FV_OPT_ENUM:
+        return g_param_spec_enum(name, name, help, enum_type(owner, row), (int)row->def, flags);
     case FV_OPT_TIME:
-        return g_param_spec_uint64(name, name, help, (guint64)row->min, (guint64)row->max, (guint64)row->def, flags);
+        return g_param_spec_uint64(name, name, help, (guint64)row->min, (guint64)row->max,
+                                   (guint64)row->def, flags);
     }
     return NULL;
 }
 
-guint fv_props_install(GObjectClass *klass, const char *type_name, const fv_prop_group *groups, guint first,
-                       bool playing) {
+guint fv_props_install(GObjectClass *klass, const char *type_name, const fv_prop_group *groups,
+                       guint first, bool playing) {
     GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                         (playing ? (int)GST_PARAM_MUTABLE_PLAYING : (int)GST_PARAM_MUTABLE_READY);
     for (int g = 0; g < FV_PROP_GROUPS && groups[g].rows; g++)

@@ -1,4 +1,5 @@
-// Option rows (pipeline/base/option.h) as GObject properties: what the core documents, gst-inspect shows.
+// Option rows (pipeline/base/option.h) as GObject properties: what the core documents, gst-inspect
+// shows.
 //
 //     FV_OPT_INT, _FLOAT, _BOOL, _STRING -> int, float, boolean, string
 //     FV_OPT_ENUM -> an enum type named after the element and the option, nicks = choices
@@ -21,10 +22,10 @@ typedef struct {
 
 enum { FV_PROP_GROUPS = 4 }; // an element's tables; the first with NULL rows ends them
 
-// Installs every row; ids are first, first + 1, ... in the order of the rows. Returns the next free id.
-// `playing` says that a running element takes new values from its next frame on.
-guint fv_props_install(GObjectClass *klass, const char *type_name, const fv_prop_group *groups, guint first,
-                       bool playing);
+// Installs every row; ids are first, first + 1, ... in the order of the rows. Returns the next free
+// id. `playing` says that a running element takes new values from its next frame on.
+guint fv_props_install(GObjectClass *klass, const char *type_name, const fv_prop_group *groups,
+                       guint first, bool playing);
 
 // Property `index` (id - first) to and from `params`.
 void fv_props_set(void *params, const fv_prop_group *groups, guint index, const GValue *value);

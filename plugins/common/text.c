@@ -56,13 +56,15 @@ static void rasterise(fv_text *t, entry *e) {
     pango_layout_set_text(t->layout, valid, -1);
     pango_layout_get_pixel_size(t->layout, &width, &height);
     g_free(valid);
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, MAX(width, 1), MAX(height, 1));
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, MAX(width, 1),
+                                                          MAX(height, 1));
     cairo_t *cairo = cairo_create(surface);
     pango_cairo_show_layout(cairo, t->layout);
     cairo_surface_flush(surface);
     int stride = cairo_image_surface_get_stride(surface);
-    e->mask = (fv_text_mask){width, height, stride,
-                             g_memdup2(cairo_image_surface_get_data(surface), (gsize)stride * (gsize)MAX(height, 1))};
+    e->mask = (fv_text_mask){
+        width, height, stride,
+        g_memdup2(cairo_image_surface_get_data(surface), (gsize)stride * (gsize)MAX(height, 1))};
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
 }

@@ -1,5 +1,5 @@
-// Text of any language (Pango) as coverage masks, laid out once per text and size: what repeats from
-// frame to frame, words, ids, percentages, comes from a cache.
+// Text of any language (Pango) as coverage masks, laid out once per text and size: what repeats
+// from frame to frame, words, ids, percentages, comes from a cache.
 // Thread-safety: one fv_text per thread.
 #pragma once
 

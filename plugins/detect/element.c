@@ -1,6 +1,8 @@
-// fvdetect: frames into a detector (pipeline/detect), objects onto the buffers. The picture is untouched.
+// fvdetect: frames into a detector (pipeline/detect), objects onto the buffers. The picture is
+// untouched.
 //
-//     gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! fvdetect model=m.onnx ! fvtrack ! fvoverlay ! autovideosink
+//     gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! fvdetect model=m.onnx ! fvtrack !
+//       fvoverlay ! autovideosink
 //
 // Up to `slots` frames are computed at once; buffers come out in the order they came in. Between
 // the frames that are computed (`every`) and when a live stream is late (`late`) buffers pass with
@@ -25,21 +27,33 @@ typedef struct {
 
 static const fv_option options[] = {
     FV_OPTION_STRING(params, model, "model", NULL, "an .onnx file (unset: the default detector)"),
-    FV_OPTION_STRING(params, card, "card", NULL, "model card, YAML (unset: the .yaml beside the model, if there)"),
+    FV_OPTION_STRING(params, card, "card", NULL,
+                     "model card, YAML (unset: the .yaml beside the model, if there)"),
     FV_OPTION_STRING(params, labels, "labels", NULL,
-                     "file with one class name a line (unset: the card, the model's metadata, the .names beside it)"),
-    FV_OPTION_FLOAT(params, threshold, "threshold", 0, 1, 0, "lowest score that is kept (0: the card's, or 0.25)"),
+                     "file with one class name a line (unset: the card, the model's metadata, the "
+                     ".names beside it)"),
+    FV_OPTION_FLOAT(params, threshold, "threshold", 0, 1, 0,
+                    "lowest score that is kept (0: the card's, or 0.25)"),
     FV_OPTION_FLOAT(params, iou_threshold, "iou-threshold", 0, 1, 0,
-                    "of two overlapping boxes of a class the better stays, from this overlap on (0: the card's, or 0.45)"),
-    FV_OPTION_STRING(params, classes, "classes", NULL, "comma-separated names or numbers to keep (unset: all)"),
-    FV_OPTION_INT(params, max_objects, "max-objects", 1, FV_ELEMENT_OBJECTS, 300, "at most so many objects a frame, the best"),
-    FV_OPTION_INT(params, every, "every", 1, 10000, 1, "compute every Nth frame; the others pass as skipped"),
+                    "of two overlapping boxes of a class the better stays, from this overlap on "
+                    "(0: the card's, or 0.45)"),
+    FV_OPTION_STRING(params, classes, "classes", NULL,
+                     "comma-separated names or numbers to keep (unset: all)"),
+    FV_OPTION_INT(params, max_objects, "max-objects", 1, FV_ELEMENT_OBJECTS, 300,
+                  "at most so many objects a frame, the best"),
+    FV_OPTION_INT(params, every, "every", 1, 10000, 1,
+                  "compute every Nth frame; the others pass as skipped"),
     FV_OPTION_STRING(params, device, "device", NULL,
-                     "Vulkan device, a number or a part of its name; `reference` computes in plain C (unset: the best)"),
-    FV_OPTION_INT(params, slots, "slots", 1, 16, 2, "frames computed at once; a live stream is slots - 1 frames later"),
-    FV_OPTION_STRING(params, roi, "roi", NULL, "look only here: x,y,width,height in fractions of the picture or, above 1, pixels"),
+                     "Vulkan device, a number or a part of its name; `reference` computes in plain "
+                     "C (unset: the best)"),
+    FV_OPTION_INT(params, slots, "slots", 1, 16, 2,
+                  "frames computed at once; a live stream is slots - 1 frames later"),
+    FV_OPTION_STRING(
+        params, roi, "roi", NULL,
+        "look only here: x,y,width,height in fractions of the picture or, above 1, pixels"),
     FV_OPTION_ENUM(params, late, "late", late_names, LATE_SKIP,
-                   "a frame that is late (live, or the sink says so): skip its inference, drop it, or keep up regardless"),
+                   "a frame that is late (live, or the sink says so): skip its inference, drop it, "
+                   "or keep up regardless"),
     FV_OPTION_BOOL(params, validate, "validate", false, "with Vulkan's validation layer"),
     {0},
 };
@@ -73,9 +87,10 @@ typedef struct {
 
 static bool parse_roi(const char *text, float roi[4], fv_err *err) {
     char extra;
-    if (sscanf(text, "%f , %f , %f , %f %c", &roi[0], &roi[1], &roi[2], &roi[3], &extra) != 4 || !(roi[0] >= 0) ||
-        !(roi[1] >= 0) || !(roi[2] > 0) || !(roi[3] > 0))
-        return fv_fail(err, FV_BAD_INPUT, "fvdetect roi=%s: give x,y,width,height, for example 0,0.5,1,0.5", text);
+    if (sscanf(text, "%f , %f , %f , %f %c", &roi[0], &roi[1], &roi[2], &roi[3], &extra) != 4 ||
+        !(roi[0] >= 0) || !(roi[1] >= 0) || !(roi[2] > 0) || !(roi[3] > 0))
+        return fv_fail(err, FV_BAD_INPUT,
+                       "fvdetect roi=%s: give x,y,width,height, for example 0,0.5,1,0.5", text);
     return true;
 }
 
@@ -127,20 +142,22 @@ static void src_event(fv_element *e, GstEvent *event) {
     GstClockTime at;
     gst_event_parse_qos(event, NULL, NULL, &diff, &at);
     g_mutex_lock(&e->lock);
-    ((state *)e->state)->earliest =
-        GST_CLOCK_TIME_IS_VALID(at) && diff > 0 ? at + 2 * (GstClockTime)diff : 0; // as GstBaseTransform
+    bool lags = GST_CLOCK_TIME_IS_VALID(at) && diff > 0; // the formula is GstBaseTransform's
+    ((state *)e->state)->earliest = lags ? at + 2 * (GstClockTime)diff : 0;
     g_mutex_unlock(&e->lock);
 }
 
 // Late: the sink has no use for it, or a live stream has fallen back by three frames.
 static bool is_late(fv_element *e, const GstBuffer *buffer) {
-    GstClockTime due = gst_segment_to_running_time(&e->base.segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    GstClockTime due = gst_segment_to_running_time(&e->base.segment, GST_FORMAT_TIME,
+                                                   GST_BUFFER_PTS(buffer));
     g_mutex_lock(&e->lock);
     GstClockTime earliest = ((state *)e->state)->earliest;
     g_mutex_unlock(&e->lock);
     if (GST_CLOCK_TIME_IS_VALID(due) && due < earliest)
         return true;
-    GstClockTimeDiff tolerance = (GstClockTimeDiff)MAX(100 * GST_MSECOND, 3 * fv_element_frame_duration(e));
+    GstClockTimeDiff tolerance = (GstClockTimeDiff)MAX(100 * GST_MSECOND,
+                                                       3 * fv_element_frame_duration(e));
     return fv_element_lateness(e, buffer) > tolerance;
 }
 
@@ -196,7 +213,8 @@ static void book(fv_element *e, const item *i) {
     if (i->inferred) {
         s->ledger.inferred++;
         s->n_objects += (uint64_t)s->found.n;
-        s->latency_ms[s->n_latencies++ % N_LATENCIES] = (float)(g_get_monotonic_time() - i->pushed_us) / 1000;
+        s->latency_ms[s->n_latencies++ % N_LATENCIES] =
+            (float)(g_get_monotonic_time() - i->pushed_us) / 1000;
     } else {
         s->ledger.skipped++;
     }
@@ -254,7 +272,8 @@ static void flush(fv_element *e) {
     s->earliest = 0;
     g_mutex_unlock(&e->lock);
     g_queue_clear_full(&s->queue, (GDestroyNotify)item_free);
-    while (fv_detector_pending(s->detector) > 0 && fv_detector_pull(s->detector, &s->found, NULL, &err)) {
+    while (fv_detector_pending(s->detector) > 0 &&
+           fv_detector_pull(s->detector, &s->found, NULL, &err)) {
     }
     s->since_inferred = UINT64_MAX;
 }
@@ -273,10 +292,11 @@ static GstStructure *stats(fv_element *e) {
     if (n)
         qsort(sorted, n, sizeof *sorted, by_value);
     GstStructure *t = gst_structure_new(
-        "fvdetect", "decoded", G_TYPE_UINT64, s->ledger.decoded, "inferred", G_TYPE_UINT64, s->ledger.inferred,
-        "predicted", G_TYPE_UINT64, s->ledger.predicted, "skipped", G_TYPE_UINT64, s->ledger.skipped, "late",
-        G_TYPE_UINT64, s->late, "objects", G_TYPE_UINT64, s->n_objects, "latency-p50-ms", G_TYPE_DOUBLE,
-        n ? (double)sorted[n / 2] : 0.0, "latency-p99-ms", G_TYPE_DOUBLE, n ? (double)sorted[n * 99 / 100] : 0.0, NULL);
+        "fvdetect", "decoded", G_TYPE_UINT64, s->ledger.decoded, "inferred", G_TYPE_UINT64,
+        s->ledger.inferred, "predicted", G_TYPE_UINT64, s->ledger.predicted, "skipped",
+        G_TYPE_UINT64, s->ledger.skipped, "late", G_TYPE_UINT64, s->late, "objects", G_TYPE_UINT64,
+        s->n_objects, "latency-p50-ms", G_TYPE_DOUBLE, n ? (double)sorted[n / 2] : 0.0,
+        "latency-p99-ms", G_TYPE_DOUBLE, n ? (double)sorted[n * 99 / 100] : 0.0, NULL);
     for (int i = 0; i < FV_N_DROPS; i++) {
         char name[64];
         g_snprintf(name, sizeof name, "dropped-%s", fv_drop_names[i]);
@@ -287,9 +307,22 @@ static GstStructure *stats(fv_element *e) {
 }
 
 const fv_element_row fv_detect_element = {
-    .name = "fvdetect", .type_name = "FvDetect", .long_name = "Fovea detector", .klass = "Filter/Analyzer/Video",
-    .description = "Finds objects with an ONNX model on Vulkan; the picture passes untouched, objects are metadata",
-    .options = {{options, 0}}, .params_size = sizeof(params), .state_size = sizeof(state), .start = start, .stop = stop,
-    .push = push, .pull = pull, .pending = pending, .depth = depth, .flush = flush, .stats = stats,
+    .name = "fvdetect",
+    .type_name = "FvDetect",
+    .long_name = "Fovea detector",
+    .klass = "Filter/Analyzer/Video",
+    .description = "Finds objects with an ONNX model on Vulkan; the picture passes untouched, "
+                   "objects are metadata",
+    .options = {{options, 0}},
+    .params_size = sizeof(params),
+    .state_size = sizeof(state),
+    .start = start,
+    .stop = stop,
+    .push = push,
+    .pull = pull,
+    .pending = pending,
+    .depth = depth,
+    .flush = flush,
+    .stats = stats,
     .src_event = src_event,
 };

@@ -2,7 +2,8 @@
 //
 //     gst-launch-1.0 v4l2src ! fvdetect ! fvtrack ! fvoverlay trails=true ! autovideosink
 //
-// Lines and zones are those of the fvevents before it, which announces them by the sticky event `fovea-rules`.
+// Lines and zones are those of the fvevents before it, which announces them by the sticky event
+// `fovea-rules`.
 #include "pipeline/desc/rules.h"
 #include "plugins/common/draw.h"
 #include "plugins/common/frame.h"
@@ -33,8 +34,12 @@ static void set_rules(state *s, const char *source) {
 }
 
 static void sink_event(fv_element *e, GstEvent *event) {
-    const GstStructure *s = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY ? gst_event_get_structure(event) : NULL;
-    const char *source = s && gst_structure_has_name(s, "fovea-rules") ? gst_structure_get_string(s, "rules") : NULL;
+    const GstStructure *s = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM_STICKY
+                                ? gst_event_get_structure(event)
+                                : NULL;
+    const char *source = s && gst_structure_has_name(s, "fovea-rules")
+                             ? gst_structure_get_string(s, "rules")
+                             : NULL;
     if (source)
         set_rules(e->state, source);
 }
@@ -67,10 +72,20 @@ static void flush(fv_element *e) {
 }
 
 const fv_element_row fv_overlay_element = {
-    .name = "fvoverlay", .type_name = "FvOverlay", .long_name = "Fovea overlay",
+    .name = "fvoverlay",
+    .type_name = "FvOverlay",
+    .long_name = "Fovea overlay",
     .klass = "Filter/Effect/Analyzer/Visualization/Video",
-    .description = "Draws boxes, labels, trails, lines, zones and counts into the picture, and hides what must not be seen",
-    .options = {{fv_draw_options, 0}}, .params_size = sizeof(fv_draw_style), .state_size = sizeof(state),
-    .writes_pixels = true, .start = start, .changed = changed, .stop = stop, .frame = frame, .flush = flush,
+    .description = "Draws boxes, labels, trails, lines, zones and counts into the picture, and "
+                   "hides what must not be seen",
+    .options = {{fv_draw_options, 0}},
+    .params_size = sizeof(fv_draw_style),
+    .state_size = sizeof(state),
+    .writes_pixels = true,
+    .start = start,
+    .changed = changed,
+    .stop = stop,
+    .frame = frame,
+    .flush = flush,
     .sink_event = sink_event,
 };

@@ -50,7 +50,8 @@ static gboolean activate(GstPad *pad, GstObject *parent, GstPadMode mode, gboole
     return active || gst_pad_stop_task(pad);
 }
 
-fv_audio *fv_audio_create(GstElement *parent, GstPadTemplate *pad_template, const char *name, GstPad *like) {
+fv_audio *fv_audio_create(GstElement *parent, GstPadTemplate *pad_template, const char *name,
+                          GstPad *like) {
     fv_audio *a = g_new0(fv_audio, 1);
     a->parent = parent;
     g_mutex_init(&a->lock);
@@ -74,7 +75,8 @@ GstFlowReturn fv_audio_put(fv_audio *a, GstMiniObject *item) {
     while (!a->stopped && a->items.length >= MAX_ITEMS)
         g_cond_wait(&a->changed, &a->lock);
     GstFlowReturn flow = a->stopped ? GST_FLOW_FLUSHING : a->flow;
-    bool wanted = !a->stopped && (GST_IS_EVENT(item) || flow == GST_FLOW_OK || flow == GST_FLOW_NOT_LINKED);
+    bool wanted = !a->stopped &&
+                  (GST_IS_EVENT(item) || flow == GST_FLOW_OK || flow == GST_FLOW_NOT_LINKED);
     if (wanted)
         g_queue_push_tail(&a->items, item);
     else

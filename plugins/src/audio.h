@@ -1,7 +1,8 @@
 // An audio pad of fvsrc with a thread and a queue of its own: encoded sound is small, so it never
-// makes the pictures wait, whatever comes after it: an encoder that looks two seconds ahead, a muxer
-// that takes both in turn. (Two sinks behind a live source still want a queue for the pictures.)
-// Thread-safety: put, flow, flush and resume belong to the task that reads; the pad's own task pushes.
+// makes the pictures wait, whatever comes after it: an encoder that looks two seconds ahead, a
+// muxer that takes both in turn. (Two sinks behind a live source still want a queue for the
+// pictures.) Thread-safety: put, flow, flush and resume belong to the task that reads; the pad's
+// own task pushes.
 #pragma once
 
 #include <gst/gst.h>
@@ -10,7 +11,8 @@
 typedef struct fv_audio fv_audio;
 
 // A pad of `parent`, active, not yet added to it. The functions are those of the video pad.
-fv_audio *fv_audio_create(GstElement *parent, GstPadTemplate *pad_template, const char *name, GstPad *like);
+fv_audio *fv_audio_create(GstElement *parent, GstPadTemplate *pad_template, const char *name,
+                          GstPad *like);
 GstPad *fv_audio_pad(const fv_audio *a);
 
 // Queues a buffer or a serialised event (takes it). Blocks only when 16384 of them wait (minutes of

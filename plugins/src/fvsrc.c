@@ -1,7 +1,8 @@
 // The element of fvsrc.h.
 //
 //     gst-launch-1.0 fvsrc uri=in.mp4 ! fvdetect ! fvtrack ! fvoverlay ! autovideosink
-//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! queue ! autovideosink  s.audio_0 ! decodebin ! autoaudiosink
+//     gst-launch-1.0 fvsrc uri=rtsp://camera/1 name=s ! queue ! autovideosink
+//       s.audio_0 ! decodebin ! autoaudiosink
 #include "plugins/src/fvsrc.h"
 
 #include "plugins/common/frame.h"
@@ -14,18 +15,27 @@ static const char *const transport_names[] = {"tcp", "udp", NULL};
 
 static const fv_option options[] = {
     FV_OPTION_STRING(fv_src_params, uri, "uri", NULL,
-                     "file, URL (http, rtsp, rtmp, udp, srt), /dev/videoN, pictures (img_%03d.png, *.jpg) or lavfi:GRAPH"),
-    FV_OPTION_STRING(fv_src_params, stream, "stream", NULL, "name of the stream in records and events (unset: the element's name)"),
+                     "file, URL (http, rtsp, rtmp, udp, srt), /dev/videoN, pictures (img_%03d.png, "
+                     "*.jpg) or lavfi:GRAPH"),
+    FV_OPTION_STRING(fv_src_params, stream, "stream", NULL,
+                     "name of the stream in records and events (unset: the element's name)"),
     FV_OPTION_TIME(fv_src_params, reconnect_ns, "reconnect", 0, 86400e9, 5e9,
-                   "a live stream that breaks is opened again after this time, for ever; 0: an error, or the end"),
-    FV_OPTION_TIME(fv_src_params, timeout_ns, "timeout", 0, 86400e9, 10e9, "a network source that is silent for so long is broken; 0: never"),
-    FV_OPTION_TIME(fv_src_params, latency_ns, "latency", 0, 60e9, 0, "told to sinks for live sources; 0: one frame"),
-    FV_OPTION_INT(fv_src_params, frames, "frames", 0, INT_MAX, 0, "end after so many frames, the sound with them; 0: all"),
+                   "a live stream that breaks is opened again after this time, for ever; 0: an "
+                   "error, or the end"),
+    FV_OPTION_TIME(fv_src_params, timeout_ns, "timeout", 0, 86400e9, 10e9,
+                   "a network source that is silent for so long is broken; 0: never"),
+    FV_OPTION_TIME(fv_src_params, latency_ns, "latency", 0, 60e9, 0,
+                   "told to sinks for live sources; 0: one frame"),
+    FV_OPTION_INT(fv_src_params, frames, "frames", 0, INT_MAX, 0,
+                  "end after so many frames, the sound with them; 0: all"),
     FV_OPTION_BOOL(fv_src_params, loop, "loop", false, "start again at the end, time going on"),
-    FV_OPTION_BOOL(fv_src_params, realtime, "realtime", false, "a file as if it were a camera: frames at their time, never late"),
-    FV_OPTION_ENUM(fv_src_params, hwaccel, "hwaccel", hwaccel_names, FV_HWACCEL_NONE, "decode on a device if there is one"),
+    FV_OPTION_BOOL(fv_src_params, realtime, "realtime", false,
+                   "a file as if it were a camera: frames at their time, never late"),
+    FV_OPTION_ENUM(fv_src_params, hwaccel, "hwaccel", hwaccel_names, FV_HWACCEL_NONE,
+                   "decode on a device if there is one"),
     FV_OPTION_INT(fv_src_params, threads, "threads", 0, 256, 0, "of the decoder; 0: one per core"),
-    FV_OPTION_ENUM(fv_src_params, transport, "transport", transport_names, FV_TRANSPORT_TCP, "of RTSP"),
+    FV_OPTION_ENUM(fv_src_params, transport, "transport", transport_names, FV_TRANSPORT_TCP,
+                   "of RTSP"),
     {0},
 };
 static const fv_prop_group groups[FV_PROP_GROUPS] = {{options, 0}};
@@ -39,9 +49,10 @@ static GstElementClass *parent_class;
 static GstStructure *stats(fv_src *s) {
     g_mutex_lock(&s->lock);
     GstStructure *t = gst_structure_new(
-        "fvsrc-stats", "decoded", G_TYPE_UINT64, s->counts.decoded, "pushed", G_TYPE_UINT64, s->pushed, "corrupt-packets",
-        G_TYPE_UINT64, s->counts.corrupt, "repaired-times", G_TYPE_UINT64, s->counts.repaired, "dropped-late", G_TYPE_UINT64,
-        s->dropped_late, "reconnects", G_TYPE_UINT64, s->reconnects, NULL);
+        "fvsrc-stats", "decoded", G_TYPE_UINT64, s->counts.decoded, "pushed", G_TYPE_UINT64,
+        s->pushed, "corrupt-packets", G_TYPE_UINT64, s->counts.corrupt, "repaired-times",
+        G_TYPE_UINT64, s->counts.repaired, "dropped-late", G_TYPE_UINT64, s->dropped_late,
+        "reconnects", G_TYPE_UINT64, s->reconnects, NULL);
     g_mutex_unlock(&s->lock);
     return t;
 }
@@ -86,7 +97,8 @@ static GstEvent *numbered(GstEvent *event, guint32 seqnum) {
 static void flush_start(fv_src *s, guint32 seqnum) {
     for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
         if (s->audio[i])
-            gst_pad_push_event(fv_audio_pad(s->audio[i]), numbered(gst_event_new_flush_start(), seqnum));
+            gst_pad_push_event(fv_audio_pad(s->audio[i]),
+                               numbered(gst_event_new_flush_start(), seqnum));
     gst_pad_push_event(s->video, numbered(gst_event_new_flush_start(), seqnum));
 }
 
@@ -96,7 +108,8 @@ static void flush_stop(fv_src *s, guint32 seqnum) {
         if (!s->audio[i])
             continue;
         fv_audio_stop(s->audio[i]);
-        gst_pad_push_event(fv_audio_pad(s->audio[i]), numbered(gst_event_new_flush_stop(TRUE), seqnum));
+        gst_pad_push_event(fv_audio_pad(s->audio[i]),
+                           numbered(gst_event_new_flush_stop(TRUE), seqnum));
         fv_audio_start(s->audio[i]);
     }
     gst_pad_push_event(s->video, numbered(gst_event_new_flush_stop(TRUE), seqnum));
@@ -123,7 +136,8 @@ static gboolean seek(fv_src *s, GstEvent *event) {
     atomic_store(&s->stop, false);
     if (flags & GST_SEEK_FLAG_FLUSH)
         flush_stop(s, seqnum);
-    gst_segment_do_seek(&s->segment, rate, format, flags, start_type, (guint64)start, stop_type, (guint64)stop, NULL);
+    gst_segment_do_seek(&s->segment, rate, format, flags, start_type, (guint64)start, stop_type,
+                        (guint64)stop, NULL);
     s->seek_ns = (int64_t)s->segment.position;
     s->seqnum = seqnum;
     s->need_segment = UINT_MAX;
@@ -132,7 +146,7 @@ static gboolean seek(fv_src *s, GstEvent *event) {
     return TRUE;
 }
 
-// ---- events and queries of the pads --------------------------------------------------------------
+// ---- events and queries of the pads -------------------------------------------------------------
 
 static gboolean pad_event(GstPad *pad, GstObject *parent, GstEvent *event) {
     if (GST_EVENT_TYPE(event) != GST_EVENT_SEEK)
@@ -143,7 +157,9 @@ static gboolean pad_event(GstPad *pad, GstObject *parent, GstEvent *event) {
 }
 
 static gboolean answer_latency(fv_src *s, GstQuery *q) {
-    GstClockTime frame = s->info.fps_n > 0 ? gst_util_uint64_scale_int(GST_SECOND, s->info.fps_d, s->info.fps_n) : GST_SECOND / 30;
+    GstClockTime frame = s->info.fps_n > 0
+                             ? gst_util_uint64_scale_int(GST_SECOND, s->info.fps_d, s->info.fps_n)
+                             : GST_SECOND / 30;
     GstClockTime own = s->active.latency_ns > 0 ? (GstClockTime)s->active.latency_ns : frame;
     gst_query_set_latency(q, s->is_live, s->is_live ? own : 0, GST_CLOCK_TIME_NONE);
     return TRUE;
@@ -170,7 +186,8 @@ static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *q) {
         return format == GST_FORMAT_TIME && duration;
     case GST_QUERY_SEEKING:
         gst_query_parse_seeking(q, &format, NULL, NULL, NULL);
-        gst_query_set_seeking(q, format, can_seek && format == GST_FORMAT_TIME, 0, duration ? duration : -1);
+        gst_query_set_seeking(q, format, can_seek && format == GST_FORMAT_TIME, 0,
+                              duration ? duration : -1);
         return TRUE;
     default: return gst_pad_query_default(pad, parent, q);
     }
@@ -246,8 +263,10 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange cha
         set_playing(s, true);
     if (change == GST_STATE_CHANGE_PAUSED_TO_READY)
         fv_src_close(s);
-    bool pauses = change == GST_STATE_CHANGE_READY_TO_PAUSED || change == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
-    return result == GST_STATE_CHANGE_SUCCESS && pauses && s->is_live ? GST_STATE_CHANGE_NO_PREROLL : result;
+    bool pauses = change == GST_STATE_CHANGE_READY_TO_PAUSED ||
+                  change == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
+    return result == GST_STATE_CHANGE_SUCCESS && pauses && s->is_live ? GST_STATE_CHANGE_NO_PREROLL
+                                                                      : result;
 }
 
 // ---- the type ----------------------------------------------------------------------------------
@@ -270,19 +289,23 @@ static void class_init(gpointer g_class, gpointer data) {
     object->set_property = set_property;
     object->get_property = get_property;
     g_object_class_install_property(object, PROP_STATS,
-                                    g_param_spec_boxed("stats", "stats", "counts so far", GST_TYPE_STRUCTURE,
+                                    g_param_spec_boxed("stats", "stats", "counts so far",
+                                                       GST_TYPE_STRUCTURE,
                                                        G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     fv_props_install(object, "FvSrc", groups, PROP_OPTIONS, false);
     element->change_state = change_state;
     element->send_event = send_event;
     GstCaps *video = gst_caps_from_string(FV_VIDEO_CAPS), *any = gst_caps_new_any();
-    gst_element_class_add_pad_template(element, gst_pad_template_new("video", GST_PAD_SRC, GST_PAD_ALWAYS, video));
-    gst_element_class_add_pad_template(element, gst_pad_template_new("audio_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, any));
+    gst_element_class_add_pad_template(
+        element, gst_pad_template_new("video", GST_PAD_SRC, GST_PAD_ALWAYS, video));
+    gst_element_class_add_pad_template(
+        element, gst_pad_template_new("audio_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, any));
     gst_caps_unref(video);
     gst_caps_unref(any);
-    gst_element_class_set_static_metadata(element, "Fovea source", "Source/Video",
-                                          "Any file, URL, camera or series of pictures as raw video, with its encoded audio",
-                                          "The Fovea authors");
+    gst_element_class_set_static_metadata(
+        element, "Fovea source", "Source/Video",
+        "Any file, URL, camera or series of pictures as raw video, with its encoded audio",
+        "The Fovea authors");
 }
 
 static void instance_init(GTypeInstance *instance, gpointer g_class) {
@@ -292,7 +315,8 @@ static void instance_init(GTypeInstance *instance, gpointer g_class) {
     g_cond_init(&s->wake);
     s->flows = gst_flow_combiner_new();
     s->picture = fv_picture_create();
-    s->video = gst_pad_new_from_template(gst_element_class_get_pad_template(g_class, "video"), "video");
+    s->video = gst_pad_new_from_template(gst_element_class_get_pad_template(g_class, "video"),
+                                         "video");
     gst_pad_set_activatemode_function(s->video, activate);
     gst_pad_set_event_function(s->video, pad_event);
     gst_pad_set_query_function(s->video, pad_query);
@@ -310,7 +334,10 @@ static void log_libav(void *context, int level, const char *format, va_list args
     char text[512];
     int prefix = 1;
     av_log_format_line2(context, level, format, args, text, sizeof text, &prefix);
-    GST_CAT_LEVEL_LOG(fvsrc_debug, level <= AV_LOG_ERROR ? GST_LEVEL_WARNING : level <= AV_LOG_WARNING ? GST_LEVEL_INFO : GST_LEVEL_DEBUG,
+    GST_CAT_LEVEL_LOG(fvsrc_debug,
+                      level <= AV_LOG_ERROR     ? GST_LEVEL_WARNING
+                      : level <= AV_LOG_WARNING ? GST_LEVEL_INFO
+                                                : GST_LEVEL_DEBUG,
                       NULL, "%s", g_strchomp(text));
 }
 
@@ -318,7 +345,9 @@ bool fv_src_register(GstPlugin *plugin) {
     GST_DEBUG_CATEGORY_INIT(fvsrc_debug, "fvsrc", 0, "Fovea source, libav");
     av_log_set_callback(log_libav);
     GTypeInfo info = {
-        .class_size = sizeof(GstElementClass), .class_init = class_init, .instance_size = sizeof(fv_src),
+        .class_size = sizeof(GstElementClass),
+        .class_init = class_init,
+        .instance_size = sizeof(fv_src),
         .instance_init = instance_init,
     };
     GType type = g_type_register_static(GST_TYPE_ELEMENT, "FvSrc", &info, 0);

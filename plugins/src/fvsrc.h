@@ -1,5 +1,5 @@
-// fvsrc: plugins/src/reader behind GStreamer pads. fvsrc.c is the element (properties, states, events,
-// queries), stream.c the task that reads and pushes.
+// fvsrc: plugins/src/reader behind GStreamer pads. fvsrc.c is the element (properties, states,
+// events, queries), stream.c the task that reads and pushes.
 #pragma once
 
 #include <gst/base/gstflowcombiner.h>

@@ -29,7 +29,9 @@ static enum AVPixelFormat target_of(enum AVPixelFormat f) {
     if (!d)
         return AV_PIX_FMT_NONE;
     if (d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER))
-        return d->flags & AV_PIX_FMT_FLAG_ALPHA && !(d->flags & AV_PIX_FMT_FLAG_PAL) ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24;
+        return d->flags & AV_PIX_FMT_FLAG_ALPHA && !(d->flags & AV_PIX_FMT_FLAG_PAL)
+                   ? AV_PIX_FMT_RGBA
+                   : AV_PIX_FMT_RGB24;
     return d->nb_components <= 2 ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_YUV420P;
 }
 
@@ -85,11 +87,14 @@ static bool is_interlaced(const AVFrame *f, bool *top_first) {
 #endif
 }
 
-bool fv_picture_info(const AVFrame *f, AVRational rate, AVRational par, GstVideoInfo *info, fv_err *err) {
+bool fv_picture_info(const AVFrame *f, AVRational rate, AVRational par, GstVideoInfo *info,
+                     fv_err *err) {
     GstVideoFormat format = gst_format(target_of(f->format));
     if (format == GST_VIDEO_FORMAT_UNKNOWN || f->width < 1 || f->height < 1)
-        return fv_fail(err, FV_UNSUPPORTED, "pictures in the format %s cannot be converted; convert the video with ffmpeg",
-                       av_get_pix_fmt_name(f->format));
+        return fv_fail(
+            err, FV_UNSUPPORTED,
+            "pictures in the format %s cannot be converted; convert the video with ffmpeg",
+            av_get_pix_fmt_name(f->format));
     gst_video_info_init(info);
     if (!gst_video_info_set_format(info, format, (guint)f->width, (guint)f->height))
         return fv_fail(err, FV_UNSUPPORTED, "pictures of %dx%d are too large", f->width, f->height);
@@ -99,8 +104,8 @@ bool fv_picture_info(const AVFrame *f, AVRational rate, AVRational par, GstVideo
     bool top_first;
     if (is_interlaced(f, &top_first)) {
         info->interlace_mode = GST_VIDEO_INTERLACE_MODE_INTERLEAVED;
-        GST_VIDEO_INFO_FIELD_ORDER(info) =
-            top_first ? GST_VIDEO_FIELD_ORDER_TOP_FIELD_FIRST : GST_VIDEO_FIELD_ORDER_BOTTOM_FIELD_FIRST;
+        GST_VIDEO_INFO_FIELD_ORDER(info) = top_first ? GST_VIDEO_FIELD_ORDER_TOP_FIELD_FIRST
+                                                     : GST_VIDEO_FIELD_ORDER_BOTTOM_FIELD_FIRST;
     }
     return true;
 }
@@ -120,14 +125,18 @@ static enum AVPixelFormat without_range(enum AVPixelFormat f) {
 static bool set_scaler(fv_picture *p, const AVFrame *f, enum AVPixelFormat to, fv_err *err) {
     enum AVPixelFormat from = without_range(f->format);
     p->scaler = sws_getCachedContext(p->scaler, f->width, f->height, from, f->width, f->height, to,
-                                     SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
+                                     SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL,
+                                     NULL, NULL);
     if (!p->scaler)
-        return fv_fail(err, FV_UNSUPPORTED, "pictures in the format %s cannot be converted; convert the video with ffmpeg",
-                       av_get_pix_fmt_name(f->format));
+        return fv_fail(
+            err, FV_UNSUPPORTED,
+            "pictures in the format %s cannot be converted; convert the video with ffmpeg",
+            av_get_pix_fmt_name(f->format));
     int matrix = f->colorspace == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT : f->colorspace;
     const int *c = sws_getCoefficients(matrix);
     bool rgb = av_pix_fmt_desc_get(to)->flags & AV_PIX_FMT_FLAG_RGB;
-    sws_setColorspaceDetails(p->scaler, c, is_full_range(f), c, rgb ? 1 : is_full_range(f), 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(p->scaler, c, is_full_range(f), c, rgb ? 1 : is_full_range(f), 0,
+                             1 << 16, 1 << 16);
     return true;
 }
 
@@ -144,8 +153,8 @@ static AVFrame *converted(fv_picture *p, const AVFrame *f, enum AVPixelFormat to
         fv_fail(err, FV_MEMORY, "fvsrc: no memory for a %dx%d picture", f->width, f->height);
         return NULL;
     }
-    sws_scale(p->scaler, (const uint8_t *const *)f->data, f->linesize, 0, f->height, p->converted->data,
-              p->converted->linesize);
+    sws_scale(p->scaler, (const uint8_t *const *)f->data, f->linesize, 0, f->height,
+              p->converted->data, p->converted->linesize);
     return p->converted;
 }
 
@@ -165,11 +174,13 @@ static int blocks_of(const AVFrame *f, const GstVideoInfo *info, block blocks[4]
     int n = 0;
     for (int p = 0; p < (int)GST_VIDEO_INFO_N_PLANES(info); p++) {
         AVBufferRef *ref = av_frame_get_plane_buffer((AVFrame *)f, p);
-        int rows = GST_VIDEO_SUB_SCALE(GST_VIDEO_FORMAT_INFO_H_SUB(info->finfo, p), f->height), i = 0;
+        int rows = GST_VIDEO_SUB_SCALE(GST_VIDEO_FORMAT_INFO_H_SUB(info->finfo, p), f->height),
+            i = 0;
         ptrdiff_t row_bytes = av_image_get_linesize(f->format, f->width, p);
         if (!ref || f->linesize[p] < row_bytes || row_bytes <= 0)
             return 0; // upside down, or memory of unknown owner
-        uint8_t *begin = f->data[p], *end = begin + (ptrdiff_t)f->linesize[p] * (rows - 1) + row_bytes;
+        uint8_t *begin = f->data[p],
+                *end = begin + (ptrdiff_t)f->linesize[p] * (rows - 1) + row_bytes;
         while (i < n && blocks[i].ref->buffer != ref->buffer)
             i++;
         block fresh = {ref, begin, end, 0};
@@ -194,9 +205,12 @@ static GstBuffer *wrap(const AVFrame *f, const GstVideoInfo *info) {
     GstBuffer *buffer = gst_buffer_new();
     for (int i = 0; i < n; i++) {
         gsize size = (gsize)(blocks[i].end - blocks[i].begin);
-        bool shared = !av_buffer_is_writable(blocks[i].ref); // the decoder predicts other pictures from it
-        gst_buffer_append_memory(buffer, gst_memory_new_wrapped(shared ? GST_MEMORY_FLAG_READONLY : 0, blocks[i].begin, size, 0,
-                                                                size, av_buffer_ref(blocks[i].ref), buffer_unref));
+        bool shared = !av_buffer_is_writable(
+            blocks[i].ref); // the decoder predicts other pictures from it
+        gst_buffer_append_memory(
+            buffer,
+            gst_memory_new_wrapped(shared ? GST_MEMORY_FLAG_READONLY : 0, blocks[i].begin, size, 0,
+                                   size, av_buffer_ref(blocks[i].ref), buffer_unref));
         base[i] = total;
         total += size;
     }
@@ -204,8 +218,9 @@ static GstBuffer *wrap(const AVFrame *f, const GstVideoInfo *info) {
         offsets[p] = base[block_of[p]] + (gsize)(f->data[p] - blocks[block_of[p]].begin);
         strides[p] = f->linesize[p];
     }
-    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(info), (guint)f->width,
-                                   (guint)f->height, GST_VIDEO_INFO_N_PLANES(info), offsets, strides);
+    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(info),
+                                   (guint)f->width, (guint)f->height, GST_VIDEO_INFO_N_PLANES(info),
+                                   offsets, strides);
     return buffer;
 }
 
@@ -218,9 +233,10 @@ static GstBuffer *copy(const AVFrame *f, const GstVideoInfo *info, fv_err *err) 
         return NULL;
     }
     for (guint p = 0; p < GST_VIDEO_FRAME_N_PLANES(&to); p++)
-        av_image_copy_plane(GST_VIDEO_FRAME_PLANE_DATA(&to, p), GST_VIDEO_FRAME_PLANE_STRIDE(&to, p), f->data[p],
-                            f->linesize[p], av_image_get_linesize(f->format, f->width, (int)p),
-                            GST_VIDEO_SUB_SCALE(GST_VIDEO_FORMAT_INFO_H_SUB(info->finfo, p), f->height));
+        av_image_copy_plane(
+            GST_VIDEO_FRAME_PLANE_DATA(&to, p), GST_VIDEO_FRAME_PLANE_STRIDE(&to, p), f->data[p],
+            f->linesize[p], av_image_get_linesize(f->format, f->width, (int)p),
+            GST_VIDEO_SUB_SCALE(GST_VIDEO_FORMAT_INFO_H_SUB(info->finfo, p), f->height));
     gst_video_frame_unmap(&to);
     return buffer;
 }
@@ -233,7 +249,8 @@ static bool has_caps_layout(const AVFrame *f, const GstVideoInfo *info) {
     return true;
 }
 
-GstBuffer *fv_picture_wrap(fv_picture *p, AVFrame *frame, const GstVideoInfo *info, bool strides, fv_err *err) {
+GstBuffer *fv_picture_wrap(fv_picture *p, AVFrame *frame, const GstVideoInfo *info, bool strides,
+                           fv_err *err) {
     enum AVPixelFormat to = target_of(frame->format);
     const AVFrame *f = to == frame->format ? frame : converted(p, frame, to, err);
     if (!f)

@@ -65,7 +65,8 @@ static bool open_format(fv_reader *r, fv_err *err) {
 static void choose_streams(fv_reader *r, int video) {
     for (unsigned i = 0; i < r->format->nb_streams; i++) {
         AVStream *s = r->format->streams[i];
-        bool is_audio = s->codecpar->codec_type == AVMEDIA_TYPE_AUDIO && r->n_audio < FV_READER_MAX_AUDIO;
+        bool is_audio = s->codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&
+                        r->n_audio < FV_READER_MAX_AUDIO;
         if (is_audio)
             r->audio[r->n_audio++] = s;
         else if ((int)i != video)
@@ -74,7 +75,8 @@ static void choose_streams(fv_reader *r, int video) {
     r->video = r->format->streams[video];
 }
 
-static enum AVPixelFormat prefer_device(AVCodecContext *decoder, const enum AVPixelFormat *offered) {
+static enum AVPixelFormat prefer_device(AVCodecContext *decoder,
+                                        const enum AVPixelFormat *offered) {
     const fv_reader *r = decoder->opaque;
     for (const enum AVPixelFormat *f = offered; *f != AV_PIX_FMT_NONE; f++)
         if (*f == r->device_format)
@@ -121,7 +123,8 @@ static bool open_all(fv_reader *r, fv_err *err) {
     if (video == AVERROR_STREAM_NOT_FOUND ||
         (video >= 0 && r->format->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC))
         return fv_fail(err, FV_BAD_INPUT, "%s: has no video%s; give a file with video",
-                       fv_uri_redact(r->params.uri), r->format->nb_streams ? ", only sound or data" : ": it is empty");
+                       fv_uri_redact(r->params.uri),
+                       r->format->nb_streams ? ", only sound or data" : ": it is empty");
     if (video < 0)
         return fv_uri_fail(r->params.uri, video, err);
     choose_streams(r, video);
@@ -210,7 +213,8 @@ static bool to_host(fv_reader *r) {
     if (!r->frame->hw_frames_ctx)
         return true;
     av_frame_unref(r->host_frame);
-    if (av_hwframe_transfer_data(r->host_frame, r->frame, 0) < 0 || av_frame_copy_props(r->host_frame, r->frame) < 0)
+    if (av_hwframe_transfer_data(r->host_frame, r->frame, 0) < 0 ||
+        av_frame_copy_props(r->host_frame, r->frame) < 0)
         return false;
     av_frame_unref(r->frame);
     av_frame_move_ref(r->frame, r->host_frame);
@@ -220,7 +224,8 @@ static bool to_host(fv_reader *r) {
 // A decoded picture, if one is ready.
 static bool take_picture(fv_reader *r, fv_reader_item *item, bool *finished) {
     int e;
-    while ((e = avcodec_receive_frame(r->decoder, r->frame)) != AVERROR(EAGAIN) && e != AVERROR_EOF) {
+    while ((e = avcodec_receive_frame(r->decoder, r->frame)) != AVERROR(EAGAIN) &&
+           e != AVERROR_EOF) {
         if (e < 0 || !to_host(r)) {
             r->counts.corrupt++;
             continue;
@@ -240,7 +245,8 @@ static bool take_audio(fv_reader *r, int i, fv_reader_item *item) {
     const AVPacket *p = r->packet;
     AVRational base = r->audio[i]->time_base;
     int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
-    *item = (fv_reader_item){.packet = r->packet, .audio = i, .is_first = r->audio_first[i], .pts_ns = FV_TIME_NONE};
+    *item = (fv_reader_item){
+        .packet = r->packet, .audio = i, .is_first = r->audio_first[i], .pts_ns = FV_TIME_NONE};
     if (p->duration > 0)
         item->duration_ns = av_rescale_q(p->duration, base, NS);
     if (pts != AV_NOPTS_VALUE)
@@ -282,7 +288,7 @@ fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err) {
             return FV_READ_STOPPED;
         int e = read_packet(r);
         if (e == AVERROR_EOF || (e == AVERROR_INVALIDDATA && !r->uri.is_network)) {
-            r->counts.corrupt += e != AVERROR_EOF; // the file is cut off here: what came so far is good
+            r->counts.corrupt += e != AVERROR_EOF; // cut off here: what came so far is good
             feed(r, NULL);
         } else if (e < 0) {
             if (atomic_load(r->stop))
@@ -306,13 +312,14 @@ bool fv_reader_seek(fv_reader *r, int64_t to_ns, fv_err *err) {
     if (e < 0 && to_ns == 0)
         e = av_seek_frame(r->format, -1, t, AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY);
     if (e < 0)
-        return fv_fail(err, FV_IO, "%s: cannot seek to %.3f s", fv_uri_redact(r->params.uri), (double)to_ns / 1e9);
+        return fv_fail(err, FV_IO, "%s: cannot seek to %.3f s", fv_uri_redact(r->params.uri),
+                       (double)to_ns / 1e9);
     avcodec_flush_buffers(r->decoder);
     forget(r);
     return true;
 }
 
-// ---- what is known of the streams ----------------------------------------------------------------
+// ---- what is known of the streams ---------------------------------------------------------------
 
 const AVStream *fv_reader_video(const fv_reader *r) {
     return r->video;
@@ -327,7 +334,9 @@ const AVStream *fv_reader_audio(const fv_reader *r, int i) {
 }
 
 int64_t fv_reader_duration_ns(const fv_reader *r) {
-    return r->format->duration > 0 && !r->uri.is_live ? av_rescale_q(r->format->duration, AV_TIME_BASE_Q, NS) : 0;
+    return r->format->duration > 0 && !r->uri.is_live
+               ? av_rescale_q(r->format->duration, AV_TIME_BASE_Q, NS)
+               : 0;
 }
 
 bool fv_reader_can_seek(const fv_reader *r) {
@@ -350,8 +359,8 @@ AVRational fv_reader_par(const fv_reader *r, AVFrame *frame) {
 
 static const int32_t *display_matrix(const AVStream *s) {
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
-    const AVPacketSideData *d = av_packet_side_data_get(s->codecpar->coded_side_data, s->codecpar->nb_coded_side_data,
-                                                        AV_PKT_DATA_DISPLAYMATRIX);
+    const AVPacketSideData *d = av_packet_side_data_get(
+        s->codecpar->coded_side_data, s->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
     return d && d->size >= 36 ? (const int32_t *)d->data : NULL;
 #else
     size_t size = 0;
@@ -361,8 +370,9 @@ static const int32_t *display_matrix(const AVStream *s) {
 }
 
 const char *fv_reader_orientation(const fv_reader *r) {
-    static const char *const names[2][4] = {{NULL, "rotate-90", "rotate-180", "rotate-270"},
-                                            {"flip-rotate-0", "flip-rotate-90", "flip-rotate-180", "flip-rotate-270"}};
+    static const char *const names[2][4] = {
+        {NULL, "rotate-90", "rotate-180", "rotate-270"},
+        {"flip-rotate-0", "flip-rotate-90", "flip-rotate-180", "flip-rotate-270"}};
     const int32_t *m = display_matrix(r->video);
     if (!m)
         return NULL;

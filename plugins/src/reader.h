@@ -1,4 +1,5 @@
-// Demuxer and decoder, plain libav: a uri in, pictures and encoded audio out, in the order of the file.
+// Demuxer and decoder, plain libav: a uri in, pictures and encoded audio out, in the order of the
+// file.
 //
 //     fv_reader *r = fv_reader_open(&params, &err);
 //     while (fv_reader_next(r, &item, &err) == FV_READ_ITEM) ...
@@ -45,12 +46,13 @@ typedef struct {
 
 typedef struct fv_reader fv_reader;
 
-// A handle to stop with may be needed while opening still blocks: `stop` is the caller's, set it to true to
-// make any call return soon. It must outlive the reader.
+// A handle to stop with may be needed while opening still blocks: `stop` is the caller's, set it to
+// true to make any call return soon. It must outlive the reader.
 fv_reader *fv_reader_open(const fv_reader_params *params, const atomic_bool *stop, fv_err *err);
 fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err);
 
-// To the last picture that can be decoded at or before `to_ns`; frames before to_ns follow, for the caller to skip.
+// To the last picture that can be decoded at or before `to_ns`; frames before to_ns follow, for the
+// caller to skip.
 bool fv_reader_seek(fv_reader *r, int64_t to_ns, fv_err *err);
 
 const AVStream *fv_reader_video(const fv_reader *r);
@@ -61,7 +63,8 @@ int64_t fv_reader_duration_ns(const fv_reader *r);  // 0: not known
 bool fv_reader_can_seek(const fv_reader *r);
 bool fv_reader_is_network(const fv_reader *r);
 AVRational fv_reader_rate(const fv_reader *r);      // frames per second; 0/1: not known
-AVRational fv_reader_par(const fv_reader *r, AVFrame *frame); // pixel aspect ratio; 1/1 where nothing is said
+// Pixel aspect ratio; 1/1 where nothing is said.
+AVRational fv_reader_par(const fv_reader *r, AVFrame *frame);
 
 // How the picture must be turned to be upright, as GStreamer's image-orientation tag says it
 // ("rotate-90", "flip-rotate-180"); NULL: it is upright.

@@ -9,7 +9,8 @@ typedef struct {
 } row;
 
 static const row rows[] = {
-    {AV_CODEC_ID_AAC, "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)adts",
+    {AV_CODEC_ID_AAC,
+     "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)adts",
      "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)raw"},
     {AV_CODEC_ID_MP3, "audio/mpeg, mpegversion=(int)1, layer=(int)3, parsed=(boolean)true", NULL},
     {AV_CODEC_ID_MP2, "audio/mpeg, mpegversion=(int)1, layer=(int)2, parsed=(boolean)true", NULL},
@@ -37,7 +38,8 @@ GstCaps *fv_sound_caps(const AVStream *stream) {
         if (rows[i].codec != p->codec_id || !text)
             continue;
         GstCaps *caps = gst_caps_from_string(text);
-        gst_caps_set_simple(caps, "rate", G_TYPE_INT, p->sample_rate, "channels", G_TYPE_INT, p->ch_layout.nb_channels, NULL);
+        gst_caps_set_simple(caps, "rate", G_TYPE_INT, p->sample_rate, "channels", G_TYPE_INT,
+                            p->ch_layout.nb_channels, NULL);
         if (header) {
             GstBuffer *data = gst_buffer_new_memdup(p->extradata, (gsize)p->extradata_size);
             gst_caps_set_simple(caps, "codec_data", GST_TYPE_BUFFER, data, NULL);

@@ -5,7 +5,8 @@
 #include "plugins/src/sound.h"
 #include "plugins/src/uri.h"
 
-#define LATE_NS (500 * INT64_C(1000000)) // a live picture this late is dropped before anybody works on it
+// A live picture this late is dropped before anybody works on it.
+#define LATE_NS (500 * INT64_C(1000000))
 
 // In order with the data of each pad. Takes the event.
 static void push_all(fv_src *s, GstEvent *event) {
@@ -15,7 +16,7 @@ static void push_all(fv_src *s, GstEvent *event) {
     gst_pad_push_event(s->video, event);
 }
 
-// ---- start of the streams ------------------------------------------------------------------------
+// ---- start of the streams -----------------------------------------------------------------------
 
 static void push_stream_start(fv_src *s, GstPad *pad) {
     char *id = gst_pad_create_stream_id(pad, GST_ELEMENT(s), GST_PAD_NAME(pad));
@@ -58,15 +59,18 @@ static void start_streams(fv_src *s) {
     gst_element_no_more_pads(GST_ELEMENT(s));
     const char *orientation = fv_reader_orientation(s->reader);
     if (orientation) // after caps and segment, when there are some: sticky events go out in order
-        gst_pad_store_sticky_event(s->video, gst_event_new_tag(gst_tag_list_new(GST_TAG_IMAGE_ORIENTATION, orientation, NULL)));
+        gst_pad_store_sticky_event(s->video, gst_event_new_tag(gst_tag_list_new(
+                                                 GST_TAG_IMAGE_ORIENTATION, orientation, NULL)));
 }
 
 static bool open_reader(fv_src *s, fv_err *err) {
     const fv_src_params *p = &s->active;
-    s->reader = fv_reader_open(
-        &(fv_reader_params){.uri = p->uri, .timeout_ns = p->timeout_ns, .threads = p->threads,
-                            .tcp = p->transport == FV_TRANSPORT_TCP, .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
-        &s->stop, err);
+    s->reader = fv_reader_open(&(fv_reader_params){.uri = p->uri,
+                                                   .timeout_ns = p->timeout_ns,
+                                                   .threads = p->threads,
+                                                   .tcp = p->transport == FV_TRANSPORT_TCP,
+                                                   .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
+                               &s->stop, err);
     if (!s->reader)
         return false;
     if (!s->started)
@@ -83,7 +87,8 @@ static bool open_reader(fv_src *s, fv_err *err) {
 static void keep_counts(fv_src *s) {
     fv_reader_counts now = fv_reader_get_counts(s->reader), *before = &s->counts_before;
     g_mutex_lock(&s->lock);
-    s->counts = (fv_reader_counts){before->decoded + now.decoded, before->corrupt + now.corrupt, before->repaired + now.repaired};
+    s->counts = (fv_reader_counts){before->decoded + now.decoded, before->corrupt + now.corrupt,
+                                   before->repaired + now.repaired};
     g_mutex_unlock(&s->lock);
 }
 
@@ -144,7 +149,8 @@ static void wait_until_due(fv_src *s, int64_t ts) {
     g_mutex_lock(&s->lock);
     GstClockID id = NULL;
     if (!atomic_load(&s->stop) && s->playing)
-        id = s->waiting = gst_clock_new_single_shot_id(clock, gst_element_get_base_time(GST_ELEMENT(s)) + (GstClockTime)ts);
+        id = s->waiting = gst_clock_new_single_shot_id(
+            clock, gst_element_get_base_time(GST_ELEMENT(s)) + (GstClockTime)ts);
     g_mutex_unlock(&s->lock);
     if (id)
         gst_clock_id_wait(id, NULL);
@@ -177,7 +183,8 @@ static void push_segment(fv_src *s) {
 // Does what comes next understand strides? Without an answer it gets the plain layout.
 static void ask_strides(fv_src *s, GstCaps *caps) {
     GstQuery *q = gst_query_new_allocation(caps, FALSE);
-    s->strides = gst_pad_peer_query(s->video, q) && gst_query_find_allocation_meta(q, GST_VIDEO_META_API_TYPE, NULL);
+    s->strides = gst_pad_peer_query(s->video, q) &&
+                 gst_query_find_allocation_meta(q, GST_VIDEO_META_API_TYPE, NULL);
     gst_query_unref(q);
 }
 
@@ -209,11 +216,13 @@ static void anchor(fv_src *s, int64_t pts_ns) {
         return;
     GstClockTime now = running_time(s);
     s->anchored = true;
-    s->offset_ns = (GST_CLOCK_TIME_IS_VALID(now) ? MAX((int64_t)now, s->end_ns) : s->end_ns) - pts_ns;
+    s->offset_ns = (GST_CLOCK_TIME_IS_VALID(now) ? MAX((int64_t)now, s->end_ns) : s->end_ns) -
+                   pts_ns;
 }
 
 static void add_meta(fv_src *s, GstBuffer *buffer, const fv_reader_item *item) {
-    const char *name = s->active.stream && *s->active.stream ? s->active.stream : GST_OBJECT_NAME(s);
+    const char *name = s->active.stream && *s->active.stream ? s->active.stream
+                                                             : GST_OBJECT_NAME(s);
     fv_frame_meta *m = fv_meta_add(buffer, name, s->next_frame++, s->info.width, s->info.height);
     int64_t start = fv_reader_utc_ns(s->reader, &m->utc_source);
     if (start != FV_TIME_NONE) {
@@ -286,7 +295,8 @@ static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
         fv_audio_put(audio, GST_MINI_OBJECT(segment));
     GstBuffer *buffer = gst_buffer_new_memdup(item->packet->data, (gsize)item->packet->size);
     GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = timed ? (guint64)ts : GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = item->duration_ns ? (guint64)item->duration_ns : GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DURATION(buffer) = item->duration_ns ? (guint64)item->duration_ns
+                                                    : GST_CLOCK_TIME_NONE;
     if (item->is_first)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     GstFlowReturn flow = fv_audio_put(audio, GST_MINI_OBJECT(buffer));
@@ -296,10 +306,12 @@ static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
 // ---- ends --------------------------------------------------------------------------------------
 
 static void post_status(fv_src *s, const char *status) {
-    gst_element_post_message(GST_ELEMENT(s),
-                             gst_message_new_element(GST_OBJECT(s), gst_structure_new("fvsrc", "status", G_TYPE_STRING, status,
-                                                                                      "uri", G_TYPE_STRING, fv_uri_redact(s->active.uri),
-                                                                                      "reconnects", G_TYPE_UINT64, s->reconnects, NULL)));
+    gst_element_post_message(
+        GST_ELEMENT(s),
+        gst_message_new_element(
+            GST_OBJECT(s), gst_structure_new("fvsrc", "status", G_TYPE_STRING, status, "uri",
+                                             G_TYPE_STRING, fv_uri_redact(s->active.uri),
+                                             "reconnects", G_TYPE_UINT64, s->reconnects, NULL)));
 }
 
 // The camera went away: try again until it comes back or nobody wants it any more.
@@ -328,12 +340,14 @@ static void warn_if_nothing_came(fv_src *s) {
     keep_counts(s);
     if (s->counts.decoded || s->seek_ns != FV_TIME_NONE)
         return;
-    fv_fail(&err, FV_BAD_INPUT, "%s: not one frame could be decoded (%llu bad packets); the output is empty",
+    fv_fail(&err, FV_BAD_INPUT,
+            "%s: not one frame could be decoded (%llu bad packets); the output is empty",
             fv_uri_redact(s->active.uri), (unsigned long long)s->counts.corrupt);
     fv_element_warning(GST_ELEMENT(s), &err);
 }
 
-// The video's own length where the file says it; 0: not known. A length of the whole file may be the sound's.
+// The video's own length where the file says it; 0: not known. A length of the whole file may be
+// the sound's.
 static int64_t video_length(fv_src *s) {
     const AVStream *v = fv_reader_video(s->reader);
     if (v->duration > 0)
@@ -346,7 +360,9 @@ static void warn_if_cut_short(fv_src *s) {
     int64_t length = video_length(s), missing = length - s->end_ns;
     if (s->is_live || !s->counts.decoded || s->end_requested || missing < (int64_t)GST_SECOND / 2)
         return;
-    fv_fail(&err, FV_BAD_INPUT, "%s: ends at %.2f s, but says it is %.2f s long: the file is cut short; what is there was used",
+    fv_fail(&err, FV_BAD_INPUT,
+            "%s: ends at %.2f s, but says it is %.2f s long: the file is cut short; what is there "
+            "was used",
             fv_uri_redact(s->active.uri), (double)s->end_ns / 1e9, (double)length / 1e9);
     fv_element_warning(GST_ELEMENT(s), &err);
 }
@@ -358,7 +374,8 @@ static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
         return reconnect(s, why);
     if (why->text[0])
         return fail(s, why);
-    if (s->active.loop && fv_reader_get_counts(s->reader).decoded && fv_reader_seek(s->reader, 0, &err)) {
+    if (s->active.loop && fv_reader_get_counts(s->reader).decoded &&
+        fv_reader_seek(s->reader, 0, &err)) {
         s->offset_ns = s->end_ns;
         return GST_FLOW_OK;
     }
@@ -369,8 +386,10 @@ static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
 
 static void push_eos(fv_src *s) {
     if (s->segment.flags & GST_SEGMENT_FLAG_SEGMENT) {
-        gint64 stop = GST_CLOCK_TIME_IS_VALID(s->segment.stop) ? (gint64)s->segment.stop : s->end_ns;
-        gst_element_post_message(GST_ELEMENT(s), gst_message_new_segment_done(GST_OBJECT(s), GST_FORMAT_TIME, stop));
+        gint64 stop = GST_CLOCK_TIME_IS_VALID(s->segment.stop) ? (gint64)s->segment.stop
+                                                               : s->end_ns;
+        gst_element_post_message(
+            GST_ELEMENT(s), gst_message_new_segment_done(GST_OBJECT(s), GST_FORMAT_TIME, stop));
         push_all(s, gst_event_new_segment_done(GST_FORMAT_TIME, stop));
         return;
     }

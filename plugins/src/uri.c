@@ -73,7 +73,8 @@ static char *percent_decode(const char *text) {
 
 static bool choose_format(fv_uri *u, const char *name, const char *uri, fv_err *err) {
     u->format = av_find_input_format(name);
-    return u->format || fv_fail(err, FV_UNSUPPORTED, "%s: this libavformat has no '%s'; install the full libavdevice",
+    return u->format || fv_fail(err, FV_UNSUPPORTED,
+                                "%s: this libavformat has no '%s'; install the full libavdevice",
                                 fv_uri_redact(uri), name);
 }
 
@@ -82,7 +83,8 @@ static bool parse_file(fv_uri *u, const char *uri, fv_err *err) {
     struct stat info;
     if (!stat(u->url, &info)) { // a name with a percent sign or a star that is there is a file
         if (S_ISDIR(info.st_mode))
-            return fv_fail(err, FV_BAD_INPUT, "%s: is a folder; give a file, or a pattern like %s/*.jpg", uri, uri);
+            return fv_fail(err, FV_BAD_INPUT,
+                           "%s: is a folder; give a file, or a pattern like %s/*.jpg", uri, uri);
         u->is_plain_file = true;
         return true;
     }
@@ -105,7 +107,9 @@ static void network_options(fv_uri *u, bool tcp, int64_t timeout_ns) {
 bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_err *err) {
     *u = (fv_uri){0};
     if (!uri || !*uri)
-        return fv_fail(err, FV_BAD_INPUT, "fvsrc: no uri; give a file, a URL, /dev/videoN or a pattern like img_%%03d.png");
+        return fv_fail(
+            err, FV_BAD_INPUT,
+            "fvsrc: no uri; give a file, a URL, /dev/videoN or a pattern like img_%%03d.png");
     const kind *k = kind_of(uri);
     const char *rest = uri + (k->skip ? strlen(k->prefix) : 0);
     bool is_file_url = !strcmp(k->prefix, "file://");
@@ -118,8 +122,10 @@ bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_e
         return choose_format(u, k->format, uri, err);
     }
     if (!k->prefix[0] && strstr(uri, "://"))
-        return fv_fail(err, FV_UNSUPPORTED, "%s: unknown kind of URL; http, https, rtsp, rtmp, udp, srt and file are known",
-                       fv_uri_redact(uri));
+        return fv_fail(
+            err, FV_UNSUPPORTED,
+            "%s: unknown kind of URL; http, https, rtsp, rtmp, udp, srt and file are known",
+            fv_uri_redact(uri));
     if (u->is_network)
         network_options(u, tcp, timeout_ns);
     return u->is_network || parse_file(u, uri, err);
@@ -150,20 +156,25 @@ bool fv_uri_fail(const char *uri, int error, fv_err *err) {
         const char *text;
     } rows[] = {
         {AVERROR(ENOENT), FV_BAD_INPUT, "no such file or device; check the path"},
-        {AVERROR(EACCES), FV_BAD_INPUT, "not allowed to read it; check its permissions (cameras: the group `video`)"},
+        {AVERROR(EACCES), FV_BAD_INPUT,
+         "not allowed to read it; check its permissions (cameras: the group `video`)"},
         {AVERROR(EISDIR), FV_BAD_INPUT, "is a folder; give a file"},
-        {AVERROR_INVALIDDATA, FV_BAD_INPUT, "not a video that can be read: empty, truncated or of another kind; `ffprobe` says more"},
+        {AVERROR_INVALIDDATA, FV_BAD_INPUT,
+         "not a video that can be read: empty, truncated or of another kind; `ffprobe` says more"},
         {AVERROR_EOF, FV_BAD_INPUT, "ends before the first frame: empty or truncated"},
         {AVERROR(EBUSY), FV_IO, "in use by another program; close that first"},
-        {AVERROR(ECONNREFUSED), FV_IO, "connection refused; is the camera or server on, and the port right?"},
+        {AVERROR(ECONNREFUSED), FV_IO,
+         "connection refused; is the camera or server on, and the port right?"},
         {AVERROR(EHOSTUNREACH), FV_IO, "host not reachable; check the address and the network"},
         {AVERROR(ENETUNREACH), FV_IO, "network not reachable; check the connection"},
         {AVERROR(ETIMEDOUT), FV_IO, "no answer in time; check the address, or raise `timeout`"},
         {AVERROR_EXIT, FV_IO, "no answer in time; check the address, or raise `timeout`"},
-        {AVERROR_HTTP_UNAUTHORIZED, FV_BAD_INPUT, "user or password is wrong; write them as scheme://user:password@host"},
+        {AVERROR_HTTP_UNAUTHORIZED, FV_BAD_INPUT,
+         "user or password is wrong; write them as scheme://user:password@host"},
         {AVERROR_HTTP_FORBIDDEN, FV_BAD_INPUT, "the server forbids it (403)"},
         {AVERROR_HTTP_NOT_FOUND, FV_BAD_INPUT, "the server does not have it (404); check the path"},
-        {AVERROR_PROTOCOL_NOT_FOUND, FV_UNSUPPORTED, "this libavformat does not speak that protocol"},
+        {AVERROR_PROTOCOL_NOT_FOUND, FV_UNSUPPORTED,
+         "this libavformat does not speak that protocol"},
         {AVERROR_DECODER_NOT_FOUND, FV_UNSUPPORTED, "this libavcodec has no decoder for its video"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -22,7 +22,8 @@ typedef struct {
 //     http://, https://, rtsp://, rtmp://, udp://, srt:// a stream
 //     /dev/video0, v4l2:///dev/video0                     a camera
 //     lavfi:testsrc=size=320x240:rate=30:duration=2       a libavfilter graph
-// `tcp`: RTSP over TCP instead of UDP. Fails for a text that is none of these or whose library is missing.
+// `tcp`: RTSP over TCP instead of UDP. Fails for a text that is none of these or whose library is
+// missing.
 bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_err *err);
 void fv_uri_finish(fv_uri *u);
 

@@ -2,7 +2,8 @@
 
 #include "tests/test.h"
 
-extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite, meta_suite, pipeline_suite, publish_suite;
+extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite,
+    meta_suite, pipeline_suite, publish_suite;
 
 static const fv_suite *const suites[] = {
     &draw_suite,

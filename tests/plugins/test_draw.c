@@ -24,7 +24,8 @@ static picture make(fv_pixels format, int width, int height, uint8_t value) {
     memset(p.memory, value, p.size);
     uint8_t *at = p.memory + GUARD;
     for (int i = 0; i < row->n_planes; i++) {
-        p.frame.stride[i] = ((width + row->plane[i].sub_x) >> row->plane[i].sub_x) * row->plane[i].pixel_bytes + 5;
+        p.frame.stride[i] =
+            ((width + row->plane[i].sub_x) >> row->plane[i].sub_x) * row->plane[i].pixel_bytes + 5;
         p.frame.plane[i] = at;
         at += p.frame.stride[i] * ((height + row->plane[i].sub_y) >> row->plane[i].sub_y) + GUARD;
     }
@@ -38,7 +39,8 @@ static bool guards_intact(const picture *p, uint8_t value) {
     for (int i = 0; i < row->n_planes; i++)
         for (int y = 0; y < (p->frame.height + row->plane[i].sub_y) >> row->plane[i].sub_y; y++)
             memset(seen + (p->frame.plane[i] - p->memory) + y * p->frame.stride[i], 1,
-                   (size_t)(((p->frame.width + row->plane[i].sub_x) >> row->plane[i].sub_x) * row->plane[i].pixel_bytes));
+                   (size_t)(((p->frame.width + row->plane[i].sub_x) >> row->plane[i].sub_x) *
+                            row->plane[i].pixel_bytes));
     bool intact = true;
     for (size_t i = 0; i < p->size; i++)
         intact &= seen[i] || p->memory[i] == value;
@@ -58,8 +60,13 @@ static void a_colour_is_right_in_every_format(void) {
         fv_pixels format;
         uint8_t plane[3][4];
     } rows[] = {
-        {FV_I420, {{63}, {102}, {240}}}, {FV_NV12, {{63}, {102, 240}}}, {FV_RGB, {{255, 0, 0}}},
-        {FV_RGBA, {{255, 0, 0, 255}}}, {FV_BGR, {{0, 0, 255}}}, {FV_BGRA, {{0, 0, 255, 255}}}, {FV_GRAY8, {{63}}},
+        {FV_I420, {{63}, {102}, {240}}},
+        {FV_NV12, {{63}, {102, 240}}},
+        {FV_RGB, {{255, 0, 0}}},
+        {FV_RGBA, {{255, 0, 0, 255}}},
+        {FV_BGR, {{0, 0, 255}}},
+        {FV_BGRA, {{0, 0, 255, 255}}},
+        {FV_GRAY8, {{63}}},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         picture p = make(rows[i].format, 33, 17, 9);
@@ -146,33 +153,44 @@ static void text_is_laid_out_once(void) {
 }
 
 static fv_object thing(float x, float y, float w, float h, uint64_t id) {
-    return (fv_object){.box = {x, y, w, h}, .score = 0.8f, .id = id, .state = id ? FV_STATE_CONFIRMED : FV_STATE_DETECTED};
+    return (fv_object){.box = {x, y, w, h},
+                       .score = 0.8f,
+                       .id = id,
+                       .state = id ? FV_STATE_CONFIRMED : FV_STATE_DETECTED};
 }
 
 static const char *const names[] = {"car", "person"};
 static const fv_labels labels = {2, names};
 
-// Boxes of every kind of place, rules and trails, pictures from 1x1 up: nothing outside the pixels is written.
+// Boxes of every kind of place, rules and trails, pictures from 1x1 up: nothing outside the pixels
+// is written.
 static void drawing_never_leaves_the_picture(void) {
     static const int sizes[][2] = {{1, 1}, {2, 3}, {33, 17}, {178, 100}, {640, 361}};
-    float line[][2] = {{-0.5f, 0.5f}, {1.5f, 0.4f}}, zone[][2] = {{0.2f, 0.2f}, {0.9f, 0.1f}, {0.8f, 1.2f}};
-    fv_rule rules[] = {{.name = "gate", .kind = FV_RULE_LINE, .n_points = 2, .point = line, .relative = true},
-                       {.name = "yard", .kind = FV_RULE_ZONE, .n_points = 3, .point = zone, .relative = true},
-                       {.name = "all", .kind = FV_RULE_ZONE}};
+    float line[][2] = {{-0.5f, 0.5f}, {1.5f, 0.4f}},
+          zone[][2] = {{0.2f, 0.2f}, {0.9f, 0.1f}, {0.8f, 1.2f}};
+    fv_rule rules[] = {
+        {.name = "gate", .kind = FV_RULE_LINE, .n_points = 2, .point = line, .relative = true},
+        {.name = "yard", .kind = FV_RULE_ZONE, .n_points = 3, .point = zone, .relative = true},
+        {.name = "all", .kind = FV_RULE_ZONE}};
     fv_draw_style style;
     fv_options_default(&style, fv_draw_options);
     style.trails = true, style.fill = 0.2f, style.blur = "person";
     for (size_t i = 0; i < G_N_ELEMENTS(sizes) * FV_N_PIXELS; i++) {
-        picture p = make((fv_pixels)(i % FV_N_PIXELS), sizes[i / FV_N_PIXELS][0], sizes[i / FV_N_PIXELS][1], 77);
+        picture p = make((fv_pixels)(i % FV_N_PIXELS), sizes[i / FV_N_PIXELS][0],
+                         sizes[i / FV_N_PIXELS][1], 77);
         float w = (float)p.frame.width, h = (float)p.frame.height;
-        fv_object v[] = {thing(-w, -h, 3 * w, 3 * h, 1), thing(w - 1, h - 1, 50, 50, 2), thing(5, 5, 0, 0, 3),
-                         thing(1e9f, 1e9f, 1e9f, 1e9f, 4), thing(0.3f * w, 0.3f * h, 0.4f * w, 0.4f * h, 0)};
+        fv_object v[] = {thing(-w, -h, 3 * w, 3 * h, 1), thing(w - 1, h - 1, 50, 50, 2),
+                         thing(5, 5, 0, 0, 3), thing(1e9f, 1e9f, 1e9f, 1e9f, 4),
+                         thing(0.3f * w, 0.3f * h, 0.4f * w, 0.4f * h, 0)};
         v[4].label = 1, v[4].n_keypoints = 5;
         fv_drawer *d = fv_drawer_create(&style, NULL);
         fv_drawer_set_rules(d, &(fv_rules){.n = 3, .v = rules});
         for (int k = 0; k < 3; k++) {
             v[0].box.x += 4;
-            fv_drawer_draw(d, &p.frame, &(fv_record){.pts_ns = k * 40000000, .objects = {5, 5, v}, .labels = &labels}, NULL, 0);
+            fv_drawer_draw(
+                d, &p.frame,
+                &(fv_record){.pts_ns = k * 40000000, .objects = {5, 5, v}, .labels = &labels}, NULL,
+                0);
         }
         CHECK(guards_intact(&p, 77));
         fv_drawer_destroy(&d);
@@ -181,7 +199,8 @@ static void drawing_never_leaves_the_picture(void) {
 }
 
 static GstBuffer *frame_with_object(const GstVideoInfo *info, const void *shared) {
-    GstBuffer *b = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, (gpointer)shared, info->size, 0, info->size, NULL, NULL);
+    GstBuffer *b = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, (gpointer)shared,
+                                               info->size, 0, info->size, NULL, NULL);
     fv_frame_meta *m = fv_meta_add(b, "s", 0, info->width, info->height);
     fv_object o = thing(100, 50, 80, 60, 0);
     fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
@@ -213,7 +232,12 @@ static void the_element_draws_into_a_copy_of_shared_memory(void) {
     gst_harness_teardown(h);
 }
 
-const fv_suite draw_suite = {"draw", (const fv_case[]){
-    CASE(a_colour_is_right_in_every_format), CASE(coverage_blends_and_chroma_gets_the_mean),
-    CASE(shapes_cover_what_they_should), CASE(hiding_leaves_no_detail_and_spares_the_rest), CASE(text_is_laid_out_once),
-    CASE(drawing_never_leaves_the_picture), CASE(the_element_draws_into_a_copy_of_shared_memory), {0}}};
+const fv_suite draw_suite = {"draw",
+                             (const fv_case[]){CASE(a_colour_is_right_in_every_format),
+                                               CASE(coverage_blends_and_chroma_gets_the_mean),
+                                               CASE(shapes_cover_what_they_should),
+                                               CASE(hiding_leaves_no_detail_and_spares_the_rest),
+                                               CASE(text_is_laid_out_once),
+                                               CASE(drawing_never_leaves_the_picture),
+                                               CASE(the_element_draws_into_a_copy_of_shared_memory),
+                                               {0}}};

@@ -1,4 +1,5 @@
-// plugins/common/element.c through two elements made for the test: one in place, one with frames in flight.
+// plugins/common/element.c through two elements made for the test: one in place, one with frames in
+// flight.
 #include "plugins/common/element.h"
 
 #include <gst/check/gstharness.h>
@@ -40,7 +41,8 @@ static bool paint(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
         return false;
     const fv_pixels_row *row = &fv_pixels_rows[m.frame.format];
     for (int y = 0; y < m.frame.height; y++)
-        memset(m.frame.plane[0] + y * m.frame.stride[0], p->level, (size_t)(m.frame.width * row->plane[0].pixel_bytes));
+        memset(m.frame.plane[0] + y * m.frame.stride[0], p->level,
+               (size_t)(m.frame.width * row->plane[0].pixel_bytes));
     fv_frame_unmap(&m);
     return true;
 }
@@ -51,8 +53,15 @@ static bool keep_params(fv_element *e, fv_err *err) {
 }
 
 static const fv_element_row paint_row = {
-    .name = "fvtestpaint", .type_name = "FvTestPaint", .long_name = "paint", .klass = "Filter/Video", .description = "test",
-    .options = {{probe_options, 0}}, .params_size = sizeof(probe_params), .frame = paint, .changed = keep_params,
+    .name = "fvtestpaint",
+    .type_name = "FvTestPaint",
+    .long_name = "paint",
+    .klass = "Filter/Video",
+    .description = "test",
+    .options = {{probe_options, 0}},
+    .params_size = sizeof(probe_params),
+    .frame = paint,
+    .changed = keep_params,
 };
 
 static bool hold_push(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
@@ -86,13 +95,24 @@ static void hold_stop(fv_element *e) {
 }
 
 static GstStructure *hold_stats(fv_element *e) {
-    return gst_structure_new("stats", "flushed", G_TYPE_INT, ((probe_state *)e->state)->flushed, NULL);
+    return gst_structure_new("stats", "flushed", G_TYPE_INT, ((probe_state *)e->state)->flushed,
+                             NULL);
 }
 
 static const fv_element_row hold_row = {
-    .name = "fvtesthold", .type_name = "FvTestHold", .long_name = "hold", .klass = "Filter/Video", .description = "test",
-    .state_size = sizeof(probe_state), .push = hold_push, .pull = hold_pull, .pending = hold_pending,
-    .depth = hold_depth, .flush = hold_flush, .stop = hold_stop, .stats = hold_stats,
+    .name = "fvtesthold",
+    .type_name = "FvTestHold",
+    .long_name = "hold",
+    .klass = "Filter/Video",
+    .description = "test",
+    .state_size = sizeof(probe_state),
+    .push = hold_push,
+    .pull = hold_pull,
+    .pending = hold_pending,
+    .depth = hold_depth,
+    .flush = hold_flush,
+    .stop = hold_stop,
+    .stats = hold_stats,
 };
 
 static void add_elements(void) {
@@ -127,7 +147,8 @@ static void rows_become_properties(void) {
     gst_util_set_object_arg(G_OBJECT(e), "mode", "soft");
     gst_util_set_object_arg(G_OBJECT(e), "wait", "1500000000");
     g_object_set(e, "text", "bye", NULL);
-    g_object_get(e, "level", &level, "mode", &mode, "ratio", &ratio, "on", &on, "text", &text, "wait", &wait, NULL);
+    g_object_get(e, "level", &level, "mode", &mode, "ratio", &ratio, "on", &on, "text", &text,
+                 "wait", &wait, NULL);
     CHECK_EQUAL(level, 200);
     CHECK_EQUAL(mode, 0);
     CHECK_NEAR(ratio, 0.5, 0);
@@ -139,7 +160,8 @@ static void rows_become_properties(void) {
 }
 
 static void every_format_and_odd_size_is_painted(void) {
-    static const char *const formats[] = {"I420", "NV12", "RGB", "RGBA", "RGBx", "BGR", "BGRA", "BGRx", "GRAY8"};
+    static const char *const formats[] = {"I420", "NV12", "RGB",  "RGBA", "RGBx",
+                                          "BGR",  "BGRA", "BGRx", "GRAY8"};
     static const int sizes[][2] = {{1, 1}, {33, 17}, {64, 48}};
     for (size_t i = 0; i < G_N_ELEMENTS(formats) * G_N_ELEMENTS(sizes); i++) {
         const int *size = sizes[i % G_N_ELEMENTS(sizes)];
@@ -166,7 +188,8 @@ static const char *const small = "video/x-raw,format=GRAY8,width=8,height=4,fram
 static void read_only_memory_is_copied_first(void) {
     GstHarness *h = harness("fvtestpaint", small);
     static guint8 pixels[32];
-    GstBuffer *b = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, pixels, sizeof pixels, 0, sizeof pixels, NULL, NULL);
+    GstBuffer *b = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, pixels, sizeof pixels, 0,
+                                               sizeof pixels, NULL, NULL);
     b = gst_harness_push_and_pull(h, b);
     guint8 first = 0;
     gst_buffer_extract(b, 0, &first, 1);
@@ -180,7 +203,8 @@ static void strides_and_crop_are_respected(void) {
     GstHarness *h = harness("fvtestpaint", small);
     GstBuffer *b = gst_buffer_new_allocate(NULL, 20 * 6, NULL);
     gst_buffer_memset(b, 0, 50, SIZE_MAX);
-    gst_buffer_add_video_meta_full(b, 0, GST_VIDEO_FORMAT_GRAY8, 16, 6, 1, (gsize[4]){0}, (gint[4]){20});
+    gst_buffer_add_video_meta_full(b, 0, GST_VIDEO_FORMAT_GRAY8, 16, 6, 1, (gsize[4]){0},
+                                   (gint[4]){20});
     GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta(b);
     crop->x = 3, crop->y = 1, crop->width = 8, crop->height = 4;
     b = gst_harness_push_and_pull(h, b);
@@ -212,7 +236,8 @@ static void the_cameras_clock_is_kept(void) {
     GstHarness *h = harness("fvtestpaint", small);
     GstBuffer *b = gst_buffer_new_allocate(NULL, 32, NULL);
     GstCaps *ntp = gst_caps_from_string("timestamp/x-ntp");
-    gst_buffer_add_reference_timestamp_meta(b, ntp, (2208988800u + 1700000000ull) * GST_SECOND, GST_CLOCK_TIME_NONE);
+    gst_buffer_add_reference_timestamp_meta(b, ntp, (2208988800u + 1700000000ull) * GST_SECOND,
+                                            GST_CLOCK_TIME_NONE);
     gst_caps_unref(ntp);
     b = gst_harness_push_and_pull(h, b);
     CHECK_EQUAL(fv_meta_get(b)->utc_ns, 1700000000 * (int64_t)GST_SECOND);
@@ -244,7 +269,8 @@ static void push_frames(GstHarness *h, int n) {
     gst_video_info_from_caps(&info, caps);
     gst_caps_unref(caps);
     for (int i = 0; i < n; i++)
-        CHECK_EQUAL(gst_harness_push(h, frame_of(&info, (GstClockTime)i * GST_SECOND / 30)), GST_FLOW_OK);
+        CHECK_EQUAL(gst_harness_push(h, frame_of(&info, (GstClockTime)i * GST_SECOND / 30)),
+                    GST_FLOW_OK);
 }
 
 static void frames_in_flight_come_out_in_order_and_drain(void) {
@@ -288,7 +314,8 @@ static void latency_of_held_frames_is_reported(void) {
     GstHarness *h = harness("fvtesthold", small);
     gst_harness_set_upstream_latency(h, 40 * GST_MSECOND);
     push_frames(h, 1);
-    CHECK_EQUAL(gst_harness_query_latency(h) / 1000, (40 * GST_MSECOND + 2 * (GST_SECOND / 30)) / 1000);
+    CHECK_EQUAL(gst_harness_query_latency(h) / 1000,
+                (40 * GST_MSECOND + 2 * (GST_SECOND / 30)) / 1000);
     gst_harness_teardown(h);
 }
 
@@ -302,9 +329,17 @@ static void states_go_up_and_down_with_frames_inside(void) {
     }
 }
 
-const fv_suite element_suite = {"element", (const fv_case[]){
-    CASE(rows_become_properties), CASE(every_format_and_odd_size_is_painted), CASE(read_only_memory_is_copied_first),
-    CASE(strides_and_crop_are_respected), CASE(frames_are_numbered_and_named), CASE(the_cameras_clock_is_kept),
-    CASE(an_error_is_one_line_and_stops_the_stream), CASE(frames_in_flight_come_out_in_order_and_drain),
-    CASE(new_caps_drain_first), CASE(a_flush_forgets_and_counts), CASE(latency_of_held_frames_is_reported),
-    CASE(states_go_up_and_down_with_frames_inside), {0}}};
+const fv_suite element_suite = {
+    "element", (const fv_case[]){CASE(rows_become_properties),
+                                 CASE(every_format_and_odd_size_is_painted),
+                                 CASE(read_only_memory_is_copied_first),
+                                 CASE(strides_and_crop_are_respected),
+                                 CASE(frames_are_numbered_and_named),
+                                 CASE(the_cameras_clock_is_kept),
+                                 CASE(an_error_is_one_line_and_stops_the_stream),
+                                 CASE(frames_in_flight_come_out_in_order_and_drain),
+                                 CASE(new_caps_drain_first),
+                                 CASE(a_flush_forgets_and_counts),
+                                 CASE(latency_of_held_frames_is_reported),
+                                 CASE(states_go_up_and_down_with_frames_inside),
+                                 {0}}};

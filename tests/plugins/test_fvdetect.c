@@ -1,4 +1,5 @@
-// fvdetect over a detector made for the test (fake_detector.c): which frames are computed, their order, the ledger.
+// fvdetect over a detector made for the test (fake_detector.c): which frames are computed, their
+// order, the ledger.
 #include <gst/check/gstharness.h>
 #include <gst/check/gsttestclock.h>
 
@@ -107,7 +108,8 @@ static void a_flush_is_booked(void) {
 static void a_new_size_drains_and_goes_on(void) {
     GstHarness *h = harness("fvdetect slots=4");
     push(h, 0, 3);
-    gst_harness_set_src_caps_str(h, "video/x-raw,format=GRAY8,width=32,height=64,framerate=10/1,pixel-aspect-ratio=2/1");
+    gst_harness_set_src_caps_str(
+        h, "video/x-raw,format=GRAY8,width=32,height=64,framerate=10/1,pixel-aspect-ratio=2/1");
     CHECK_EQUAL(gst_harness_buffers_in_queue(h), 3);
     push(h, 3, 1);
     gst_harness_push_event(h, gst_event_new_eos());
@@ -145,7 +147,8 @@ static void latency_is_that_of_the_slots(void) {
 
 // The harness is live and its clock a test's: half a second behind is late.
 static void a_late_frame_is_skipped_or_dropped(void) {
-    static const char *const lines[] = {"fvdetect slots=1", "fvdetect slots=1 late=drop", "fvdetect slots=1 late=keep"};
+    static const char *const lines[] = {"fvdetect slots=1", "fvdetect slots=1 late=drop",
+                                        "fvdetect slots=1 late=keep"};
     static const uint64_t expected[][3] = {{1, 1, 0}, {1, 0, 1}, {2, 0, 0}};
     for (int i = 0; i < 3; i++) {
         GstHarness *h = harness(lines[i]);
@@ -166,7 +169,8 @@ static void a_late_frame_is_skipped_or_dropped(void) {
 static void a_sink_that_lags_is_heard(void) {
     GstHarness *h = harness("fvdetect slots=1");
     push(h, 0, 1);
-    gst_harness_push_upstream_event(h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 150 * GST_MSECOND, 100 * GST_MSECOND));
+    gst_harness_push_upstream_event(
+        h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 150 * GST_MSECOND, 100 * GST_MSECOND));
     push(h, 1, 5);
     CHECK_EQUAL(stat(h, "skipped"), 3); // those before 0.1 + 2 * 0.15 s
     gst_harness_teardown(h);
@@ -176,7 +180,8 @@ static void faults_are_one_line(const char *line, const char *text) {
     GstElement *e = gst_parse_launch(line, NULL);
     GstBus *bus = gst_element_get_bus(e);
     gst_element_set_state(e, GST_STATE_PLAYING);
-    GstMessage *m = gst_bus_timed_pop_filtered(bus, 5 * GST_SECOND, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    GstMessage *m = gst_bus_timed_pop_filtered(bus, 5 * GST_SECOND,
+                                               GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
     GError *error = NULL;
     CHECK(m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR);
     if (m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR) {
@@ -195,7 +200,8 @@ static void faults_are_told(void) {
     gst_harness_teardown(harness("fvdetect"));
     faults_are_one_line("videotestsrc num-buffers=5 ! fvdetect model=missing.onnx ! fakesink",
                         "missing.onnx: no such file; check the path");
-    faults_are_one_line("videotestsrc num-buffers=5 ! fvdetect model=broken.onnx ! fakesink", "the device is lost; restart");
+    faults_are_one_line("videotestsrc num-buffers=5 ! fvdetect model=broken.onnx ! fakesink",
+                        "the device is lost; restart");
     faults_are_one_line("videotestsrc num-buffers=5 ! fvdetect roi=1,2,x ! fakesink",
                         "fvdetect roi=1,2,x: give x,y,width,height, for example 0,0.5,1,0.5");
 }
@@ -208,11 +214,18 @@ static void stopping_with_frames_inside_is_fine(void) {
     }
 }
 
-const fv_suite fvdetect_suite = {"fvdetect", (const fv_case[]){
-    CASE(objects_are_those_of_their_frame), CASE(every_third_frame_is_computed), CASE(a_flush_is_booked),
-    CASE(a_new_size_drains_and_goes_on), CASE(a_region_is_looked_at_alone), CASE(latency_is_that_of_the_slots),
-    CASE(a_late_frame_is_skipped_or_dropped), CASE(a_sink_that_lags_is_heard), CASE(faults_are_told),
-    CASE(stopping_with_frames_inside_is_fine), {0}}};
+const fv_suite fvdetect_suite = {"fvdetect",
+                                 (const fv_case[]){CASE(objects_are_those_of_their_frame),
+                                                   CASE(every_third_frame_is_computed),
+                                                   CASE(a_flush_is_booked),
+                                                   CASE(a_new_size_drains_and_goes_on),
+                                                   CASE(a_region_is_looked_at_alone),
+                                                   CASE(latency_is_that_of_the_slots),
+                                                   CASE(a_late_frame_is_skipped_or_dropped),
+                                                   CASE(a_sink_that_lags_is_heard),
+                                                   CASE(faults_are_told),
+                                                   CASE(stopping_with_frames_inside_is_fine),
+                                                   {0}}};
 
 int main(int argc, char **argv) {
     gst_init(NULL, NULL);

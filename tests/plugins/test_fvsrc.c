@@ -1,4 +1,5 @@
-// fvsrc on clips that libav itself makes (lavfi), on broken files, and on an RTSP server of its own.
+// fvsrc on clips that libav itself makes (lavfi), on broken files, and on an RTSP server of its
+// own.
 #include <gst/check/gstharness.h>
 #include <gst/rtsp-server/rtsp-server.h>
 #include <gst/video/video.h>
@@ -90,7 +91,8 @@ static bool wait_end(GstElement *pipeline, outcome *o, GstClockTime limit) {
     GstBus *bus = gst_element_get_bus(pipeline);
     bool end = false, over = false;
     while (!over) {
-        GstMessage *m = gst_bus_timed_pop_filtered(bus, limit, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
+        GstMessage *m = gst_bus_timed_pop_filtered(
+            bus, limit, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
         GError *error = NULL;
         over = !m || GST_MESSAGE_TYPE(m) != GST_MESSAGE_WARNING;
         end = m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_EOS;
@@ -152,8 +154,10 @@ static const char *clip(void) {
     const char *path = path_of("clip.mp4"), *upright = path_of("upright.mp4");
     if (!access(path, R_OK))
         return path;
-    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=168x98:rate=25:duration=2 -f lavfi -i sine=duration=2 -c:v libx264 "
-          "-bf 2 -g 12 -pix_fmt yuv420p -c:a aac -shortest %s", upright);
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=168x98:rate=25:duration=2 -f lavfi -i "
+          "sine=duration=2 -c:v libx264 "
+          "-bf 2 -g 12 -pix_fmt yuv420p -c:a aac -shortest %s",
+          upright);
     shell("ffmpeg -v error -y -i %s -c copy -metadata:s:v rotate=90 %s", upright, path);
     return path;
 }
@@ -186,14 +190,19 @@ static void same_bytes(const char *a, const char *b) {
     shell("cmp %s %s", a, b);
 }
 
-// Every byte as libav's own command decodes it: where strides are read (videobalance) and where they are not (filesink).
+// Every byte as libav's own command decodes it: where strides are read (videobalance) and where
+// they are not (filesink).
 static void pixels_are_the_decoders(void) {
     outcome o;
-    const char *want = path_of("want.yuv"), *plain = path_of("plain.yuv"), *strided = path_of("strided.yuv");
+    const char *want = path_of("want.yuv"), *plain = path_of("plain.yuv"),
+               *strided = path_of("strided.yuv");
     shell("ffmpeg -v error -y -noautorotate -i %s -f rawvideo %s", clip(), want);
     CHECK(run(&o, "fvsrc uri=%s ! filesink location=%s", clip(), plain));
-    CHECK(run(&o, "fvsrc uri=%s ! videoconvert ! video/x-raw,format=NV12 ! videoconvert ! video/x-raw,format=I420 ! "
-              "filesink location=%s", clip(), strided));
+    CHECK(run(&o,
+              "fvsrc uri=%s ! videoconvert ! video/x-raw,format=NV12 ! videoconvert ! "
+              "video/x-raw,format=I420 ! "
+              "filesink location=%s",
+              clip(), strided));
     same_bytes(want, plain);
     same_bytes(want, strided);
 }
@@ -202,7 +211,9 @@ static void pixels_are_the_decoders(void) {
 static void drawing_on_a_frame_leaves_the_next_ones_alone(void) {
     outcome o;
     const char *drawn = path_of("drawn.yuv"), *clean = path_of("clean.yuv");
-    CHECK(run(&o, "fvsrc uri=%s ! tee name=t ! queue ! videobalance contrast=0.0 ! fakesink  t. ! queue ! filesink location=%s",
+    CHECK(run(&o,
+              "fvsrc uri=%s ! tee name=t ! queue ! videobalance contrast=0.0 ! fakesink  t. ! "
+              "queue ! filesink location=%s",
               clip(), drawn));
     CHECK(run(&o, "fvsrc uri=%s ! filesink location=%s", clip(), clean));
     same_bytes(drawn, clean);
@@ -212,14 +223,19 @@ static void every_pixel_format_finds_its_caps(void) {
     static const struct {
         const char *format, *caps;
     } rows[] = {
-        {"yuv420p", "format=(string)I420"}, {"nv12", "format=(string)NV12"}, {"rgb24", "format=(string)RGB,"},
-        {"bgra", "format=(string)BGRA"}, {"rgb0", "format=(string)RGBx"}, {"gray", "format=(string)GRAY8"},
-        {"yuv422p10le", "format=(string)I420"}, {"yuvj444p", "colorimetry=(string)1:"}, {"gbrp", "format=(string)RGB,"},
-        {"pal8", "format=(string)RGB,"}, {"gray16le", "format=(string)GRAY8"}, {"rgba64le", "format=(string)RGBA"},
+        {"yuv420p", "format=(string)I420"},     {"nv12", "format=(string)NV12"},
+        {"rgb24", "format=(string)RGB,"},       {"bgra", "format=(string)BGRA"},
+        {"rgb0", "format=(string)RGBx"},        {"gray", "format=(string)GRAY8"},
+        {"yuv422p10le", "format=(string)I420"}, {"yuvj444p", "colorimetry=(string)1:"},
+        {"gbrp", "format=(string)RGB,"},        {"pal8", "format=(string)RGB,"},
+        {"gray16le", "format=(string)GRAY8"},   {"rgba64le", "format=(string)RGBA"},
     };
     outcome o;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        CHECK(run(&o, "fvsrc uri=lavfi:testsrc=size=33x17:rate=10:duration=0.3,format=%s ! fakesink name=v", rows[i].format));
+        CHECK(run(
+            &o,
+            "fvsrc uri=lavfi:testsrc=size=33x17:rate=10:duration=0.3,format=%s ! fakesink name=v",
+            rows[i].format));
         CHECK_EQUAL(o.frames, 3);
         CHECK_CONTAINS(o.caps, rows[i].caps);
     }
@@ -227,8 +243,10 @@ static void every_pixel_format_finds_its_caps(void) {
 
 static void a_new_size_midway_is_new_caps(void) {
     outcome o;
-    shell("cd %s && for s in 64x48 128x96; do ffmpeg -v error -y -f lavfi -i testsrc=size=$s:rate=10:duration=1 -c:v libx264 -pix_fmt yuv420p "
-             "$s.ts; done && cat 64x48.ts 128x96.ts > sizes.ts", fv_test_tmp("fvsrc"));
+    shell("cd %s && for s in 64x48 128x96; do ffmpeg -v error -y -f lavfi -i "
+          "testsrc=size=$s:rate=10:duration=1 -c:v libx264 -pix_fmt yuv420p "
+          "$s.ts; done && cat 64x48.ts 128x96.ts > sizes.ts",
+          fv_test_tmp("fvsrc"));
     CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", path_of("sizes.ts")));
     CHECK_EQUAL(o.caps_changes, 2);
     CHECK_EQUAL(o.frames, 20);
@@ -239,7 +257,8 @@ static void a_new_size_midway_is_new_caps(void) {
 static void pictures_by_number_and_by_star(void) {
     outcome o;
     const char *folder = fv_test_tmp("pictures");
-    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=40x30:rate=25:duration=0.2 '%s/p_%%03d.png'", folder);
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=40x30:rate=25:duration=0.2 '%s/p_%%03d.png'",
+          folder);
     CHECK(run(&o, "fvsrc uri=%s/p_%%03d.png ! fakesink name=v", folder));
     CHECK_EQUAL(o.frames, 5);
     CHECK(run(&o, "fvsrc uri=%s/*.png ! fakesink name=v", folder));
@@ -249,13 +268,20 @@ static void pictures_by_number_and_by_star(void) {
 }
 
 static void bad_input_is_one_line(void) {
-    const char *truncated = path_of("truncated.mp4"), *empty = path_of("empty.mp4"), *text = path_of("note.txt");
+    const char *truncated = path_of("truncated.mp4"), *empty = path_of("empty.mp4"),
+               *text = path_of("note.txt");
     shell("head -c 3000 %s > %s; : > %s; echo hello > %s", clip(), truncated, empty, text);
     const char *rows[][2] = {
-        {"/nonexistent.mp4", "/nonexistent.mp4: no such file"}, {truncated, "not a video that can be read"},
-        {empty, "not a video that can be read"}, {text, "not a video that can be read"}, {"/tmp", "/tmp: is a folder"},
-        {"http://127.0.0.1:1/x.mp4", "connection refused"}, {"rtsp://me:secret@127.0.0.1:1/x", "rtsp://***@127.0.0.1:1/x: connection refused"},
-        {"gopher://x", "unknown kind of URL"}, {"/dev/video99", "no such file or device"}, {"nothing_%03d.png", "no such file"},
+        {"/nonexistent.mp4", "/nonexistent.mp4: no such file"},
+        {truncated, "not a video that can be read"},
+        {empty, "not a video that can be read"},
+        {text, "not a video that can be read"},
+        {"/tmp", "/tmp: is a folder"},
+        {"http://127.0.0.1:1/x.mp4", "connection refused"},
+        {"rtsp://me:secret@127.0.0.1:1/x", "rtsp://***@127.0.0.1:1/x: connection refused"},
+        {"gopher://x", "unknown kind of URL"},
+        {"/dev/video99", "no such file or device"},
+        {"nothing_%03d.png", "no such file"},
     };
     outcome o;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -279,8 +305,9 @@ static void a_video_without_frames_ends_with_a_warning(void) {
 static void a_damaged_file_gives_what_is_good(void) {
     outcome o;
     const char *path = path_of("damaged.ts");
-    shell("ffmpeg -v error -y -i %s -an -c copy %s && printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=%s bs=1 seek=9000 conv=notrunc 2>&1",
-             clip(), path, path);
+    shell("ffmpeg -v error -y -i %s -an -c copy %s && printf "
+          "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=%s bs=1 seek=9000 conv=notrunc 2>&1",
+          clip(), path, path);
     CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", path));
     CHECK(o.frames > 20);
     CHECK(o.is_monotonic);
@@ -291,9 +318,13 @@ static void sound_does_not_make_pictures_wait(void) {
     outcome o;
     char said[200];
     const char *path = path_of("muxed.mp4");
-    CHECK(run(&o, "fvsrc uri=%s loop=true name=s ! identity eos-after=150 ! x264enc ! mp4mux name=m ! filesink location=%s  s.audio_0 ! m.",
+    CHECK(run(&o,
+              "fvsrc uri=%s loop=true name=s ! identity eos-after=150 ! x264enc ! mp4mux name=m ! "
+              "filesink location=%s  s.audio_0 ! m.",
               clip(), path));
-    char *command = g_strdup_printf("ffprobe -v error -count_frames -show_entries stream=codec_name,nb_read_frames -of csv=p=0 %s", path);
+    char *command = g_strdup_printf("ffprobe -v error -count_frames -show_entries "
+                                    "stream=codec_name,nb_read_frames -of csv=p=0 %s",
+                                    path);
     CHECK_EQUAL(fv_test_shell(command, said, sizeof said), 0);
     CHECK_CONTAINS(said, "h264,149");
     CHECK_CONTAINS(said, "aac,2");
@@ -306,17 +337,22 @@ static void seeking_is_exact(void) {
     snprintf(line, sizeof line, "fvsrc uri=%s ! fakesink name=v", clip());
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PAUSED);
-    CHECK_EQUAL(gst_element_get_state(pipeline, NULL, NULL, 10 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+    CHECK_EQUAL(gst_element_get_state(pipeline, NULL, NULL, 10 * GST_SECOND),
+                GST_STATE_CHANGE_SUCCESS);
     gint64 duration = 0;
     CHECK(gst_element_query_duration(pipeline, GST_FORMAT_TIME, &duration));
     CHECK_NEAR((double)duration / 1e9, 2, 0.05);
-    CHECK(gst_element_seek_simple(pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, 1240 * GST_MSECOND));
+    CHECK(gst_element_seek_simple(pipeline, GST_FORMAT_TIME,
+                                  GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE,
+                                  1240 * GST_MSECOND));
     o.frames = 0;
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
     CHECK_EQUAL(o.last, 1960 * GST_MSECOND);
-    CHECK(o.frames == 19 || o.frames == 18); // from 1.24 to 1.96; the first may have come while paused
-    CHECK(gst_element_seek(pipeline, 1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET, 400 * GST_MSECOND));
+    CHECK(o.frames == 19 ||
+          o.frames == 18); // from 1.24 to 1.96; the first may have come while paused
+    CHECK(gst_element_seek(pipeline, 1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0,
+                           GST_SEEK_TYPE_SET, 400 * GST_MSECOND));
     o.frames = 0;
     CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
     CHECK_EQUAL(o.frames, 10);
@@ -327,7 +363,8 @@ static void seeking_is_exact(void) {
 static void a_loop_goes_on_in_time(void) {
     outcome o;
     char line[2000];
-    snprintf(line, sizeof line, "fvsrc uri=%s loop=true ! identity eos-after=130 ! fakesink name=v", clip());
+    snprintf(line, sizeof line, "fvsrc uri=%s loop=true ! identity eos-after=130 ! fakesink name=v",
+             clip());
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
@@ -339,7 +376,8 @@ static void a_loop_goes_on_in_time(void) {
 
 static void realtime_takes_its_time_and_eos_ends_it(void) {
     outcome o;
-    GstElement *pipeline = pipeline_of(&o, "fvsrc realtime=true uri=lavfi:testsrc=size=32x24:rate=50 ! fakesink name=v sync=true");
+    GstElement *pipeline = pipeline_of(
+        &o, "fvsrc realtime=true uri=lavfi:testsrc=size=32x24:rate=50 ! fakesink name=v sync=true");
     CHECK_EQUAL(gst_element_set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_NO_PREROLL);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_usleep(600000);
@@ -380,8 +418,11 @@ static GstRTSPServer *start_server(GMainContext *context, const char *port) {
     GstRTSPServer *server = gst_rtsp_server_new();
     GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
     gst_rtsp_server_set_service(server, port);
-    gst_rtsp_media_factory_set_launch(factory, "( videotestsrc is-live=true ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! jpegenc ! "
-                                               "rtpjpegpay name=pay0 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 )");
+    gst_rtsp_media_factory_set_launch(
+        factory,
+        "( videotestsrc is-live=true ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! "
+        "jpegenc ! "
+        "rtpjpegpay name=pay0 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 )");
     GstRTSPMountPoints *mounts = gst_rtsp_server_get_mount_points(server);
     gst_rtsp_mount_points_add_factory(mounts, "/cam", factory);
     g_object_unref(mounts);
@@ -396,7 +437,9 @@ static void a_camera_over_rtsp_with_sound(void) {
     GThread *thread = g_thread_new("rtsp", serve, loop);
     outcome o;
     char line[400];
-    snprintf(line, sizeof line, "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  s.audio_0 ! fakesink name=a",
+    snprintf(line, sizeof line,
+             "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  "
+             "s.audio_0 ! fakesink name=a",
              gst_rtsp_server_get_bound_port(server));
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
@@ -424,15 +467,28 @@ static void states_up_and_down(void) {
         gst_element_set_state(pipeline, i % 2 ? GST_STATE_PLAYING : GST_STATE_PAUSED);
         if (i > 2)
             gst_element_get_state(pipeline, NULL, NULL, GST_SECOND);
-        CHECK_EQUAL(gst_element_set_state(pipeline, i % 2 ? GST_STATE_READY : GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+        CHECK_EQUAL(gst_element_set_state(pipeline, i % 2 ? GST_STATE_READY : GST_STATE_NULL),
+                    GST_STATE_CHANGE_SUCCESS);
     }
     close_pipeline(pipeline);
 }
 
-const fv_suite fvsrc_suite = {"fvsrc", (const fv_case[]){
-    CASE(a_clip_comes_whole_with_its_times), CASE(caps_say_what_the_file_says), CASE(pixels_are_the_decoders),
-    CASE(drawing_on_a_frame_leaves_the_next_ones_alone), CASE(every_pixel_format_finds_its_caps),
-    CASE(a_new_size_midway_is_new_caps), CASE(pictures_by_number_and_by_star), CASE(bad_input_is_one_line),
-    CASE(a_video_without_frames_ends_with_a_warning), CASE(a_damaged_file_gives_what_is_good), CASE(sound_does_not_make_pictures_wait), CASE(seeking_is_exact),
-    CASE(a_loop_goes_on_in_time), CASE(realtime_takes_its_time_and_eos_ends_it), CASE(a_silent_server_times_out),
-    CASE(a_camera_over_rtsp_with_sound), CASE(states_up_and_down), {0}}};
+const fv_suite fvsrc_suite = {"fvsrc",
+                              (const fv_case[]){CASE(a_clip_comes_whole_with_its_times),
+                                                CASE(caps_say_what_the_file_says),
+                                                CASE(pixels_are_the_decoders),
+                                                CASE(drawing_on_a_frame_leaves_the_next_ones_alone),
+                                                CASE(every_pixel_format_finds_its_caps),
+                                                CASE(a_new_size_midway_is_new_caps),
+                                                CASE(pictures_by_number_and_by_star),
+                                                CASE(bad_input_is_one_line),
+                                                CASE(a_video_without_frames_ends_with_a_warning),
+                                                CASE(a_damaged_file_gives_what_is_good),
+                                                CASE(sound_does_not_make_pictures_wait),
+                                                CASE(seeking_is_exact),
+                                                CASE(a_loop_goes_on_in_time),
+                                                CASE(realtime_takes_its_time_and_eos_ends_it),
+                                                CASE(a_silent_server_times_out),
+                                                CASE(a_camera_over_rtsp_with_sound),
+                                                CASE(states_up_and_down),
+                                                {0}}};

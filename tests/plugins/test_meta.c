@@ -20,8 +20,13 @@ static GstBuffer *buffer_with(const fv_object *objects, int n) {
     return b;
 }
 
-static const fv_object walker = {.box = {10.25f, 20.5f, 100.5f, 50.75f}, .score = 0.625f, .label = 1, .id = 7,
-                                 .state = FV_STATE_CONFIRMED, .age = 12, .detection = 3};
+static const fv_object walker = {.box = {10.25f, 20.5f, 100.5f, 50.75f},
+                                 .score = 0.625f,
+                                 .label = 1,
+                                 .id = 7,
+                                 .state = FV_STATE_CONFIRMED,
+                                 .age = 12,
+                                 .detection = 3};
 static const fv_object car = {.box = {-5, 400, 60, 200}, .score = 0.5f, .label = 0, .detection = 1};
 
 static int read_back(GstBuffer *b, fv_object *v) {
@@ -50,9 +55,10 @@ static void regions_have_dl_streamers_form(void) {
     double score = 0, x_max = 0;
     int id = 0, label = 0;
     GstStructure *d = gst_video_region_of_interest_meta_get_param(roi, "detection");
-    CHECK(gst_structure_get(d, "confidence", G_TYPE_DOUBLE, &score, "x_max", G_TYPE_DOUBLE, &x_max, "label_id",
-                            G_TYPE_INT, &label, NULL));
-    CHECK(gst_structure_get_int(gst_video_region_of_interest_meta_get_param(roi, "object_id"), "id", &id));
+    CHECK(gst_structure_get(d, "confidence", G_TYPE_DOUBLE, &score, "x_max", G_TYPE_DOUBLE, &x_max,
+                            "label_id", G_TYPE_INT, &label, NULL));
+    CHECK(gst_structure_get_int(gst_video_region_of_interest_meta_get_param(roi, "object_id"), "id",
+                                &id));
     CHECK_NEAR(score, 0.625, 0);
     CHECK_NEAR(x_max, 110.75 / 640, 1e-9);
     CHECK_EQUAL(label, 1);
@@ -85,9 +91,11 @@ static void a_removed_or_moved_region_counts(void) {
 
 static void another_detectors_regions_are_read(void) {
     GstBuffer *b = gst_buffer_new_allocate(NULL, 16, NULL);
-    GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(b, "dog", 1, 2, 30, 40);
-    gst_video_region_of_interest_meta_add_param(
-        roi, gst_structure_new("detection", "label_id", G_TYPE_INT, 16, "confidence", G_TYPE_DOUBLE, 0.75, NULL));
+    GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(b, "dog", 1, 2,
+                                                                                     30, 40);
+    gst_video_region_of_interest_meta_add_param(roi, gst_structure_new("detection", "label_id",
+                                                                       G_TYPE_INT, 16, "confidence",
+                                                                       G_TYPE_DOUBLE, 0.75, NULL));
     fv_frame_meta *m = fv_meta_add(b, "s", 0, 640, 480);
     fv_object v[8];
     CHECK_EQUAL(read_back(b, v), 1);
@@ -99,14 +107,16 @@ static void another_detectors_regions_are_read(void) {
 
 static GstBuffer *through(const char *element, const char *out_caps, GstBuffer *b) {
     GstHarness *h = gst_harness_new(element);
-    gst_harness_set_caps_str(h, "video/x-raw,format=I420,width=640,height=480,framerate=30/1", out_caps);
+    gst_harness_set_caps_str(h, "video/x-raw,format=I420,width=640,height=480,framerate=30/1",
+                             out_caps);
     b = gst_harness_push_and_pull(h, b);
     gst_harness_teardown(h);
     return b;
 }
 
 static void survives_videoconvert(void) {
-    GstBuffer *b = through("videoconvert", "video/x-raw,format=RGB,width=640,height=480,framerate=30/1",
+    GstBuffer *b = through("videoconvert",
+                           "video/x-raw,format=RGB,width=640,height=480,framerate=30/1",
                            buffer_with((fv_object[]){walker, car}, 2));
     fv_object v[8];
     CHECK_EQUAL(read_back(b, v), 2);
@@ -118,7 +128,9 @@ static void survives_videoconvert(void) {
 
 static void is_scaled_by_videoscale(void) {
     GstBuffer *b = buffer_with((fv_object[]){walker, car}, 2);
-    fv_meta_add_event(fv_meta_get(b), &(fv_event){.event = "cross", .rule = "door", .before = {100, 100}, .after = {NAN, 50}});
+    fv_meta_add_event(
+        fv_meta_get(b),
+        &(fv_event){.event = "cross", .rule = "door", .before = {100, 100}, .after = {NAN, 50}});
     b = through("videoscale", "video/x-raw,format=I420,width=320,height=120,framerate=30/1", b);
     fv_object v[8];
     CHECK_EQUAL(read_back(b, v), 2);
@@ -135,7 +147,12 @@ static void is_scaled_by_videoscale(void) {
     gst_buffer_unref(b);
 }
 
-const fv_suite meta_suite = {"meta", (const fv_case[]){
-    CASE(objects_come_back_whole), CASE(regions_have_dl_streamers_form),
-    CASE(a_new_set_replaces_the_old_but_not_strangers), CASE(a_removed_or_moved_region_counts),
-    CASE(another_detectors_regions_are_read), CASE(survives_videoconvert), CASE(is_scaled_by_videoscale), {0}}};
+const fv_suite meta_suite = {"meta",
+                             (const fv_case[]){CASE(objects_come_back_whole),
+                                               CASE(regions_have_dl_streamers_form),
+                                               CASE(a_new_set_replaces_the_old_but_not_strangers),
+                                               CASE(a_removed_or_moved_region_counts),
+                                               CASE(another_detectors_regions_are_read),
+                                               CASE(survives_videoconvert),
+                                               CASE(is_scaled_by_videoscale),
+                                               {0}}};

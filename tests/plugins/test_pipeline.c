@@ -43,7 +43,8 @@ static bool run(outcome *o, const char *format, ...) {
     va_end(args);
     memset(o, 0, sizeof *o);
     GError *error = NULL;
-    GstElement *pipeline = gst_parse_launch(line, &error), *sink = gst_bin_get_by_name(GST_BIN(pipeline), "v");
+    GstElement *pipeline = gst_parse_launch(line, &error),
+               *sink = gst_bin_get_by_name(GST_BIN(pipeline), "v");
     if (error)
         fprintf(stderr, "%s: %s\n", line, error->message);
     g_clear_error(&error);
@@ -54,8 +55,10 @@ static bool run(outcome *o, const char *format, ...) {
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     GstMessage *m;
     bool end = false;
-    while (!end && !o->error[0] &&
-           (m = gst_bus_timed_pop_filtered(bus, 100 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT))) {
+    while (
+        !end && !o->error[0] &&
+        (m = gst_bus_timed_pop_filtered(
+             bus, 100 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT))) {
         end = GST_MESSAGE_TYPE(m) == GST_MESSAGE_EOS;
         if (GST_MESSAGE_TYPE(m) == GST_MESSAGE_ELEMENT)
             keep_stats(o, m);
@@ -88,12 +91,16 @@ enum { PERSON = 0, BUS = 5 };
 
 // The same picture in every format and an odd size: the same bus.
 static void every_format_shows_the_same_bus(void) {
-    static const char *const formats[] = {"I420", "NV12", "RGB", "RGBA", "RGBx", "BGR", "BGRA", "BGRx"};
-    const char *model = interned(fv_test_shared("models/FastestDet.onnx")), *picture = interned(fv_test_shared("images/bus.jpg"));
+    static const char *const formats[] = {"I420", "NV12", "RGB",  "RGBA",
+                                          "RGBx", "BGR",  "BGRA", "BGRx"};
+    const char *model = interned(fv_test_shared("models/FastestDet.onnx")),
+               *picture = interned(fv_test_shared("images/bus.jpg"));
     fv_box first = {0};
     for (size_t i = 0; model && picture && i < G_N_ELEMENTS(formats); i++) {
         outcome o;
-        CHECK(run(&o, "fvsrc uri=%s ! videoconvertscale ! video/x-raw,format=%s,width=405,height=541 ! fvdetect model=%s ! fakesink name=v",
+        CHECK(run(&o,
+                  "fvsrc uri=%s ! videoconvertscale ! video/x-raw,format=%s,width=405,height=541 ! "
+                  "fvdetect model=%s ! fakesink name=v",
                   picture, formats[i], model));
         const fv_object *bus = best(&o, BUS);
         CHECK(bus != NULL);
@@ -106,12 +113,17 @@ static void every_format_shows_the_same_bus(void) {
 }
 
 static void boxes_follow_the_picture_when_it_is_scaled(void) {
-    const char *model = interned(fv_test_shared("models/FastestDet.onnx")), *picture = interned(fv_test_shared("images/bus.jpg"));
+    const char *model = interned(fv_test_shared("models/FastestDet.onnx")),
+               *picture = interned(fv_test_shared("images/bus.jpg"));
     if (!model || !picture)
         return;
     outcome whole, half;
     CHECK(run(&whole, "fvsrc uri=%s ! fvdetect model=%s ! fakesink name=v", picture, model));
-    CHECK(run(&half, "fvsrc uri=%s ! fvdetect model=%s ! videoscale ! video/x-raw,width=405,height=540,pixel-aspect-ratio=1/1 ! fvoverlay ! fakesink name=v", picture, model));
+    CHECK(
+        run(&half,
+            "fvsrc uri=%s ! fvdetect model=%s ! videoscale ! "
+            "video/x-raw,width=405,height=540,pixel-aspect-ratio=1/1 ! fvoverlay ! fakesink name=v",
+            picture, model));
     CHECK(whole.objects.n > 0);
     CHECK_EQUAL(whole.objects.n, half.objects.n);
     for (int i = 0; i < whole.objects.n && i < half.objects.n; i++)
@@ -127,12 +139,16 @@ static uint64_t stat(const outcome *o, const char *name) {
 }
 
 static void the_whole_chain_on_a_clip(void) {
-    const char *model = interned(fv_test_shared("models/FastestDet.onnx")), *clip = interned(fv_test_shared("video/canersu_highway.mp4"));
+    const char *model = interned(fv_test_shared("models/FastestDet.onnx")),
+               *clip = interned(fv_test_shared("video/canersu_highway.mp4"));
     if (!model || !clip)
         return;
     outcome o;
-    CHECK(run(&o, "filesrc location=%s ! decodebin ! identity eos-after=31 ! fvdetect model=%s every=3 threshold=0.3 ! fvtrack ! fvoverlay trails=true ! "
-              "videoconvert ! fakesink name=v", clip, model));
+    CHECK(run(&o,
+              "filesrc location=%s ! decodebin ! identity eos-after=31 ! fvdetect model=%s every=3 "
+              "threshold=0.3 ! fvtrack ! fvoverlay trails=true ! "
+              "videoconvert ! fakesink name=v",
+              clip, model));
     CHECK(o.frames >= 30); // decodebin's threads hand on a few more after the end was asked for
     CHECK_EQUAL(stat(&o, "decoded"), o.frames);
     CHECK_EQUAL(stat(&o, "inferred"), (o.frames + 2) / 3);
@@ -146,10 +162,12 @@ static void the_whole_chain_on_a_clip(void) {
 
 static void bad_models_are_one_line(void) {
     outcome o;
-    CHECK(!run(&o, "videotestsrc num-buffers=3 ! fvdetect model=/nonexistent.onnx ! fakesink name=v"));
+    CHECK(!run(&o,
+               "videotestsrc num-buffers=3 ! fvdetect model=/nonexistent.onnx ! fakesink name=v"));
     CHECK_CONTAINS(o.error, "/nonexistent.onnx");
     CHECK(!strchr(o.error, '\n'));
-    CHECK(!run(&o, "videotestsrc num-buffers=3 ! fvdetect model=%s ! fakesink name=v", fv_test_source("LICENSE")));
+    CHECK(!run(&o, "videotestsrc num-buffers=3 ! fvdetect model=%s ! fakesink name=v",
+               fv_test_source("LICENSE")));
     CHECK_CONTAINS(o.error, "LICENSE");
 }
 
