@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [--compare] [MODEL...]: `fovea bench` of every model. With --compare ONNX Runtime (CPU, two
 # threads) takes turns with it, so that what disturbs one disturbs the other; the ratio is that of the
-# lowest medians. Needs `fovea` on the PATH; --compare needs node and npm.
+# lowest medians; beside it the processor time of a run, which other work on the machine changes less. Needs `fovea` on the PATH; --compare needs node and npm.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 rounds=${ROUNDS:-3} runs=${RUNS:-15}
@@ -34,16 +34,18 @@ if ! $compare; then
 fi
 
 install_ort
-printf '%-24s %10s %10s %7s %10s %9s\n' model 'fovea ms' 'ort ms' ratio GFLOP/s plan_ms
+printf '%-24s %9s %9s %6s %12s %12s %6s %9s\n' model 'fovea ms' 'ort ms' ratio 'fovea cpu ms' 'ort cpu ms' ratio plan_ms
 for m in "${models[@]}"; do
-  ours='' theirs=''
+  ours='' theirs='' our_cpu='' their_cpu=''
   for ((r = 0; r < rounds; r++)); do
     json=$(fovea bench "$m" --runs "$runs" --total --json) || continue 2
-    ours+=" $(number median_ms <<<"$json")"
-    theirs+=" $(node "$here/tests/tools/ort.mjs" "$m" "$runs" 2 | cut -d' ' -f1)"
+    ours+=" $(number median_ms <<<"$json")" our_cpu+=" $(number cpu_ms <<<"$json")"
+    read -r median cpu < <(node "$here/tests/tools/ort.mjs" "$m" "$runs" 2)
+    theirs+=" $median" their_cpu+=" $cpu"
   done
-  macs=$(number gmacs <<<"$json") plan=$(number plan_ms <<<"$json")
-  awk -v name="$(basename "$m" .onnx)" -v a="$ours" -v b="$theirs" -v macs="$macs" -v plan="$plan" '
-    function lowest(text, v, n, i, low) { n = split(text, v, " "); low = v[1]; for (i = 2; i <= n; i++) if (v[i] + 0 < low + 0) low = v[i]; return low + 0 }
-    BEGIN { x = lowest(a); y = lowest(b); printf "%-24s %10.2f %10.2f %7.2f %10.1f %9.0f\n", name, x, y, x / y, 2e3 * macs / x, plan }'
+  plan=$(number plan_ms <<<"$json")
+  awk -v name="$(basename "$m" .onnx)" -v a="$ours" -v b="$theirs" -v c="$our_cpu" -v d="$their_cpu" -v plan="$plan" '
+    function lowest(text, v, n, i, low) { n = split(text, v, " "); low = v[1] + 0; for (i = 2; i <= n; i++) if (v[i] + 0 < low) low = v[i] + 0; return low }
+    BEGIN { w = lowest(a); x = lowest(b); y = lowest(c); z = lowest(d)
+            printf "%-24s %9.2f %9.2f %6.2f %12.2f %12.2f %6.2f %9.0f\n", name, w, x, w / x, y, z, y / z, plan }'
 done
