@@ -118,7 +118,7 @@ bool fv_yaml_finish(fv_yaml *y, fv_err *err) {
 // ---- values from the environment ----------------------------------------------------------------
 
 // Appends what ${...} at `p` (behind the brace) stands for; returns the end, NULL after a mistake.
-static const char *put_variable(fv_yaml *y, const fv_yaml_node *node, const char *p, FILE *out) {
+static const char *put_variable(fv_yaml *y, fv_yaml_node *node, const char *p, FILE *out) {
     const char *end = strchr(p, '}');
     if (!end) {
         fv_yaml_mistake(y, node, "'${' without '}'; write $$ for a dollar sign");
@@ -128,7 +128,9 @@ static const char *put_variable(fv_yaml *y, const fv_yaml_node *node, const char
     if (other)
         *other = 0;
     const char *value = getenv(name);
-    if ((!value || !*value) && other)
+    if (value && *value)
+        node->from_shell |= p == node->text + 2;
+    else if (other)
         value = other + 2;
     if (!value) {
         fv_yaml_mistake(y, node,
@@ -146,7 +148,6 @@ static void replace_variables(fv_yaml *y, fv_yaml_node *node) {
     char *buffer = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&buffer, &size);
-    node->from_shell = !strncmp(node->text, "${", 2);
     for (const char *p = node->text; p && *p;) {
         if (!strncmp(p, "${", 2)) {
             p = put_variable(y, node, p + 2, out);

@@ -36,7 +36,7 @@ struct fv_yaml_node {
     int line, column; // from 1; the column counts characters
     const char *text; // FV_YAML_SCALAR, after ${} was replaced
     bool quoted;      // the scalar stood in quotes or was a block of text: never null, true or a number by look
-    bool from_shell;  // it began with ${NAME}: a relative path in it starts at the current folder
+    bool from_shell;  // it began with a ${NAME} that is set: a relative path starts at the current folder
     int n;            // pairs or items
     fv_yaml_pair *pair;
     fv_yaml_node **item;

@@ -106,10 +106,11 @@ static void values_from_the_environment(void) {
 
 static void paths_start_at_their_text(void) {
     setenv("FV_TEST_PATH", "in.mp4", 1);
-    const fv_yaml_node *root = parse("a: m.onnx\nb: /abs\nc: ${FV_TEST_PATH}\n");
+    const fv_yaml_node *root = parse("a: m.onnx\nb: /abs\nc: ${FV_TEST_PATH}\nd: ${FV_TEST_NO:-x}\n");
     CHECK_TEXT(fv_yaml_path(y, root->pair[0].value, "m.onnx"), "/d/m.onnx");
     CHECK_TEXT(fv_yaml_path(y, root->pair[1].value, "/abs"), "/abs");
     CHECK_TEXT(fv_yaml_path(y, root->pair[2].value, "in.mp4"), "in.mp4");
+    CHECK_TEXT(fv_yaml_path(y, root->pair[3].value, "x"), "/d/x");
 }
 
 static void assignments(void) {
