@@ -3,8 +3,7 @@
 //  - a lane owns P output pixels side by side, so one fetched input vector serves up to KW taps;
 //  - a subgroup owns OB output channels: each lane fetches another weight vector and the lanes
 //    exchange them by shuffles with constant lanes;
-//  - texel fetches outside the block give zero, which is the padding: no branch;
-//  - channel blocks are the fastest dimension of the dispatch, so the input stays in the cache.
+//  - texel fetches outside the block give zero, which is the padding: no branch.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #extension GL_KHR_shader_subgroup_basic : enable
