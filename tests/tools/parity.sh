@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # parity.sh [--device D] [--size N] [MODEL...]: max|a-b| / max|ref| of `fovea infer` against ONNX Runtime on
-# the CPU, a line a model; exit 1 when one is above 1e-4. (max|ref| counts as at least 0.01.) Needs `fovea` on the PATH (./dev env), node and npm.
+# the CPU, a line a model; exit 1 when one is above 1e-4. Needs `fovea` on the PATH (./dev env), node and npm.
 # ORT_FOLDER names a folder whose node_modules has onnxruntime-node; without it one is made in build/.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
