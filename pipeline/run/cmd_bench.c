@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "pipeline/detect/load.h"
+#include "pipeline/detect/model.h"
 #include "pipeline/gpu/gpu.h"
 #include "pipeline/graph/graph.h"
 #include "pipeline/infer/infer.h"
@@ -24,6 +26,7 @@ typedef struct {
     fv_plan_stats stats;
     int n_layers;
     fv_plan_layer *layer;
+    char shape[64]; // of the first input
 } figures;
 
 static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
@@ -161,7 +164,7 @@ static double rate(const fv_plan_layer *l) {
 }
 
 static void print_text(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
-    printf("%s on %s (%s)\n", a->model, caps->name, caps->driver);
+    printf("%s (%s) on %s (%s)\n", a->model, f->shape, caps->name, caps->driver);
     printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms, processor time %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
            f->median, f->p99, f->lowest, f->cpu, f->gflops, 100 * f->gflops / f->roofline, f->roofline);
     printf("%d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
@@ -199,6 +202,7 @@ static void print_member(const char *name, const char *text) {
 static void print_json(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
     putchar('{');
     print_member("model", a->model);
+    print_member("shape", f->shape);
     print_member("device", caps->name);
     print_member("driver", caps->driver);
     printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"cpu_ms\":%.4f,\"gmacs\":%.6f,\"gflops\":%.2f,"
@@ -217,10 +221,21 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     printf("]}\n");
 }
 
+// At the size that the model's card names, where the file leaves it open.
+static fv_graph *load(const char *path, fv_err *err) {
+    fv_model m;
+    fv_graph *g = NULL;
+    if (fv_model_begin(&m, path, NULL, err))
+        g = fv_detect_load(path, m.card.has_size ? m.card.input.width : 0,
+                           m.card.has_size ? m.card.input.height : 0, err);
+    fv_model_finish(&m);
+    return g;
+}
+
 static bool bench(const arguments *a, fv_err *err) {
     figures f = {0};
     void *in[MAX_INPUTS] = {0};
-    fv_graph *g = fv_graph_load(a->model, NULL, err);
+    fv_graph *g = load(a->model, err);
     bool ok = g && fv_graph_optimize(g, err);
     if (ok && g->n_inputs > MAX_INPUTS)
         ok = fv_fail(err, FV_UNSUPPORTED, "%s: more than %d inputs", a->model, MAX_INPUTS);
@@ -230,8 +245,10 @@ static bool bench(const arguments *a, fv_err *err) {
     ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 &&
          time_model(gpu, g, (const void *const *)in, a->runs, &f, err) &&
          (a->total || profile(gpu, g, (const void *const *)in, a->runs, &f, err));
-    if (ok)
+    if (ok) {
+        fv_tensor_shape_text(&g->tensor[g->input[0]], f.shape, sizeof f.shape);
         (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);
+    }
     for (int i = 0; i < MAX_INPUTS; i++)
         free(in[i]);
     free(f.layer);

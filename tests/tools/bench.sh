@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # bench.sh [--compare] [MODEL...]: `fovea bench` of every model. With --compare ONNX Runtime (CPU, two
 # threads) takes turns with it, so that what disturbs one disturbs the other; the ratio is that of the
-# lowest medians; beside it the processor time of a run, which other work on the machine changes less. Needs `fovea` on the PATH; --compare needs node and npm.
+# lowest medians; beside it the processor time of a run, which other work on the machine changes less.
+# Needs `fovea` on the PATH; --compare needs node and npm.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 rounds=${ROUNDS:-3} runs=${RUNS:-15}
@@ -39,8 +40,9 @@ for m in "${models[@]}"; do
   ours='' theirs='' our_cpu='' their_cpu=''
   for ((r = 0; r < rounds; r++)); do
     json=$(fovea bench "$m" --runs "$runs" --total --json) || continue 2
+    shape=$(sed -n 's/.*"shape":"\([0-9x]*\)","device.*/\1/p' <<<"$json")
     ours+=" $(number median_ms <<<"$json")" our_cpu+=" $(number cpu_ms <<<"$json")"
-    read -r median cpu < <(node "$here/tests/tools/ort.mjs" "$m" "$runs" 2)
+    read -r median cpu < <(node "$here/tests/tools/ort.mjs" "$m" "$runs" 2 "$shape")
     theirs+=" $median" their_cpu+=" $cpu"
   done
   plan=$(number plan_ms <<<"$json")

@@ -1,19 +1,20 @@
-// Times ONNX Runtime on the CPU: node ort.mjs MODEL RUNS THREADS -> median ms, processor ms of a run.
+// Times ONNX Runtime on the CPU: node ort.mjs MODEL RUNS THREADS SHAPE -> median ms, processor ms of a run.
+// SHAPE, as 1x3x256x416, is what the first input takes where the file leaves it open.
 // The processor time is taken with threads that sleep when they wait: as they come they spin.
 import { createRequire } from 'node:module';
 
 const require = createRequire(process.env.ORT_FOLDER + '/');
 const ort = require('onnxruntime-node');
 
-const [model, runs, threads] = process.argv.slice(2);
-const spatial = 640; // what fv_graph_load takes for a size that the file leaves open
+const [model, runs, threads, shape] = process.argv.slice(2);
+const open = shape.split('x').map(Number);
 
 function makeFeeds(session) {
   const feeds = {};
   for (const input of session.inputMetadata) {
-    const shape = input.shape.map((d, i) => typeof d === 'number' && d > 0 ? d : i === 0 ? 1 : i === 1 ? 3 : spatial);
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).map((_, i) => (Math.imul(i, 2654435761) >>> 24) / 255);
-    feeds[input.name] = new ort.Tensor('float32', data, shape);
+    const dims = input.shape.map((d, i) => typeof d === 'number' && d > 0 ? d : open[i] ?? 1);
+    const data = new Float32Array(dims.reduce((a, b) => a * b, 1)).map((_, i) => (Math.imul(i, 2654435761) >>> 24) / 255);
+    feeds[input.name] = new ort.Tensor('float32', data, dims);
   }
   return feeds;
 }
