@@ -27,7 +27,9 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, images, "images", NULL, "folder of pictures"),
     FV_OPTION_STRING(arguments, labels, "labels", NULL,
                      "folder of NAME.txt files: class x y w h, centre and size as fractions"),
-    FV_OPTION_STRING(arguments, names, "names", NULL, "file with one class name a line"),
+    FV_OPTION_STRING(arguments, names, "names", NULL,
+                     "what the class numbers of the labels mean, one name a line: classes are matched "
+                     "by name, those that the model lacks are left out"),
     FV_OPTION_STRING(arguments, device, "device", NULL,
                      "number or part of a name of `fovea devices`, or reference"),
     FV_OPTION_STRING(arguments, card, "card", NULL,
@@ -47,6 +49,8 @@ typedef struct {
     fv_detector *d;
     fv_ap *ap;
     int n_classes, n_images;
+    fv_labels names; // of the label files; n 0: their numbers are the model's
+    int *label;      // names.n of them: the model's class of that name, -1: it has none
     fv_objects found, truth;
 } evaluation;
 
@@ -63,6 +67,47 @@ static int picture_filter(const struct dirent *e) {
     return is_picture(e->d_name);
 }
 
+// Pascal VOC and COCO write some classes apart.
+static bool same_name(const char *a, const char *b) {
+    static const char *const spellings[][2] = {
+        {"motorbike", "motorcycle"},      {"aeroplane", "airplane"}, {"sofa", "couch"},
+        {"pottedplant", "potted plant"},  {"tvmonitor", "tv"},       {"diningtable", "dining table"},
+    };
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        a = strcasecmp(a, spellings[i][0]) ? a : spellings[i][1];
+        b = strcasecmp(b, spellings[i][0]) ? b : spellings[i][1];
+    }
+    return !strcasecmp(a, b);
+}
+
+static bool match_names(evaluation *e, fv_err *err) {
+    const fv_labels *model = fv_detector_labels(e->d);
+    if (!e->a->names)
+        return true;
+    if (!fv_labels_load(&e->names, e->arena, e->a->names, err))
+        return false;
+    e->label = FV_ARENA_NEW(e->arena, int, e->names.n);
+    for (int i = 0; i < e->names.n; i++) {
+        e->label[i] = model->n ? -1 : i;
+        for (int k = 0; k < model->n && e->label[i] < 0; k++)
+            if (same_name(e->names.v[i], model->v[k]))
+                e->label[i] = k;
+    }
+    return true;
+}
+
+// The model's class for a number of the label files; -1: to be left out.
+static bool class_of(const evaluation *e, int number, int *label, fv_err *err) {
+    *label = number;
+    if (!e->names.n)
+        return true;
+    if (number < 0 || number >= e->names.n)
+        return fv_fail(err, FV_BAD_INPUT, "class %d, but %s has %d names", number, e->a->names,
+                       e->names.n);
+    *label = e->label[number];
+    return true;
+}
+
 // No file: nothing in the picture.
 static bool read_truth(evaluation *e, const char *path, const fv_image *image, fv_err *err) {
     FILE *f = fopen(path, "r");
@@ -75,9 +120,16 @@ static bool read_truth(evaluation *e, const char *path, const fv_image *image, f
     while ((fields = fscanf(f, "%f %f %f %f %f%*[^\n]", v, v + 1, v + 2, v + 3, v + 4)) == 5 &&
            e->truth.n < MAX_TRUTH) {
         float w = v[3] * (float)image->width, h = v[4] * (float)image->height;
-        e->truth.v[e->truth.n++] = (fv_object){
-            .label = (int)v[0],
-            .box = {v[1] * (float)image->width - w / 2, v[2] * (float)image->height - h / 2, w, h}};
+        int label;
+        if (!class_of(e, (int)v[0], &label, err)) {
+            fclose(f);
+            return fv_fail_in(err, "%s:%d", path, line);
+        }
+        if (label >= 0)
+            e->truth.v[e->truth.n++] =
+                (fv_object){.label = label,
+                            .box = {v[1] * (float)image->width - w / 2,
+                                    v[2] * (float)image->height - h / 2, w, h}};
         line++;
     }
     fclose(f);
@@ -151,7 +203,6 @@ static bool prepare(evaluation *e, fv_err *err) {
     e->arena = fv_arena_create();
     e->d = fv_detector_create(&(fv_detector_params){.model = a->model,
                                                     .card = a->card,
-                                                    .labels = a->names,
                                                     .device = a->device,
                                                     .threshold = a->floor,
                                                     .iou_threshold = a->nms,
@@ -170,7 +221,9 @@ static bool prepare(evaluation *e, fv_err *err) {
         (fv_objects){.capacity = MAX_FOUND, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_FOUND)};
     e->truth =
         (fv_objects){.capacity = MAX_TRUTH, .v = FV_ARENA_NEW(e->arena, fv_object, MAX_TRUTH)};
-    return e->ap || fv_fail(err, FV_MEMORY, "out of memory for %d classes", e->n_classes);
+    if (!e->ap)
+        return fv_fail(err, FV_MEMORY, "out of memory for %d classes", e->n_classes);
+    return match_names(e, err);
 }
 
 static bool run(const arguments *a, fv_err *err) {

@@ -277,8 +277,28 @@ static void mean_precision_as_the_reference(void) {
     }
 }
 
+// The numbers of the labels are another list's than the model's; its zebras are nobody's.
+static void classes_are_matched_by_name(void) {
+    const char *dir = fv_test_tmp("names");
+    char command[2048];
+    snprintf(command, sizeof command,
+             "ffmpeg -v error -ss 3 -i %s -frames:v 1 %s/a.png && awk -F, '$1 == 91 && $9 > 0.9 "
+             "{print ($8 == 1 ? 3 : 0), ($3 + $5 / 2) / 640, ($4 + $6 / 2) / 360, $5 / 640, $6 / 360} "
+             "END {print 1, 0.5, 0.5, 0.1, 0.1}' %s >%s/a.txt",
+             fv_test_source("samples/street.mp4"), dir, fv_test_source("samples/street_boxes.csv"), dir);
+    CHECK_EQUAL(fv_test_shell(command, NULL, 0), 0);
+    const char *names = write_file(dir, "names", "Car\nzebra\ntruck\nperson\n");
+    CHECK_EQUAL(fovea("eval det --json --images %s --labels %s --names %s", dir, dir, names), 0);
+    CHECK(number_after("\"label\":\"person\",\"labels\":") >= 2);
+    CHECK(number_after("\"label\":\"car\",\"labels\":") >= 1);
+    CHECK(number_after("\"map50\":") > 0.6);
+    names = write_file(dir, "names", "Car\nzebra\n");
+    CHECK_EQUAL(fovea("eval det --images %s --labels %s --names %s", dir, dir, names), 2);
+    one_clear_line("class 3, but");
+}
+
 const fv_suite model_commands_suite = {"model_commands", (const fv_case[]){
     CASE(models_that_are_none), CASE(truncated_model), CASE(unsupported_op_is_named),
     CASE(unknown_head_shows_the_card), CASE(bad_arguments), CASE(vulkan_missing),
     CASE(pictures_of_any_size), CASE(bus_and_four_persons), CASE(tensors_in_and_out),
-    CASE(sample_program), CASE(model_in_words), CASE(mean_precision_as_the_reference), {0}}};
+    CASE(sample_program), CASE(model_in_words), CASE(mean_precision_as_the_reference), CASE(classes_are_matched_by_name), {0}}};
