@@ -2,25 +2,13 @@
 //
 //     gst-launch-1.0 ... ! fvdetect ! fvtrack ! fvpublish to=out.jsonl ! fakesink
 //
-// A frame's line is followed by those of its events. Targets are rows of target.c, formats of the
-// table below.
-#include "pipeline/desc/record.h"
+// Formats are rows of pipeline/desc/format.c, targets of target.c.
+#include "pipeline/desc/format.h"
 #include "plugins/elements.h"
 #include "plugins/publish/target.h"
 
-typedef enum { FORMAT_FOVEA, N_FORMATS } format;
-typedef enum { WHAT_FRAMES = 1, WHAT_EVENTS = 2 } what;
-
-static const char *const format_names[N_FORMATS + 1] = {[FORMAT_FOVEA] = "fovea"};
 static const char *const what_names[] = {"all", "frames", "events", NULL};
-static const unsigned what_masks[] = {WHAT_FRAMES | WHAT_EVENTS, WHAT_FRAMES, WHAT_EVENTS};
-
-static const struct {
-    char *(*frame)(const fv_record *record);
-    char *(*event)(const fv_record *record, const fv_event *event);
-} formats[N_FORMATS] = {
-    [FORMAT_FOVEA] = {fv_record_frame_json, fv_record_event_json},
-};
+static const unsigned what_masks[] = {FV_WHAT_ALL, FV_WHAT_FRAMES, FV_WHAT_EVENTS};
 
 typedef struct {
     const char *to;
@@ -30,8 +18,8 @@ typedef struct {
 
 static const fv_option options[] = {
     FV_OPTION_STRING(params, to, "to", "-", "a file, or - for standard output"),
-    FV_OPTION_ENUM(params, format, "format", format_names, FORMAT_FOVEA,
-                   "of the lines: fovea is JSON Lines, schema fovea/1"),
+    FV_OPTION_ENUM(params, format, "format", fv_format_names, FV_FORMAT_FOVEA,
+                   "of what is written: fovea is JSON Lines, schema fovea/1"),
     FV_OPTION_ENUM(params, what, "what", what_names, 0, "frames, events or all"),
     FV_OPTION_BOOL(params, append, "append", false,
                    "go on at the end of a file that is there, instead of emptying it"),
@@ -40,9 +28,14 @@ static const fv_option options[] = {
 
 typedef struct {
     fv_target *target;
+    fv_formatter *formatter;
     fv_target_counts counts;
     uint64_t frames, events;
 } state;
+
+static void take(void *user, const fv_message *message) {
+    fv_target_add(((state *)user)->target, message);
+}
 
 static bool start(fv_element *e, fv_err *err) {
     const params *p = e->params;
@@ -50,17 +43,15 @@ static bool start(fv_element *e, fv_err *err) {
     if (!p->to || !*p->to)
         return fv_fail(err, FV_BAD_INPUT,
                        "fvpublish: `to` is empty; give a file, or - for standard output");
-    return (s->target = fv_target_create(p->to, p->append, err));
+    s->target = fv_target_create(p->to, p->append, &fv_format_rows[p->format], err);
+    s->formatter = fv_formatter_create((fv_format)p->format, what_masks[p->what], take, s);
+    return s->target;
 }
 
 static void stop(fv_element *e) {
-    fv_target_destroy(&((state *)e->state)->target);
-}
-
-static void add(state *s, char *line) {
-    if (line)
-        fv_target_add(s->target, line);
-    free(line);
+    state *s = e->state;
+    fv_formatter_destroy(&s->formatter);
+    fv_target_destroy(&s->target);
 }
 
 static void flush_lines(fv_element *e, bool now) {
@@ -75,14 +66,9 @@ static void flush_lines(fv_element *e, bool now) {
 
 static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
     (void)err;
-    const params *p = e->params;
     state *s = e->state;
     const fv_frame_meta *meta = fv_meta_get(buffer);
-    unsigned mask = what_masks[p->what];
-    if (mask & WHAT_FRAMES)
-        add(s, formats[p->format].frame(record));
-    for (int i = 0; mask & WHAT_EVENTS && i < meta->n_events; i++)
-        add(s, formats[p->format].event(record, &meta->events[i]));
+    fv_formatter_frame(s->formatter, record, meta->events, meta->n_events);
     flush_lines(e, false);
     g_mutex_lock(&e->lock);
     s->frames++;
@@ -93,7 +79,6 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
 
 // Events that come after the last frame (what lasted ends with the stream): see fvevents.
 static void sink_event(fv_element *e, GstEvent *event) {
-    const params *p = e->params;
     state *s = e->state;
     const GstStructure *late = GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_DOWNSTREAM
                                    ? gst_event_get_structure(event)
@@ -111,8 +96,7 @@ static void sink_event(fv_element *e, GstEvent *event) {
                         .width = m->width,
                         .height = m->height,
                         .labels = m->labels ? &m->labels->labels : NULL};
-    for (int i = 0; what_masks[p->what] & WHAT_EVENTS && i < m->n_events; i++)
-        add(s, formats[p->format].event(&record, &m->events[i]));
+    fv_formatter_events(s->formatter, &record, m->events, m->n_events);
     g_mutex_lock(&e->lock);
     s->events += (uint64_t)m->n_events;
     g_mutex_unlock(&e->lock);
@@ -120,7 +104,12 @@ static void sink_event(fv_element *e, GstEvent *event) {
 }
 
 static void finish(fv_element *e) {
+    fv_formatter_finish(((state *)e->state)->formatter);
     flush_lines(e, true);
+}
+
+static void flush(fv_element *e) {
+    fv_formatter_finish(((state *)e->state)->formatter);
 }
 
 static GstStructure *stats(fv_element *e) {
@@ -145,6 +134,7 @@ const fv_element_row fv_publish_element = {
     .start = start,
     .stop = stop,
     .frame = frame,
+    .flush = flush,
     .finish = finish,
     .sink_event = sink_event,
     .stats = stats,

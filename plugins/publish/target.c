@@ -27,7 +27,9 @@ typedef struct {
 
 struct fv_target {
     const target_row *row;
+    const fv_format_row *format;
     char *to;
+    bool begun; // the document has its first message
     int fd;
     char *spool;
     size_t n, room; // bytes in the spool
@@ -111,8 +113,16 @@ static const target_row rows[] = {
 
 // ---- the spool ----------------------------------------------------------------------------------
 
-fv_target *fv_target_create(const char *to, bool append, fv_err *err) {
+static void add_line(fv_target *t, const char *before, const char *line, size_t n);
+
+fv_target *fv_target_create(const char *to, bool append, const fv_format_row *format, fv_err *err) {
+    if (append && *format->close) {
+        fv_fail(err, FV_BAD_INPUT, "%s: a file of format %s is closed at its end and cannot be "
+                "appended to; give another file", to, format->name);
+        return NULL;
+    }
     fv_target *t = calloc(1, sizeof *t);
+    t->format = format;
     t->to = strdup(to);
     t->fd = -1;
     t->flushed_ns = now_ns();
@@ -120,6 +130,8 @@ fv_target *fv_target_create(const char *to, bool append, fv_err *err) {
         t->row++;
     if (!t->row->open(t, append, err))
         fv_target_destroy(&t);
+    else if (*format->open)
+        add_line(t, "", format->open, strlen(format->open));
     return t;
 }
 
@@ -140,12 +152,18 @@ static void make_room(fv_target *t, size_t more) {
     }
 }
 
-void fv_target_add(fv_target *t, const char *line) {
-    size_t n = strlen(line);
-    make_room(t, n + 1);
-    memcpy(t->spool + t->n, line, n);
-    t->spool[t->n + n] = '\n';
-    t->n += n + 1;
+static void add_line(fv_target *t, const char *before, const char *line, size_t n) {
+    size_t n_before = strlen(before);
+    make_room(t, n_before + n + 1);
+    memcpy(t->spool + t->n, before, n_before);
+    memcpy(t->spool + t->n + n_before, line, n);
+    t->n += n_before + n;
+    t->spool[t->n++] = '\n';
+}
+
+void fv_target_add(fv_target *t, const fv_message *m) {
+    add_line(t, t->begun ? t->format->between : "", m->body, m->size);
+    t->begun = true;
 }
 
 static uint64_t count_lines(const char *text, size_t n) {
@@ -181,6 +199,8 @@ void fv_target_destroy(fv_target **t) {
     if (!t || !*t)
         return;
     fv_err err;
+    if ((*t)->fd >= 0 && *(*t)->format->close)
+        add_line(*t, "", (*t)->format->close, strlen((*t)->format->close));
     if (!fv_target_flush(*t, true, &err))
         fv_log(FV_LOG_ERROR, "%s", err.text);
     if ((*t)->n)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "pipeline/base/err.h"
+#include "pipeline/desc/format.h"
 
 typedef struct fv_target fv_target;
 
@@ -21,11 +22,10 @@ typedef struct {
 } fv_target_counts;
 
 // `to`: a path, or "-" for standard output. The file is made, or emptied, at once unless `append`:
-// a folder that is not there is an error here, not later.
-fv_target *fv_target_create(const char *to, bool append, fv_err *err);
+// a folder that is not there is an error here, not later. `format` says what surrounds messages.
+fv_target *fv_target_create(const char *to, bool append, const fv_format_row *format, fv_err *err);
 
-// Adds one line (no newline in it).
-void fv_target_add(fv_target *t, const char *line);
+void fv_target_add(fv_target *t, const fv_message *message);
 
 // Writes the spool when it is due: standard output after every frame, a file every second or 64
 // KiB, both when `now`. False when the target fails and did not fail before: err says why, once per

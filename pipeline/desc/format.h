@@ -1,0 +1,73 @@
+// Formats: what is known of frames, and events, as messages for somebody's consumer. A format is a
+// row of a table; a formatter is one format at work on one stream.
+//
+//     fv_formatter *f = fv_formatter_create(FV_FORMAT_FOVEA, FV_WHAT_ALL, take, user);
+//     fv_formatter_frame(f, &record, events, n_events);     // take() is called for each message
+//     fv_formatter_finish(f);                               // end of the stream
+//     fv_formatter_destroy(&f);
+//
+// A BODY IS ONE LINE. What surrounds it is in the row, so that the same body can lie in a file
+// among others and travel alone:
+//
+//     a document (file, standard output, socket)     open \n body \n between body \n ... close \n
+//     a message (MQTT, webhook, Kafka)               open body close
+//
+// Lines of `open` and `close` are left out where they are "". So JSON Lines have three empty texts,
+// and a file of COCO results is "[", bodies with "," before all but the first, "]". A document that
+// has a `close` cannot be gone on with: appending to such a file is a mistake.
+// Thread-safety: a formatter belongs to one thread at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pipeline/base/value.h"
+
+typedef enum { FV_FORMAT_FOVEA, FV_N_FORMATS } fv_format;
+
+enum { FV_WHAT_FRAMES = 1, FV_WHAT_EVENTS = 2, FV_WHAT_ALL = 3 };
+
+// Everything is lent for the length of the call.
+typedef struct {
+    const char *topic; // below the topic of the target, "gate/frames": no '+', '#', slash at an end
+    const char *key;   // the stream: Kafka's key; order is kept within it
+    const char *id;    // unique, and the same when the same input is played or delivered again
+    const char *body;  // UTF-8, one line, no newline
+    size_t size;       // bytes of body, without its NUL
+    bool is_event;     // something happened; false: how things stand, what comes next replaces it
+    bool retain;       // MQTT: who comes later wants the last one
+} fv_message;
+
+typedef void fv_message_take(void *user, const fv_message *message);
+
+typedef struct fv_formatter fv_formatter;
+
+// `events`: those of this frame, or, without frame (see fv_formatter_events), after the last.
+typedef struct {
+    const char *name;      // format=
+    const char *help;      // who reads it
+    const char *extension; // of a file of it, with dot
+    const char *mime;      // of open + body + close
+    const char *open, *between, *close;
+    size_t state_size; // zeroed memory of a formatter: f->state
+    void (*frame)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
+    void (*events)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
+    void (*finish)(fv_formatter *f); // NULL: nothing
+} fv_format_row;
+
+extern const fv_format_row fv_format_rows[FV_N_FORMATS];
+extern const char *const fv_format_names[FV_N_FORMATS + 1]; // the rows' names; NULL-terminated
+
+// `what`: FV_WHAT_ bits of what is wanted; what the format cannot say stays unsaid.
+fv_formatter *fv_formatter_create(fv_format format, unsigned what, fv_message_take *take,
+                                  void *user);
+
+void fv_formatter_frame(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
+
+// Events after the last frame: `record` has no objects.
+void fv_formatter_events(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
+
+// End of the stream, or a seek: what lasted ends. The formatter may be used again.
+void fv_formatter_finish(fv_formatter *f);
+
+void fv_formatter_destroy(fv_formatter **f);
