@@ -6,9 +6,6 @@
 #extension GL_GOOGLE_include_directive : enable
 #extension GL_KHR_shader_subgroup_basic : enable
 #extension GL_KHR_shader_subgroup_shuffle : enable
-#ifdef STORE_WIDE
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
-#endif
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
 #include "lib/act.glsl"
@@ -26,13 +23,6 @@ layout(constant_id = 9) const uint DILATION_Y = 1;
 layout(constant_id = 10) const uint ACT = ACT_NONE;
 layout(constant_id = 11) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 12) const bool WHOLE = true; // 4 divides the channels
-
-#ifdef STORE_WIDE
-layout(binding = 2, std430) writeonly buffer ActivationsWide { u64vec2 activation_wide[]; };
-u64vec2 pack(vec4 v) {
-    return u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
-}
-#endif
 
 layout(push_constant) uniform Push { fv_push_tile push; };
 
@@ -97,12 +87,7 @@ void main() {
                     s += texelFetch(activation_texels, int(residual_at));
                 if (!WHOLE)
                     s = mix(vec4(0), s, lessThan(uvec4(4 * channel) + uvec4(0, 1, 2, 3), uvec4(push.out_channels)));
-                uint out_at = push.out_at4 + (pixel + i) * push.out_pitch4 + channel;
-#ifdef STORE_WIDE
-                activation_wide[out_at] = pack(s);
-#else
-                activation4[out_at] = s;
-#endif
+                store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel, s);
             }
         }
     }

@@ -135,7 +135,7 @@ void main() {
                 }
 #else
                 if (WHOLE || int(4 * c) < left)
-                    activation4[out_at + c] = finish(i, c, residual_at + c, left - int(4 * c));
+                    store4(out_at + c, finish(i, c, residual_at + c, left - int(4 * c)));
 #endif
             }
         }

@@ -29,5 +29,5 @@ void main() {
     vec4 v = vec4(load1(FROM_A, uint(a)));
     if (BINARY != BINARY_NONE)
         v = binary(BINARY, v, vec4(load1(FROM_B, uint(b))));
-    activation[to] = unary(UNARY, v, push.alpha, push.beta).x;
+    store1(IN_ACTIVATIONS, uint(to), unary(UNARY, v, push.alpha, push.beta).x);
 }

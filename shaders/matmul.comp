@@ -28,5 +28,6 @@ void main() {
     if (ADD)
         sum += push.beta * load1(FROM_C, uint(int(push.c_at) + b0 * push.c_b0 + b1 * push.c_b1 + int(m) * push.c_m +
                                               int(n) * push.c_n));
-    activation[int(push.out_at) + b0 * push.out_b0 + b1 * push.out_b1 + int(m) * push.out_m + int(n) * push.out_n] = sum;
+    int to = int(push.out_at) + b0 * push.out_b0 + b1 * push.out_b1 + int(m) * push.out_m + int(n) * push.out_n;
+    store1(IN_ACTIVATIONS, uint(to), sum);
 }

@@ -5,9 +5,6 @@
 // which share their x.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
-#ifdef STORE_WIDE
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
-#endif
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
 #include "push_conv.h"
@@ -19,10 +16,6 @@ layout(constant_id = 4) const int GREEN = -1;
 layout(constant_id = 5) const int BLUE = -1;
 layout(constant_id = 6) const bool BGR = false;     // channel 0 of the network is blue
 layout(constant_id = 7) const uint LAYOUT = 0;      // 0: NHWC, channels padded to 4; 1: NCHW; 2: NHWC of 3
-
-#ifdef STORE_WIDE
-layout(binding = 2, std430) writeonly buffer ActivationsWide { u64vec2 activation_wide[]; };
-#endif
 
 layout(push_constant) uniform Push { fv_push_preprocess push; };
 
@@ -74,17 +67,12 @@ vec3 read_rgb(float sx, float sy, at x, at cx) {
 void store(uint pixel, vec3 v) {
     uint plane = uint(push.out_width * push.out_height);
     if (LAYOUT == 0) {
-#ifdef STORE_WIDE
-        activation_wide[push.out_at / 4 + pixel] =
-            u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(uvec2(floatBitsToUint(v.z), 0)));
-#else
-        activation4[push.out_at / 4 + pixel] = vec4(v, 0);
-#endif
+        store4(push.out_at / 4 + pixel, vec4(v, 0));
     } else {
         uint step = LAYOUT == 1 ? plane : 1, first = push.out_at + (LAYOUT == 1 ? pixel : pixel * 3);
-        activation[first] = v.x;
-        activation[first + step] = v.y;
-        activation[first + 2 * step] = v.z;
+        store1(IN_ACTIVATIONS, first, v.x);
+        store1(IN_ACTIVATIONS, first + step, v.y);
+        store1(IN_ACTIVATIONS, first + 2 * step, v.z);
     }
 }
 

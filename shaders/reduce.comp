@@ -62,5 +62,5 @@ void main() {
         r = sqrt(r);
     else if (KIND == LOG_SUM || KIND == LOG_SUM_EXP)
         r = log(r) + largest;
-    activation[to] = r;
+    store1(IN_ACTIVATIONS, uint(to), r);
 }

@@ -27,6 +27,6 @@ void main() {
     float scale = LOGARITHM ? log(sum) : 1.0 / sum;
     for (uint i = 0; i < push.n; i++) {
         float x = load1(FROM, uint(from + int(i) * push.in_stride)) - largest;
-        activation[to + int(i) * push.out_stride] = LOGARITHM ? x - scale : exp(x) * scale;
+        store1(IN_ACTIVATIONS, uint(to + int(i) * push.out_stride), LOGARITHM ? x - scale : exp(x) * scale);
     }
 }

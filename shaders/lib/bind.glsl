@@ -6,6 +6,9 @@
 #ifdef STORE_WIDE
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
 #endif
+#ifdef HALF
+#extension GL_EXT_shader_16bit_storage : enable
+#endif
 
 // The size of a workgroup must be known before flat_id() is compiled: a kernel defines LOCAL, or
 // LOCAL_ID (the specialization constant that says it), before it includes this.
@@ -18,12 +21,22 @@ layout(local_size_x_id = LOCAL_ID) in;
 layout(local_size_x = LOCAL) in;
 #endif
 
+// With HALF the activation and the weight block hold float16, which a texel fetch makes float32; all
+// arithmetic is float32. Kernels write through store4() and store1() alone.
+#ifdef HALF
+#define STORED float16_t
+#define STORED4 f16vec4
+#else
+#define STORED float
+#define STORED4 vec4
+#endif
+
 layout(binding = 0) uniform samplerBuffer activation_texels; // read these: the fast path on CPUs
 layout(binding = 1) uniform samplerBuffer weight_texels;
-layout(binding = 2, std430) buffer Activations { float activation[]; };
-layout(binding = 2, std430) buffer Activations4 { vec4 activation4[]; };
-layout(binding = 3, std430) readonly buffer Weights { float weight[]; };
-layout(binding = 3, std430) readonly buffer Weights4 { vec4 weight4[]; };
+layout(binding = 2, std430) buffer Activations { STORED activation[]; };
+layout(binding = 2, std430) buffer Activations4 { STORED4 activation4[]; };
+layout(binding = 3, std430) readonly buffer Weights { STORED weight[]; };
+layout(binding = 3, std430) readonly buffer Weights4 { STORED4 weight4[]; };
 layout(binding = 4, std430) readonly buffer Upload { uint upload[]; };
 layout(binding = 5, std430) writeonly buffer Readback { float readback[]; };
 layout(binding = 6) uniform usamplerBuffer upload_bytes;
@@ -39,7 +52,7 @@ void store4(uint index, vec4 v) {
 }
 #else
 void store4(uint index, vec4 v) {
-    activation4[index] = v;
+    activation4[index] = STORED4(v);
 }
 #endif
 
@@ -62,7 +75,7 @@ void store1(uint to, uint index, float value) {
     if (to == IN_READBACK)
         readback[index] = value;
     else
-        activation[index] = value;
+        activation[index] = STORED(value);
 }
 
 // The number of this invocation in a dispatch of any size: fv_groups() on the host folds what is
