@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "pipeline/desc/format_priv.h"
-
-enum { NAME_BYTES = 512 };
+#include "pipeline/desc/json.h"
 
 const fv_format_row fv_format_rows[FV_N_FORMATS] = {
     [FV_FORMAT_FOVEA] = {.name = "fovea",
@@ -53,24 +52,28 @@ void fv_formatter_destroy(fv_formatter **f) {
     *f = NULL;
 }
 
-// What means something in MQTT's topics: levels and wildcards.
-static void clean_level(char *name) {
-    for (char *p = name; *p; p++)
+void fv_format_level(const char *name, char *level, size_t size) {
+    snprintf(level, size, "%s", name && *name ? name : "stream");
+    for (char *p = level; *p; p++)
         if (strchr("/+#", *p) || (unsigned char)*p < ' ')
             *p = '_';
 }
 
-void fv_formatter_say(fv_formatter *f, const fv_record *record, const char *topic, const char *id,
-                      fv_message m, char *body) {
-    const char *stream = record->stream && *record->stream ? record->stream : "stream";
-    char level[NAME_BYTES], topic_text[2 * NAME_BYTES], id_text[2 * NAME_BYTES];
-    snprintf(level, sizeof level, "%s", stream);
-    clean_level(level);
-    snprintf(topic_text, sizeof topic_text, "%s/%s", level, topic);
-    snprintf(id_text, sizeof id_text, "%s/%s", stream, id);
-    m.topic = topic_text, m.key = stream, m.id = id_text;
-    m.body = body, m.size = body ? strlen(body) : 0;
-    if (body)
-        f->take(f->user, &m);
+void fv_formatter_say(fv_formatter *f, const char *stream, fv_message m, char *body) {
+    char level[FV_LEVEL_BYTES], topic[2 * FV_LEVEL_BYTES], id[2 * FV_LEVEL_BYTES];
+    bool own = f->row->own_topics;
+    if (!body)
+        return;
+    fv_format_level(stream, level, sizeof level);
+    snprintf(topic, sizeof topic, "%s%s%s", own ? "" : level, own ? "" : "/", m.topic);
+    snprintf(id, sizeof id, "%s/%s", level, m.id);
+    m.topic = topic, m.id = id;
+    m.key = stream && *stream ? stream : level;
+    m.body = m.line = body, m.size = m.line_size = strlen(body);
+    char *line = own ? fv_json_topic_line(topic, body) : NULL;
+    if (line)
+        m.line = line, m.line_size = strlen(line);
+    f->take(f->user, &m);
+    free(line);
     free(body);
 }

@@ -14,7 +14,8 @@
 //
 // Lines of `open` and `close` are left out where they are "". So JSON Lines have three empty texts,
 // and a file of COCO results is "[", bodies with "," before all but the first, "]". A document that
-// has a `close` cannot be gone on with: appending to such a file is a mistake.
+// has a `close` cannot be gone on with: appending to such a file is a mistake. Where the topic says
+// what a body alone does not (frigate), a document's line has both: {"topic":...,"payload":body}.
 // Thread-safety: a formatter belongs to one thread at a time.
 #pragma once
 
@@ -34,6 +35,8 @@ typedef struct {
     const char *id;    // unique, and the same when the same input is played or delivered again
     const char *body;  // UTF-8, one line, no newline
     size_t size;       // bytes of body, without its NUL
+    const char *line;  // what a document has in place of body; most often body itself
+    size_t line_size;
     bool is_event;     // something happened; false: how things stand, what comes next replaces it
     bool retain;       // MQTT: who comes later wants the last one
 } fv_message;
@@ -49,6 +52,7 @@ typedef struct {
     const char *extension; // of a file of it, with dot
     const char *mime;      // of open + body + close
     const char *open, *between, *close;
+    bool own_topics;   // topics do not begin with the stream's name; documents say them
     size_t state_size; // zeroed memory of a formatter: f->state
     void (*frame)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
     void (*events)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);

@@ -11,8 +11,8 @@ void fv_format_fovea_events(fv_formatter *f, const fv_record *r, const fv_event 
         char id[96];
         snprintf(id, sizeof id, "event/%" PRIu64 "/%s/%" PRIu64, e->id, fv_phase_names[e->phase],
                  e->frame);
-        fv_formatter_say(f, r, "events", id, (fv_message){.is_event = true},
-                         fv_record_event_json(r, e));
+        fv_message m = {.topic = "events", .id = id, .is_event = true};
+        fv_formatter_say(f, r->stream, m, fv_record_event_json(r, e));
     }
 }
 
@@ -20,6 +20,7 @@ void fv_format_fovea_frame(fv_formatter *f, const fv_record *r, const fv_event *
     char id[48];
     snprintf(id, sizeof id, "frame/%" PRIu64, r->frame);
     if (f->what & FV_WHAT_FRAMES)
-        fv_formatter_say(f, r, "frames", id, (fv_message){0}, fv_record_frame_json(r));
+        fv_formatter_say(f, r->stream, (fv_message){.topic = "frames", .id = id},
+                         fv_record_frame_json(r));
     fv_format_fovea_events(f, r, events, n);
 }

@@ -11,11 +11,15 @@ struct fv_formatter {
     void *state; // row->state_size bytes
 };
 
-// Hands `m` out; m->topic, key and id are filled in from the rest: topic = STREAM/`topic` with what
-// MQTT keeps for itself replaced by '_', key = the stream, id = STREAM/`id`. `body` is a malloc'ed
-// text and is freed; NULL (memory is out) is dropped.
-void fv_formatter_say(fv_formatter *f, const fv_record *record, const char *topic, const char *id,
-                      fv_message m, char *body);
+enum { FV_LEVEL_BYTES = 256 };
+
+// `name` as one level of an MQTT topic: '/', '+', '#' become '_'; "stream" when there is none.
+void fv_format_level(const char *name, char *level, size_t size);
+
+// Hands `m` out. m.topic, without `own_topics` of the row, is put below the stream's name; m.id is
+// put below it too; key and line are filled in. `body` is a malloc'ed text and is freed; NULL (memory is out) is
+// dropped.
+void fv_formatter_say(fv_formatter *f, const char *stream, fv_message m, char *body);
 
 void fv_format_fovea_frame(fv_formatter *f, const fv_record *r, const fv_event *events, int n);
 void fv_format_fovea_events(fv_formatter *f, const fv_record *r, const fv_event *events, int n);

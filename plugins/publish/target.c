@@ -162,7 +162,7 @@ static void add_line(fv_target *t, const char *before, const char *line, size_t 
 }
 
 void fv_target_add(fv_target *t, const fv_message *m) {
-    add_line(t, t->begun ? t->format->between : "", m->body, m->size);
+    add_line(t, t->begun ? t->format->between : "", m->line, m->line_size);
     t->begun = true;
 }
 
