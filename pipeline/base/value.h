@@ -68,11 +68,17 @@ typedef enum {
     FV_FIT_LETTERBOX_TOP_LEFT, // one scale, picture in the corner, rest padded right and below
 } fv_fit_mode;
 
+typedef enum {
+    FV_FILTER_BILINEAR, // four samples around each pixel, also when shrinking (OpenCV's INTER_LINEAR)
+    FV_FILTER_AREA,     // when shrinking, the mean over the pixel's footprint (OpenCV's INTER_AREA)
+} fv_filter;
+
 // What the network wants to see: value[c] = (pixel[c] - mean[c]) * scale[c], pixel 0..255,
 // c in the network's channel order. `width` and `height` are 0 until the graph's shape is known.
 typedef struct {
     int width, height;
     fv_fit_mode fit;
+    fv_filter filter;
     float pad;           // pixel value 0..255 of the padding
     bool bgr;            // channel 0 is blue
     bool nhwc;           // channels innermost instead of NCHW

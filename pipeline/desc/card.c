@@ -14,12 +14,13 @@ enum { MAX_LABELS = 100000, MAX_SIDE = 16384 };
 
 static const char *const fit_names[] = {"stretch", "letterbox", "letterbox-top-left",
                                         NULL}; // as fv_fit_mode
+static const char *const filter_names[] = {"bilinear", "area", NULL}; // as fv_filter
 static const char *const channel_names[] = {"rgb", "bgr", NULL};
 static const char *const layout_names[] = {"nchw", "nhwc", NULL};
 
 typedef struct {
     fv_given given;
-    int fit, channels, layout;
+    int fit, filter, channels, layout;
     float pad;
     fv_numbers size, mean, std, scale;
 } input_text;
@@ -27,6 +28,8 @@ typedef struct {
 static const fv_option input_options[] = {
     FV_OPTION_ENUM(input_text, fit, "fit", fit_names, FV_FIT_LETTERBOX,
                    "how a picture of another shape gets in"),
+    FV_OPTION_ENUM(input_text, filter, "filter", filter_names, FV_FILTER_BILINEAR,
+                   "how it is made smaller"),
     FV_OPTION_FLOAT(input_text, pad, "pad", 0, 255, 114,
                     "pixel value around a letterboxed picture"),
     FV_OPTION_ENUM(input_text, channels, "channels", channel_names, 0, "order of the colours"),
@@ -196,6 +199,7 @@ static void take_input(fv_card *card, fv_yaml *y, const input_text *t) {
     }
     if ((card->has_fit = fv_schema_given(&input_schema, t, "fit")))
         card->input.fit = (fv_fit_mode)t->fit;
+    card->input.filter = (fv_filter)t->filter;
     if ((card->has_pad = fv_schema_given(&input_schema, t, "pad")))
         card->input.pad = t->pad;
     if ((card->has_bgr = fv_schema_given(&input_schema, t, "channels")))

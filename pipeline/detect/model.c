@@ -47,6 +47,7 @@ static void input_from_card(fv_input *input, const fv_card *card) {
     const fv_input *said = &card->input;
     if (card->has_fit)
         input->fit = said->fit;
+    input->filter = said->filter;
     if (card->has_pad)
         input->pad = said->pad;
     if (card->has_bgr)

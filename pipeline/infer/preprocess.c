@@ -26,41 +26,75 @@ fv_window fv_fit_window(const fv_input *input, const fv_fit *fit, const fv_frame
     return w;
 }
 
-static int clamp_int(int v, int hi) {
-    return v < 0 ? 0 : v > hi ? hi : v;
+int fv_taps(fv_filter filter, float scale) {
+    return filter == FV_FILTER_BILINEAR || scale >= 1 ? 0 : (int)ceilf(1 / scale - 1e-3f) + 1;
 }
 
-// One byte of every pixel of a plane, read between its pixels.
-static float sample(const fv_frame *f, int plane, int byte, float x, float y) {
-    const fv_pixels_row *row = &fv_pixels_rows[f->format];
-    int sx = row->plane[plane].sub_x, sy = row->plane[plane].sub_y, step = row->plane[plane].pixel_bytes;
-    int w = (f->width + sx) >> sx, h = (f->height + sy) >> sy;
-    x = sx ? (x + 0.5f) / 2 - 0.5f : x;
-    y = sy ? (y + 0.5f) / 2 - 0.5f : y;
-    x = fminf(fmaxf(x, 0), (float)(w - 1));
-    y = fminf(fmaxf(y, 0), (float)(h - 1));
-    int x0 = (int)x, y0 = (int)y, x1 = clamp_int(x0 + 1, w - 1), y1 = clamp_int(y0 + 1, h - 1);
-    float fx = x - (float)x0, fy = y - (float)y0;
-    const uint8_t *top = f->plane[plane] + (size_t)y0 * (size_t)f->stride[plane] + byte;
-    const uint8_t *low = f->plane[plane] + (size_t)y1 * (size_t)f->stride[plane] + byte;
-    float a = (float)top[x0 * step] * (1 - fx) + (float)top[x1 * step] * fx;
-    float b = (float)low[x0 * step] * (1 - fx) + (float)low[x1 * step] * fx;
-    return a * (1 - fy) + b * fy;
+// What one network pixel sees of a line of samples: those from `first` on, at most `count`.
+typedef struct {
+    int first, count, last;
+    float from, to; // the part that is covered; from == to: between the two samples beside it
+} sight;
+
+static sight look(float centre, float scale, fv_filter filter, int n, bool half_size) {
+    float c = half_size ? (centre + 0.5f) / 2 - 0.5f : centre;
+    scale = half_size ? 2 * scale : scale;
+    int taps = fv_taps(filter, scale);
+    if (taps)
+        return (sight){(int)floorf(c + 0.5f - 0.5f / scale), taps, n - 1, c + 0.5f - 0.5f / scale, c + 0.5f + 0.5f / scale};
+    c = fminf(fmaxf(c, 0), (float)(n - 1));
+    return (sight){(int)c, 2, n - 1, c, c};
 }
 
-static void read_rgb(const fv_frame *f, const fv_color *c, float x, float y, float rgb[3]) {
+static float share(const sight *s, int k) {
+    float at = (float)(s->first + k);
+    float part = s->from < s->to ? (fminf(s->to, at + 1) - fmaxf(s->from, at)) / (s->to - s->from) : 1 - fabsf(s->from - at);
+    return fmaxf(part, 0);
+}
+
+static size_t place(const sight *s, int k) {
+    int at = s->first + k;
+    return (size_t)(at < 0 ? 0 : at > s->last ? s->last : at);
+}
+
+// How a network pixel is read from a frame.
+typedef struct {
+    const fv_frame *frame;
+    fv_filter filter;
+    float x, y, scale_x, scale_y;
+} reading;
+
+// One byte of the pixels of a plane.
+static float sample(const reading *r, int plane, int byte) {
+    const fv_frame *f = r->frame;
     const fv_pixels_row *row = &fv_pixels_rows[f->format];
+    int sx = row->plane[plane].sub_x, sy = row->plane[plane].sub_y;
+    sight x = look(r->x, r->scale_x, r->filter, (f->width + sx) >> sx, sx);
+    sight y = look(r->y, r->scale_y, r->filter, (f->height + sy) >> sy, sy);
+    float sum = 0;
+    for (int j = 0; j < y.count; j++) {
+        const uint8_t *line = f->plane[plane] + place(&y, j) * (size_t)f->stride[plane] + byte;
+        float line_sum = 0;
+        for (int i = 0; i < x.count; i++)
+            line_sum += share(&x, i) * (float)line[place(&x, i) * row->plane[plane].pixel_bytes];
+        sum += share(&y, j) * line_sum;
+    }
+    return sum;
+}
+
+static void read_rgb(const reading *r, const fv_color *c, float rgb[3]) {
+    const fv_pixels_row *row = &fv_pixels_rows[r->frame->format];
     if (row->r >= 0) {
-        rgb[0] = sample(f, 0, row->r, x, y);
-        rgb[1] = sample(f, 0, row->g, x, y);
-        rgb[2] = sample(f, 0, row->b, x, y);
+        rgb[0] = sample(r, 0, row->r);
+        rgb[1] = sample(r, 0, row->g);
+        rgb[2] = sample(r, 0, row->b);
         return;
     }
-    float luma = (sample(f, 0, 0, x, y) - c->y_offset) * c->y_scale, cb = 0, cr = 0;
+    float luma = (sample(r, 0, 0) - c->y_offset) * c->y_scale, cb = 0, cr = 0;
     if (row->n_planes > 1) {
         bool pairs = row->n_planes == 2;
-        cb = (sample(f, 1, 0, x, y) - 128) * c->c_scale;
-        cr = (sample(f, pairs ? 1 : 2, pairs ? 1 : 0, x, y) - 128) * c->c_scale;
+        cb = (sample(r, 1, 0) - 128) * c->c_scale;
+        cr = (sample(r, pairs ? 1 : 2, pairs ? 1 : 0) - 128) * c->c_scale;
     }
     rgb[0] = luma + c->cr_r * cr;
     rgb[1] = luma + c->cb_g * cb + c->cr_g * cr;
@@ -73,13 +107,16 @@ fv_fit fv_preprocess_reference(const fv_frame *frame, float par, const fv_input 
     fv_fit fit = fv_fit_compute(input, frame->width, frame->height, par);
     fv_window w = fv_fit_window(input, &fit, frame);
     fv_color color = fv_color_compute(frame);
+    reading r = {.frame = frame, .filter = input->filter, .scale_x = fit.scale_x, .scale_y = fit.scale_y};
     size_t plane = (size_t)input->width * (size_t)input->height;
     for (int y = 0; y < input->height; y++) {
         for (int x = 0; x < input->width; x++) {
             float rgb[3] = {input->pad, input->pad, input->pad};
-            if (x >= w.x0 && x < w.x1 && y >= w.y0 && y < w.y1)
-                read_rgb(frame, &color, ((float)x + 0.5f - fit.offset_x) / fit.scale_x - 0.5f,
-                         ((float)y + 0.5f - fit.offset_y) / fit.scale_y - 0.5f, rgb);
+            if (x >= w.x0 && x < w.x1 && y >= w.y0 && y < w.y1) {
+                r.x = ((float)x + 0.5f - fit.offset_x) / fit.scale_x - 0.5f;
+                r.y = ((float)y + 0.5f - fit.offset_y) / fit.scale_y - 0.5f;
+                read_rgb(&r, &color, rgb);
+            }
             size_t pixel = (size_t)y * (size_t)input->width + (size_t)x;
             for (size_t c = 0; c < 3; c++) {
                 float v = (rgb[input->bgr ? 2 - c : c] - input->mean[c]) * input->scale[c];

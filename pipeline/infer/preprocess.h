@@ -19,11 +19,16 @@ typedef struct {
 } fv_window;
 fv_window fv_fit_window(const fv_input *input, const fv_fit *fit, const fv_frame *frame);
 
+// Picture pixels a direction that one network pixel may touch with FV_FILTER_AREA; 0: read bilinearly,
+// because the filter says so or the picture isn't made smaller.
+int fv_taps(fv_filter filter, float scale);
+
 // The slow twin of shaders/preprocess.comp. Writes 3 x width x height floats (height x width x 3 with
 // input->nhwc) and returns the fit that brings boxes back.
 //
 // Network pixel x looks at source position (x + 0.5 - offset) / scale - 0.5, clamped to the picture,
-// bilinearly; also when shrinking (as OpenCV's INTER_LINEAR does). Chroma planes are read bilinearly
-// too, at their own resolution, a sample in the middle of the pixels it serves. Colours are clamped
-// to 0..255 and not rounded. `par`: width / height of one pixel of the frame.
+// bilinearly; with FV_FILTER_AREA and a scale below 1 it is the mean over the 1 / scale pixels that it
+// covers, those at the ends by the part that is covered. Chroma planes are read at the same places,
+// at their own resolution, a sample in the middle of the pixels it serves. Colours are clamped to 0..255
+// and not rounded. `par`: width / height of one pixel of the frame.
 fv_fit fv_preprocess_reference(const fv_frame *frame, float par, const fv_input *input, float *out);

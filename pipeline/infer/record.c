@@ -46,9 +46,11 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
     fv_pixel_view pixels;
     bool four = fv_view_as_pixels(&p->frame_view, &pixels);
     uint32_t spec[] = {LOCAL, (uint32_t)row->n_planes, row->plane[0].pixel_bytes, (uint32_t)row->r, (uint32_t)row->g,
-                       (uint32_t)row->b, in->bgr, four ? 0 : in->nhwc ? 2 : 1};
+                       (uint32_t)row->b, in->bgr, four ? 0 : in->nhwc ? 2 : 1,
+                       (uint32_t)fv_taps(in->filter, fit->scale_x), (uint32_t)fv_taps(in->filter, fit->scale_y),
+                       (uint32_t)fv_taps(in->filter, 2 * fit->scale_x), (uint32_t)fv_taps(in->filter, 2 * fit->scale_y)};
     const char *name = fv_gpu_get_caps(p->gpu)->int64 ? "preprocess_wide" : "preprocess";
-    fv_gpu_kernel *kernel = fv_gpu_kernel_get(p->gpu, name, spec, 8, err);
+    fv_gpu_kernel *kernel = fv_gpu_kernel_get(p->gpu, name, spec, sizeof spec / sizeof *spec, err);
     if (!kernel)
         return false;
     fv_push_preprocess push = {

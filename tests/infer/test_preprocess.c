@@ -74,6 +74,25 @@ static void a_ramp_stays_a_ramp(void) {
         CHECK_NEAR(out[8 * 3 + x], 10 * (2 * x + 0.5), 1e-3);
 }
 
+// Stripes of one pixel, three to a network pixel: each mean by hand, and no stripe is left out.
+static void areas_are_means(void) {
+    uint8_t stripes[24 * 24];
+    float out[3 * 64];
+    for (int i = 0; i < 24 * 24; i++)
+        stripes[i] = i % 24 & 1 ? 240 : 0;
+    fv_frame frame = {.format = FV_GRAY8, .width = 24, .height = 24, .stride = {24}, .plane = {stripes}, .full_range = true};
+    fv_input input = plain;
+    input.filter = FV_FILTER_AREA;
+    fv_preprocess_reference(&frame, 1, &input, out);
+    for (int x = 0; x < 8; x++)
+        CHECK_NEAR(out[8 * 5 + x], x & 1 ? 160 : 80, 1e-3);
+    frame.width = 20; // 2.5 pixels: 0 240 0/2, 0/2 0 240 and so on
+    fv_preprocess_reference(&frame, 1, &input, out);
+    CHECK_NEAR(out[0], 240 / 2.5, 1e-3);
+    CHECK_NEAR(out[1], 240 / 2.5, 1e-3);
+    CHECK_NEAR(out[2], 240 * 1.5 / 2.5, 1e-3);
+}
+
 static void odd_and_tiny_pictures_work(void) {
     for (int w = 1; w <= 3; w++) {
         uint8_t y[9], u[4], v[4];
@@ -88,4 +107,5 @@ static void odd_and_tiny_pictures_work(void) {
 
 const fv_suite preprocess_suite = {"preprocess", (const fv_case[]){
     CASE(one_to_one_is_the_picture), CASE(yuv_becomes_rgb), CASE(letterbox_pads_around), CASE(a_ramp_stays_a_ramp),
+    CASE(areas_are_means),
     CASE(odd_and_tiny_pictures_work), {0}}};

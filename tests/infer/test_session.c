@@ -96,9 +96,10 @@ static fv_frame make_frame(fv_pixels format, int width, int height, unsigned see
 
 // Every raw format, odd and tiny sizes, one session: the preprocess kernel against its slow twin.
 static void frames_are_preprocessed(void) {
-    const struct { int width, height; float par; fv_fit_mode fit; bool bgr; } sizes[] = {
-        {40, 32, 1, FV_FIT_STRETCH, false}, {97, 61, 1, FV_FIT_LETTERBOX, true}, {1, 1, 1, FV_FIT_LETTERBOX, false},
-        {17, 120, 1.5f, FV_FIT_LETTERBOX_TOP_LEFT, false}};
+    const struct { int width, height; float par; fv_fit_mode fit; fv_filter filter; bool bgr; } sizes[] = {
+        {40, 32, 1, FV_FIT_STRETCH, FV_FILTER_BILINEAR, false}, {97, 61, 1, FV_FIT_LETTERBOX, FV_FILTER_BILINEAR, true},
+        {1, 1, 1, FV_FIT_LETTERBOX, FV_FILTER_AREA, false}, {17, 120, 1.5f, FV_FIT_LETTERBOX_TOP_LEFT, FV_FILTER_BILINEAR, false},
+        {211, 93, 1, FV_FIT_LETTERBOX, FV_FILTER_AREA, false}, {53, 41, 1, FV_FIT_STRETCH, FV_FILTER_AREA, true}};
     for (int format = 0; format < FV_N_PIXELS; format++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             bench b;
@@ -107,7 +108,7 @@ static void frames_are_preprocessed(void) {
             if (!set_up(&b, true, 1))
                 return;
             fv_session_destroy(&b.s);
-            b.input.fit = sizes[i].fit, b.input.bgr = sizes[i].bgr;
+            b.input.fit = sizes[i].fit, b.input.bgr = sizes[i].bgr, b.input.filter = sizes[i].filter;
             b.s = fv_session_create(b.plan, &b.input, 1, &b.err);
             fv_frame f = make_frame((fv_pixels)format, sizes[i].width, sizes[i].height, (unsigned)(format * 7) + (unsigned)i);
             fv_fit fit = fv_preprocess_reference(&f, sizes[i].par, &b.input, in);
