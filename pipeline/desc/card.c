@@ -75,6 +75,7 @@ typedef struct {
     fv_given given;
     int version;
     float threshold, iou_threshold;
+    fv_words exclusive;
     input_text *input;
     head_text *head;
     const fv_yaml_node *labels;
@@ -94,6 +95,8 @@ static const fv_field card_fields[] = {
      .block = &head_schema},
     {"labels", "names of the classes: a file or a list", FV_FIELD_NODE, offsetof(card_text, labels),
      .min = 0},
+    {"exclusive", "classes of which one place shows only one", FV_FIELD_WORDS,
+     offsetof(card_text, exclusive), .min = 2},
     {0},
 };
 static const fv_schema card_schema = {"model card", sizeof(card_text), card_options, card_fields,
@@ -238,6 +241,7 @@ bool fv_card_load(fv_card *card, fv_arena *arena, const char *path, fv_err *err)
         fv_schema_read(&(fv_schema_reader){.yaml = y}, &card_schema, root, &t);
         card->threshold = t.threshold;
         card->iou_threshold = t.iou_threshold;
+        card->exclusive = (fv_labels){t.exclusive.n, t.exclusive.v};
         if (t.input)
             take_input(card, y, t.input);
         if (t.head)

@@ -6,6 +6,7 @@
 //     labels: coco.names               # a file with one name a line, or [person, car]
 //     threshold: 0.3
 //     iou-threshold: 0.45
+//     exclusive: [car, bus, truck]     # classes of which one place shows only one
 //
 // The network sees (pixel - mean) * scale, or (pixel - mean) / std; one number or one per channel,
 // pixels 0..255. Every key may be left out.
@@ -29,6 +30,7 @@ typedef struct {
     int n_strides, stride[8];
     int n_classes;               // 0: not said
     float threshold, iou_threshold; // <= 0: not said
+    fv_labels exclusive;         // names of classes that suppress one another; n 0: none
     fv_labels labels;            // n 0: not said
 } fv_card;
 

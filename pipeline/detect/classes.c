@@ -58,3 +58,16 @@ bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text,
     *classes = (fv_classes){MAX_CLASSES, keep};
     return true;
 }
+
+bool fv_classes_list(fv_classes *classes, fv_arena *arena, const fv_labels *names,
+                     const fv_labels *labels, int n_classes, fv_err *err) {
+    *classes = (fv_classes){0};
+    if (!names->n)
+        return true;
+    bool *keep = FV_ARENA_NEW(arena, bool, MAX_CLASSES);
+    for (int i = 0; i < names->n; i++)
+        if (!mark(keep, names->v[i], arena, labels, n_classes, err))
+            return false;
+    *classes = (fv_classes){MAX_CLASSES, keep};
+    return true;
+}

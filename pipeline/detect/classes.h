@@ -1,4 +1,4 @@
-// The classes that a detector keeps.
+// A set of classes: those that a detector keeps, those that suppress one another.
 #pragma once
 
 #include "pipeline/base/arena.h"
@@ -14,6 +14,10 @@ typedef struct {
 // "person, car,17": names of `labels`, or numbers. `n_classes` 0: not known. NULL or "" keeps all.
 bool fv_classes_parse(fv_classes *classes, fv_arena *arena, const char *text,
                       const fv_labels *labels, int n_classes, fv_err *err);
+
+// The same from a list; an empty one gives n 0.
+bool fv_classes_list(fv_classes *classes, fv_arena *arena, const fv_labels *names,
+                     const fv_labels *labels, int n_classes, fv_err *err);
 
 static inline bool fv_classes_has(const fv_classes *classes, int label) {
     return !classes->n || (label >= 0 && label < classes->n && classes->keep[label]);

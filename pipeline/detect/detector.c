@@ -27,7 +27,7 @@ struct fv_detector {
     bool unclipped;
     int max_objects, slots, first;
     pushed *in_flight;
-    fv_classes classes;
+    fv_classes classes, exclusive;
     fv_objects candidates;
     char about[512];
 };
@@ -77,8 +77,10 @@ static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
     d->candidates =
         (fv_objects){.capacity = room, .v = FV_ARENA_NEW(d->model.arena, fv_object, room)};
     snprintf(d->about, sizeof d->about, "%s (%s)", d->model.head.family, d->model.head.why);
-    return fv_classes_parse(&d->classes, d->model.arena, p->classes, &d->model.labels,
-                            d->model.head.n_classes, err);
+    const fv_model *m = &d->model;
+    if (!fv_classes_list(&d->exclusive, m->arena, &m->card.exclusive, &m->labels, m->head.n_classes, err))
+        return fv_fail_in(err, "%s: exclusive", m->card.path);
+    return fv_classes_parse(&d->classes, m->arena, p->classes, &m->labels, m->head.n_classes, err);
 }
 
 fv_detector *fv_detector_create(const fv_detector_params *params, fv_err *err) {
@@ -160,7 +162,7 @@ bool fv_detector_pull(fv_detector *d, fv_objects *objects, void **user, fv_err *
         return false;
     keep_classes(&d->classes, c);
     if (!fv_head_is_final(&d->model.head))
-        fv_nms(c, d->iou, false);
+        fv_nms(c, d->iou, d->exclusive.keep, d->exclusive.n);
     hand_out(d, &p, objects);
     return true;
 }

@@ -32,6 +32,15 @@ static bool prepare(fv_detector **d, fv_detector_params params, const char *mode
     return *d && image->pixels;
 }
 
+static const char *write_card(const char *text) {
+    static char path[1200];
+    snprintf(path, sizeof path, "%s/m.yaml", fv_test_tmp("exclusive"));
+    FILE *f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+    return path;
+}
+
 static void detect(fv_detector *d, const fv_frame *frame, found *f) {
     fv_err err = {0};
     begin(f);
@@ -72,6 +81,32 @@ static void device_as_the_reference(void) {
     fv_detector_destroy(&gpu);
     fv_detector_destroy(&twin);
     fv_image_finish(&image);
+}
+
+// The card's exclusive classes: where the bus (COCO's 5) is, no person (0).
+static void exclusive_classes_suppress_one_another(void) {
+    static const char *const text[] = {"iou-threshold: 0.02\n", "iou-threshold: 0.02\nexclusive: [person, bus]\n",
+                                       "exclusive: [person, buss]\n"};
+    fv_image image;
+    fv_detector *d = NULL;
+    int overlaps[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        const char *card = write_card(text[k]);
+        if (!prepare(&d, (fv_detector_params){.threshold = 0.3f, .card = card}, "models/FastestDet.onnx", &image))
+            return;
+        found f;
+        detect(d, &image.frame, &f);
+        for (int i = 0; i < f.objects.n; i++)
+            for (int j = 0; j < i; j++)
+                overlaps[k] += f.v[i].label + f.v[j].label == 5 && fv_box_iou(f.v[i].box, f.v[j].box) > 0.02f;
+        fv_detector_destroy(&d);
+        fv_image_finish(&image);
+    }
+    CHECK(overlaps[0] > 0);
+    CHECK_EQUAL(overlaps[1], 0);
+    fv_err err = {0};
+    fv_detector_params params = {.model = fv_test_shared("models/FastestDet.onnx"), .card = write_card(text[2])};
+    CHECK_FAILS(fv_detector_create(&params, &err), err, "exclusive: the model has no class 'buss', did you mean 'bus'");
 }
 
 // With the validation layer on; what it says makes calls fail.
@@ -233,6 +268,6 @@ static void faces_with_landmarks(void) {
 }
 
 const fv_suite detector_suite = {"detector", (const fv_case[]){
-    CASE(device_as_the_reference), CASE(validation_is_silent), CASE(slots_in_order),
+    CASE(device_as_the_reference), CASE(exclusive_classes_suppress_one_another), CASE(validation_is_silent), CASE(slots_in_order),
     CASE(classes_and_limits), CASE(one_engine_for_a_model), CASE(threads_share_a_plan),
     CASE(faces_with_landmarks), {0}}};

@@ -86,11 +86,11 @@ static void areas_are_means(void) {
     fv_preprocess_reference(&frame, 1, &input, out);
     for (int x = 0; x < 8; x++)
         CHECK_NEAR(out[8 * 5 + x], x & 1 ? 160 : 80, 1e-3);
-    frame.width = 20; // 2.5 pixels: 0 240 0/2, 0/2 0 240 and so on
+    frame.width = 22; // 2.75 pixels: 0 240 3/4 * 0; 1/4 * 0 240 0 1/2 * 240; 1/2 * 240 0 240 1/4 * 0
     fv_preprocess_reference(&frame, 1, &input, out);
-    CHECK_NEAR(out[0], 240 / 2.5, 1e-3);
-    CHECK_NEAR(out[1], 240 / 2.5, 1e-3);
-    CHECK_NEAR(out[2], 240 * 1.5 / 2.5, 1e-3);
+    CHECK_NEAR(out[0], 240 / 2.75, 1e-3);
+    CHECK_NEAR(out[1], 240 * 1.5 / 2.75, 1e-3);
+    CHECK_NEAR(out[2], 240 * 1.5 / 2.75, 1e-3);
 }
 
 static void odd_and_tiny_pictures_work(void) {
