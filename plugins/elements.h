@@ -4,6 +4,7 @@
 #include "plugins/common/element.h"
 
 bool fv_src_register(GstPlugin *plugin); // fvsrc
+bool fv_mp4_register(GstPlugin *plugin); // fvmp4
 extern const fv_element_row fv_detect_element;
 extern const fv_element_row fv_track_element;
 extern const fv_element_row fv_events_element;

@@ -15,6 +15,7 @@ static const struct {
     {.row = &fv_events_element},
     {.row = &fv_overlay_element},
     {.row = &fv_publish_element},
+    {.add = fv_mp4_register},
     {0},
 };
 

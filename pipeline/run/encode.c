@@ -97,14 +97,41 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
 
 // Fragments of 1 s: when the disk is full or the power goes, all but the last ones play. At a proper end the
 // index of an ordinary file is written.
-static const char *const muxers[FV_N_BOXES] = {
-    [FV_BOX_MP4] = "mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise",
-    [FV_BOX_MATROSKA] = "matroskamux",
-    [FV_BOX_WEBM] = "webmmux",
+static const struct {
+    const char *muxer, *index;
+} containers[FV_N_BOXES] = {
+    [FV_BOX_MP4] = {"mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise", "fvmp4"},
+    [FV_BOX_MATROSKA] = {"matroskamux", NULL},
+    [FV_BOX_WEBM] = {"webmmux", NULL},
 };
 
-const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file) {
-    return fv_arena_strdup(arena, muxers[fv_desc_container(file->path, NULL)]);
+const char *fv_encode_muxer(const fv_desc_file *file) {
+    return containers[fv_desc_container(file->path, NULL)].muxer;
+}
+
+const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
+    const char *element = containers[fv_desc_container(file->path, NULL)].index;
+    return element && probe->orientation
+               ? fv_arena_printf(arena, "%s orientation=%s !", element, probe->orientation)
+           : element ? fv_arena_printf(arena, "%s !", element)
+                     : "";
+}
+
+// As the image-orientation tag says it, and as videoflip does.
+static const struct {
+    const char *orientation, *direction;
+} turns[] = {
+    {"rotate-90", "90r"},        {"rotate-180", "180"},        {"rotate-270", "90l"},
+    {"flip-rotate-0", "horiz"},  {"flip-rotate-90", "ul-lr"},  {"flip-rotate-180", "vert"},
+    {"flip-rotate-270", "ur-ll"},
+};
+
+const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
+    bool is_said = containers[fv_desc_container(file->path, NULL)].index;
+    for (size_t i = 0; probe->orientation && !is_said && i < sizeof turns / sizeof turns[0]; i++)
+        if (!strcmp(turns[i].orientation, probe->orientation))
+            return fv_arena_printf(arena, "videoflip video-direction=%s !", turns[i].direction);
+    return "";
 }
 
 #define MP4 (1u << FV_BOX_MP4)

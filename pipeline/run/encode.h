@@ -9,7 +9,14 @@
 const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe, fv_err *err);
 
 // "mp4mux", "matroskamux", "webmmux" with what makes a file usable when writing stops half way.
-const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file);
+const char *fv_encode_muxer(const fv_desc_file *file);
+
+// What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 !" or "". A file that can say how it
+// is to be turned holds the picture as it came.
+const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
+
+// For the other files: what turns the picture before the encoder, with "!", or "".
+const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
 // Can the file hold audio of these caps as it is? `parser` gets what must stand between, or NULL.
 bool fv_encode_takes_audio(const fv_desc_file *file, const char *caps, const char **parser);

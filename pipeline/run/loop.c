@@ -9,7 +9,6 @@
 
 #include "pipeline/run/message.h"
 #include "pipeline/run/meter.h"
-#include "pipeline/run/orient.h"
 #include "pipeline/run/progress.h"
 
 enum { PROGRESS_MS = 200, CHECK_MS = 100 };
@@ -288,21 +287,6 @@ static void print_summary(const supervisor *s) {
     }
 }
 
-// Files hold the picture as it came; how it is to be turned is written into them at the end.
-static void orient_files(supervisor *s) {
-    for (int i = 0; i < s->n_endings; i++) {
-        const ending *e = &s->endings[i];
-        const fv_desc_output *o =
-            e->output < 0 ? NULL
-                          : (const fv_desc_output *)stream_at(s, e->stream)->outputs.v + e->output;
-        const char *orientation = s->params->probes[e->stream].orientation;
-        fv_err err = {0};
-        if (o && o->file && !e->failed && orientation &&
-            !fv_orient_file(o->file->path, orientation, &err))
-            say(s, "warning", err.text);
-    }
-}
-
 static void finish(supervisor *s) {
     if (s->params->summary && s->meters)
         print_summary(s);
@@ -310,7 +294,6 @@ static void finish(supervisor *s) {
         gst_element_set_state(s->pipeline, GST_STATE_NULL);
     for (int i = 0; i < s->n_streams; i++)
         fv_meter_destroy(&s->meters[i]);
-    orient_files(s);
     for (int i = 0; i < s->n_endings; i++)
         gst_object_unref(s->endings[i].sink);
     g_free(s->endings);

@@ -45,7 +45,8 @@ typedef struct {
     fv_picture *picture;
     GstSegment segment;
     guint32 seqnum;
-    guint need_segment;                    // a bit per pad
+    guint need_segment;                    // bit 0: video, bit i + 1: audio i
+    int64_t lead_ns[FV_READER_MAX_AUDIO];  // see begin_audio
     bool is_live, started, anchored, strides;
     GstVideoInfo info;                     // of the caps sent; finfo NULL: none yet
     int64_t seek_ns;                       // to do when the reader is open; FV_TIME_NONE: none

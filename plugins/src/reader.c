@@ -115,6 +115,16 @@ static bool open_decoder(fv_reader *r, const AVCodec *codec, fv_err *err) {
     return e >= 0 || fv_uri_fail(r->params.uri, e, err);
 }
 
+// The earliest stream's start. Sound may begin before 0, with priming: then 0 stays 0.
+static int64_t start_of(const fv_reader *r) {
+    int64_t start = r->format->start_time, video = r->video->start_time;
+    if (start == AV_NOPTS_VALUE)
+        return 0;
+    if (start >= 0)
+        return av_rescale_q(start, AV_TIME_BASE_Q, NS);
+    return video != AV_NOPTS_VALUE && video < 0 ? av_rescale_q(video, r->video->time_base, NS) : 0;
+}
+
 static bool open_all(fv_reader *r, fv_err *err) {
     if (!open_format(r, err))
         return false;
@@ -133,8 +143,7 @@ static bool open_all(fv_reader *r, fv_err *err) {
     r->packet = av_packet_alloc();
     if (!r->frame || !r->host_frame || !r->packet)
         return fv_fail(err, FV_MEMORY, "fvsrc: no memory for a frame");
-    if (r->format->start_time != AV_NOPTS_VALUE)
-        r->start_ns = av_rescale_q(r->format->start_time, AV_TIME_BASE_Q, NS);
+    r->start_ns = start_of(r);
     return open_decoder(r, codec, err);
 }
 
@@ -240,8 +249,7 @@ static bool take_picture(fv_reader *r, fv_reader_item *item, bool *finished) {
     return false;
 }
 
-// Audio before time 0 is what a decoder needs to get going (priming); it is left out.
-static bool take_audio(fv_reader *r, int i, fv_reader_item *item) {
+static void take_audio(fv_reader *r, int i, fv_reader_item *item) {
     const AVPacket *p = r->packet;
     AVRational base = r->audio[i]->time_base;
     int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
@@ -251,10 +259,7 @@ static bool take_audio(fv_reader *r, int i, fv_reader_item *item) {
         item->duration_ns = av_rescale_q(p->duration, base, NS);
     if (pts != AV_NOPTS_VALUE)
         item->pts_ns = av_rescale_q(pts, base, NS) - r->start_ns;
-    if (item->pts_ns != FV_TIME_NONE && item->pts_ns < 0)
-        return false;
     r->audio_first[i] = false;
-    return true;
 }
 
 static int audio_index(const fv_reader *r, int stream) {
@@ -299,8 +304,10 @@ fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err) {
             feed(r, r->packet);
         } else {
             int i = audio_index(r, r->packet->stream_index);
-            if (i >= 0 && take_audio(r, i, item))
-                return FV_READ_ITEM;
+            if (i < 0)
+                continue;
+            take_audio(r, i, item);
+            return FV_READ_ITEM;
         }
     }
 }

@@ -5,7 +5,8 @@
 //     while (fv_reader_next(r, &item, &err) == FV_READ_ITEM) ...
 //     fv_reader_destroy(&r);
 //
-// Times are nanoseconds from the start of the stream. A picture's time is the file's own, to the
+// Times are nanoseconds from the start of the stream; sound may begin before 0 with what a decoder needs to
+// get going (priming). A picture's time is the file's own, to the
 // nearest nanosecond of its time base; one that is missing or does not grow is repaired (counted).
 // Packets that cannot be decoded are counted, not fatal.
 // Thread-safety: one thread at a time, but fv_reader_stop, which any thread may call.

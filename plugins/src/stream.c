@@ -8,6 +8,9 @@
 // A live picture this late is dropped before anybody works on it.
 #define LATE_NS (500 * INT64_C(1000000))
 
+// No codec wants more sound than this before time 0.
+#define LEAD_NS ((int64_t)GST_SECOND)
+
 // In order with the data of each pad. Takes the event.
 static void push_all(fv_src *s, GstEvent *event) {
     for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
@@ -164,20 +167,13 @@ static void wait_until_due(fv_src *s, int64_t ts) {
 
 // ---- pushing -----------------------------------------------------------------------------------
 
-// Bit 0 is the video pad, bit i + 1 the pad of audio i.
-static GstEvent *segment_due(fv_src *s, int bit) {
-    if (!(s->need_segment & 1u << bit))
-        return NULL;
-    s->need_segment &= ~(1u << bit);
+static void push_segment(fv_src *s) {
+    if (!(s->need_segment & 1))
+        return;
+    s->need_segment &= ~1u;
     GstEvent *event = gst_event_new_segment(&s->segment);
     gst_event_set_seqnum(event, s->seqnum);
-    return event;
-}
-
-static void push_segment(fv_src *s) {
-    GstEvent *event = segment_due(s, 0);
-    if (event)
-        gst_pad_push_event(s->video, event);
+    gst_pad_push_event(s->video, event);
 }
 
 // Does what comes next understand strides? Without an answer it gets the plain layout.
@@ -282,19 +278,43 @@ static GstFlowReturn push_video(fv_src *s, const fv_reader_item *item) {
     return flow == GST_FLOW_EOS ? flow : all; // who has seen enough pictures needs no more sound
 }
 
+// Priming, sound before time 0, is decoded before the segment begins and presented when it does: what is
+// presented before a segment is thrown away by muxers, but of a difference they make an edit list. The
+// segment of such a pad begins late enough to count back from.
+static void begin_audio(fv_src *s, int i, int64_t ts) {
+    if (!(s->need_segment & 2u << i))
+        return;
+    s->need_segment &= ~(2u << i);
+    GstSegment segment = s->segment;
+    s->lead_ns[i] = ts < 0 ? LEAD_NS : 0;
+    segment.start += (guint64)s->lead_ns[i];
+    segment.position += (guint64)s->lead_ns[i];
+    if (GST_CLOCK_TIME_IS_VALID(segment.stop))
+        segment.stop += (guint64)s->lead_ns[i];
+    GstEvent *event = gst_event_new_segment(&segment);
+    gst_event_set_seqnum(event, s->seqnum);
+    fv_audio_put(s->audio[i], GST_MINI_OBJECT(event));
+}
+
+static bool is_wanted(const fv_src *s, int64_t ts, int64_t duration) {
+    if (s->is_live || s->segment.start > 0)
+        return ts >= 0 && (guint64)(ts + duration) >= s->segment.start;
+    return ts >= -LEAD_NS;
+}
+
 static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
     fv_audio *audio = s->audio[item->audio];
     bool timed = item->pts_ns != FV_TIME_NONE;
     if (!audio || (s->is_live && !s->anchored))
         return GST_FLOW_OK;
     int64_t ts = timed ? item->pts_ns + s->offset_ns : 0;
-    if (timed && (ts < 0 || (guint64)(ts + item->duration_ns) < s->segment.start))
+    if (!is_wanted(s, ts, item->duration_ns))
         return GST_FLOW_OK;
-    GstEvent *segment = segment_due(s, item->audio + 1);
-    if (segment)
-        fv_audio_put(audio, GST_MINI_OBJECT(segment));
+    begin_audio(s, item->audio, ts);
+    guint64 lead = (guint64)s->lead_ns[item->audio];
     GstBuffer *buffer = gst_buffer_new_memdup(item->packet->data, (gsize)item->packet->size);
-    GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = timed ? (guint64)ts : GST_CLOCK_TIME_NONE;
+    GST_BUFFER_PTS(buffer) = timed ? (guint64)MAX(ts, 0) + lead : GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DTS(buffer) = timed ? (guint64)ts + lead : GST_CLOCK_TIME_NONE;
     GST_BUFFER_DURATION(buffer) = item->duration_ns ? (guint64)item->duration_ns
                                                     : GST_CLOCK_TIME_NONE;
     if (item->is_first)

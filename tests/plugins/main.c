@@ -3,7 +3,7 @@
 #include "tests/test.h"
 
 extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite,
-    meta_suite, pipeline_suite, publish_suite;
+    meta_suite, mp4_suite, pipeline_suite, publish_suite;
 
 static const fv_suite *const suites[] = {
     &draw_suite,
@@ -12,6 +12,7 @@ static const fv_suite *const suites[] = {
     &fvsrc_suite,
     &fvtrack_suite,
     &meta_suite,
+    &mp4_suite,
     &pipeline_suite,
     &publish_suite,
     NULL,

@@ -20,7 +20,10 @@ static const char *const recipes =
     "$f -f lavfi -i testsrc2=d=1 $x -frames:v 0 zero.mp4 || true\n"
     "$f -f rawvideo -s 1x1 -r 5 -pix_fmt rgb24 -i /dev/zero -frames:v 5 -c:v ffv1 -pix_fmt bgr0 one.mkv\n"
     "$f -f lavfi -i testsrc2=r=5:d=1 -vf scale=177:99 -c:v ffv1 -pix_fmt yuv420p odd.mkv\n"
-    "$f -f lavfi -i testsrc2=s=4096x2160:r=5:d=0.6 $x big.mp4\n";
+    "$f -f lavfi -i testsrc2=s=4096x2160:r=5:d=0.6 $x big.mp4\n"
+    "s='-f lavfi -i testsrc2=s=160x120:r=25:d=1 -f lavfi -i sine=d=1:r=48000'; $f $s $x -c:a aac -output_ts_offset 5 late.ts\n"
+    "$f $s $x -c:a libmp3lame mp3.mp4; $f $s $x -c:a libopus opus.mkv; $f $s $x -c:a mp2 mp2.ts\n"
+    "$f $s $x -c:a aac aac.mkv; $f $s $x -map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 two.mp4\n";
 
 const char *clips_folder(void) {
     static char folder[1100];

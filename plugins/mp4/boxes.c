@@ -1,0 +1,172 @@
+#include "plugins/mp4/boxes.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { MAX_BOXES = 100000, MAX_DEPTH = 8, MATRIX_BYTES = 36 };
+
+const char *const fv_orientation_names[FV_N_ORIENTATIONS + 1] = {
+    "rotate-0",      "rotate-90",      "rotate-180",      "rotate-270",
+    "flip-rotate-0", "flip-rotate-90", "flip-rotate-180", "flip-rotate-270",
+};
+
+// The 2x2 part of the matrix {a, b, c, d}: x' = a x + c y, y' = b x + d y, y downwards.
+static const int matrices[FV_N_ORIENTATIONS][4] = {
+    [FV_UPRIGHT] = {1, 0, 0, 1},
+    [FV_ROTATE_90] = {0, 1, -1, 0},
+    [FV_ROTATE_180] = {-1, 0, 0, -1},
+    [FV_ROTATE_270] = {0, -1, 1, 0},
+    [FV_FLIP] = {-1, 0, 0, 1},
+    [FV_FLIP_ROTATE_90] = {0, 1, 1, 0},
+    [FV_FLIP_ROTATE_180] = {1, 0, 0, -1},
+    [FV_FLIP_ROTATE_270] = {0, -1, -1, 0},
+};
+
+// A box's content, and what is known around it.
+typedef struct {
+    uint8_t *data;
+    size_t size;
+} span;
+
+typedef struct {
+    fv_orientation orientation;
+    int budget, depth;
+    span movie, track, edits; // contents: mvhd; tkhd and elst of the trak that is walked
+    bool is_picture;
+    uint32_t longest; // track, as patched
+} walker;
+
+static uint32_t be32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put32(uint8_t *p, uint32_t v) {
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+// ---- the boxes that matter ----------------------------------------------------------------------
+
+static void read_movie(walker *w, span s) {
+    if (s.size >= 32 && s.data[0] == 0) // version 1 has 64-bit times, in files of many hours
+        w->movie = s;
+}
+
+// 16.16 fixed point, the last column 2.30. The shift brings the turned picture back to the origin.
+static void put_matrix(uint8_t *p, const int m[4], uint32_t width, uint32_t height) {
+    memset(p, 0, MATRIX_BYTES);
+    put32(p, (uint32_t)(m[0] * 0x10000));
+    put32(p + 4, (uint32_t)(m[1] * 0x10000));
+    put32(p + 12, (uint32_t)(m[2] * 0x10000));
+    put32(p + 16, (uint32_t)(m[3] * 0x10000));
+    put32(p + 24, (m[0] < 0 ? width : 0) + (m[2] < 0 ? height : 0));
+    put32(p + 28, (m[1] < 0 ? width : 0) + (m[3] < 0 ? height : 0));
+    put32(p + 32, 0x40000000);
+}
+
+// Only pictures have a size.
+static void patch_track(walker *w, span s) {
+    size_t matrix = s.size && s.data[0] == 1 ? 52 : 40; // version 1 has 64-bit times
+    w->is_picture = false;
+    if (s.size < matrix + MATRIX_BYTES + 8)
+        return;
+    w->track = s;
+    uint32_t width = be32(s.data + matrix + MATRIX_BYTES),
+             height = be32(s.data + matrix + MATRIX_BYTES + 4);
+    w->is_picture = width && height;
+    if (w->is_picture && w->orientation != FV_UPRIGHT)
+        put_matrix(s.data + matrix, matrices[w->orientation], width, height);
+}
+
+static void read_edits(walker *w, span s) {
+    if (s.size >= 8 && s.data[0] == 0)
+        w->edits = s;
+}
+
+static void shorten(uint8_t *duration, uint32_t by) {
+    uint32_t old = be32(duration);
+    put32(duration, old > by ? old - by : 0);
+}
+
+// The last edit begins behind the priming, but its length and the track's count it in.
+static void patch_edits(walker *w, span media) {
+    size_t n = w->edits.size ? be32(w->edits.data + 4) : 0;
+    uint32_t scale = media.size >= 24 && media.data[0] == 0 ? be32(media.data + 12) : 0;
+    if (w->is_picture || !n || n > (w->edits.size - 8) / 12 || !scale || !w->movie.size ||
+        !w->track.size || w->track.data[0] != 0)
+        return;
+    uint8_t *last = w->edits.data + 8 + 12 * (n - 1);
+    uint32_t priming = be32(last + 4);
+    if (priming > INT32_MAX)
+        return;
+    uint32_t by = (uint32_t)(((uint64_t)priming * be32(w->movie.data + 12) + scale / 2) / scale);
+    shorten(last, by);
+    shorten(w->track.data + 20, by);
+}
+
+static void patch_offsets(walker *w, span s) {
+    size_t n = s.size >= 8 ? be32(s.data + 4) : 0;
+    for (size_t i = 0; !w->is_picture && i < n && 16 + 8 * i <= s.size; i++)
+        put32(s.data + 12 + 8 * i, 0);
+}
+
+// ---- walking -------------------------------------------------------------------------------------
+
+static void walk(walker *w, span boxes);
+
+static void walk_track(walker *w, span s) {
+    w->track = w->edits = (span){0};
+    walk(w, s);
+    uint32_t length = w->track.size && w->track.data[0] == 0 ? be32(w->track.data + 20) : 0;
+    w->longest = length > w->longest ? length : w->longest;
+}
+
+static const struct {
+    char name[5];
+    void (*visit)(walker *w, span content);
+} rows[] = {
+    {"mvhd", read_movie}, {"trak", walk_track}, {"tkhd", patch_track}, {"edts", walk}, {"elst", read_edits},
+    {"mdia", walk},       {"mdhd", patch_edits}, {"minf", walk},       {"stbl", walk}, {"ctts", patch_offsets},
+};
+
+// The content of the box that begins at `data`; its whole length in *length, 0 for a torn one.
+static span open_box(uint8_t *data, size_t size, size_t *length) {
+    size_t head = 8;
+    uint64_t n = size >= 8 ? be32(data) : 0;
+    if (n == 1 && size >= 16) {
+        n = (uint64_t)be32(data + 8) << 32 | be32(data + 12);
+        head = 16;
+    }
+    *length = n >= head && n <= size ? (size_t)n : 0;
+    return *length ? (span){data + head, *length - head} : (span){0};
+}
+
+static void walk(walker *w, span boxes) {
+    size_t length;
+    w->depth++;
+    for (size_t at = 0; at < boxes.size && w->depth < MAX_DEPTH && --w->budget > 0; at += length) {
+        span content = open_box(boxes.data + at, boxes.size - at, &length);
+        if (!length)
+            break;
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            if (!memcmp(boxes.data + at + 4, rows[i].name, 4))
+                rows[i].visit(w, content);
+    }
+    w->depth--;
+}
+
+size_t fv_mp4_index_size(const uint8_t *data, size_t size) {
+    size_t length;
+    if (size < 8 || memcmp(data + 4, "moov", 4) != 0)
+        return 0;
+    open_box((uint8_t *)data, size, &length);
+    return length;
+}
+
+void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation) {
+    walker w = {.orientation = orientation, .budget = MAX_BOXES};
+    size_t length;
+    walk(&w, open_box(data, size, &length));
+    if (w.movie.size && w.longest)
+        put32(w.movie.data + 16, w.longest);
+}

@@ -1,0 +1,31 @@
+// The boxes of an MP4 index (`moov`, ISO/IEC 14496-12), changed in place.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// How a picture is to be turned to be upright, as GStreamer's image-orientation says it: "rotate-90" by 90
+// degrees clockwise; "flip-rotate-90" mirrored left to right, then turned.
+typedef enum {
+    FV_UPRIGHT,
+    FV_ROTATE_90,
+    FV_ROTATE_180,
+    FV_ROTATE_270,
+    FV_FLIP,
+    FV_FLIP_ROTATE_90,
+    FV_FLIP_ROTATE_180,
+    FV_FLIP_ROTATE_270,
+    FV_N_ORIENTATIONS
+} fv_orientation;
+extern const char *const fv_orientation_names[FV_N_ORIENTATIONS + 1]; // "rotate-0", ...; NULL ends them
+
+// Does a whole `moov` begin in `data`? Its size, or 0.
+size_t fv_mp4_index_size(const uint8_t *data, size_t size);
+
+// Changes the index (of fv_mp4_index_size bytes):
+//  - tracks with a picture get the matrix of `orientation`, unless that is FV_UPRIGHT;
+//  - tracks with sound lose their composition offsets: sound is presented in the order in which it is decoded,
+//    and what the edit list leaves out at the start (priming) counts from the first sample. The edit and
+//    the track are shorter by it.
+// Boxes that are torn or unknown are left alone.
+void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation);
