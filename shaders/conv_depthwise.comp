@@ -43,8 +43,8 @@ void main() {
 
     vec4 w[(TAPS + LANES - 1) / LANES];
     [[unroll]] for (uint t = 0; t < TAPS; t += LANES)
-        w[t / LANES] = texelFetch(weight_texels, int(push.weights_at4 + channel * TAPS + t + lane));
-    vec4 bias = texelFetch(weight_texels, int(push.bias_at4 + channel));
+        w[t / LANES] = imageLoad(weight_texels, int(push.weights_at4 + channel * TAPS + t + lane));
+    vec4 bias = imageLoad(weight_texels, int(push.bias_at4 + channel));
     vec4 sum[PY * P];
     [[unroll]] for (uint i = 0; i < PY * P; i++)
         sum[i] = bias;
@@ -59,7 +59,7 @@ void main() {
         int row_at = in_row ? in_at + from_y * line_pitch : OUTSIDE;
         vec4 v[SPAN];
         [[unroll]] for (uint i = 0; i < SPAN; i++)
-            v[i] = texelFetch(activation_texels, uint(in_x + int(i)) < uint(push.width) ? row_at + int(i) * pitch : OUTSIDE);
+            v[i] = imageLoad(activation_texels, uint(in_x + int(i)) < uint(push.width) ? row_at + int(i) * pitch : OUTSIDE);
         [[unroll]] for (uint py = 0; py < PY; py++) {
             [[unroll]] for (uint ky = 0; ky < KH; ky++) {
                 if (py * STRIDE_Y + ky * DILATION_Y == r) {
@@ -81,10 +81,10 @@ void main() {
                 vec4 s = sum[py * P + i];
                 uint residual_at = push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel;
                 if (RESIDUAL == 1)
-                    s += texelFetch(activation_texels, int(residual_at));
+                    s += imageLoad(activation_texels, int(residual_at));
                 s = activate(ACT, s, push.alpha, push.beta);
                 if (RESIDUAL == 2)
-                    s += texelFetch(activation_texels, int(residual_at));
+                    s += imageLoad(activation_texels, int(residual_at));
                 if (!WHOLE)
                     s = mix(vec4(0), s, lessThan(uvec4(4 * channel) + uvec4(0, 1, 2, 3), uvec4(push.out_channels)));
                 store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel, s);

@@ -20,7 +20,7 @@ void main() {
     int image = int(divide(divide(pixel, uint(w.out_w), column), uint(w.out_h), line));
     int ox = int(column), oy = int(line);
     uint place, group = divide(m4, push.m4, place);
-    vec4 sum = texelFetch(weight_texels, int(push.bias_at4 + m4));
+    vec4 sum = imageLoad(weight_texels, int(push.bias_at4 + m4));
     int weight_at = int(push.weight_at4 + m4 * uint(w.kernel_x * w.kernel_y) * push.c4 * 4);
     for (int ky = 0; ky < w.kernel_y; ky++) {
         int iy = oy * w.stride_y - w.pad_y + ky * w.dilation_y;
@@ -30,18 +30,18 @@ void main() {
             int row = image * w.in_h + clamp(iy, 0, w.in_h - 1);
             int at = int(push.in_at4 + group * push.c4) + (row * w.in_w + clamp(ix, 0, w.in_w - 1)) * int(push.in_pitch4);
             for (uint c = 0; c < push.c4; c++) {
-                vec4 x = texelFetch(activation_texels, at + int(c)) * inside;
-                sum += vec4(dot(x, texelFetch(weight_texels, weight_at)), dot(x, texelFetch(weight_texels, weight_at + 1)),
-                            dot(x, texelFetch(weight_texels, weight_at + 2)), dot(x, texelFetch(weight_texels, weight_at + 3)));
+                vec4 x = imageLoad(activation_texels, at + int(c)) * inside;
+                sum += vec4(dot(x, imageLoad(weight_texels, weight_at)), dot(x, imageLoad(weight_texels, weight_at + 1)),
+                            dot(x, imageLoad(weight_texels, weight_at + 2)), dot(x, imageLoad(weight_texels, weight_at + 3)));
                 weight_at += 4;
             }
         }
     }
     if (RESIDUAL == 1)
-        sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
+        sum += imageLoad(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
     sum = activate(ACT, sum, push.alpha, push.beta);
     if (RESIDUAL == 2)
-        sum += texelFetch(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
+        sum += imageLoad(activation_texels, int(push.add_at4 + pixel * push.add_pitch4 + m4));
     sum = mix(sum, vec4(0), greaterThanEqual(uvec4(4 * m4) + uvec4(0, 1, 2, 3), uvec4(push.m)));
     store4(push.out_at4 + pixel * push.out_pitch4 + m4, sum);
 }

@@ -33,14 +33,14 @@ void depthwise(int k, uint lane) {
     vec4 w, tap[TAPS + 1];
     [[unroll]] for (uint t = 0; t <= TAPS; t++) {
         if (t % LANES == 0)
-            w = texelFetch(weight_texels, int(push.depthwise_at4 + uint(k) * (TAPS + 1) + t + lane));
+            w = imageLoad(weight_texels, int(push.depthwise_at4 + uint(k) * (TAPS + 1) + t + lane));
         tap[t] = subgroupShuffle(w, t % LANES);
     }
     [[unroll]] for (uint i = 0; i < P; i++)
         v[i] = tap[TAPS];
     [[unroll]] for (uint ky = 0; ky < KH; ky++) {
         [[unroll]] for (uint j = 0; j < SPAN; j++) {
-            vec4 x = texelFetch(activation_texels, at[ky][j] + k);
+            vec4 x = imageLoad(activation_texels, at[ky][j] + k);
             [[unroll]] for (uint i = 0; i < P; i++) {
                 uint kx = j - i * STRIDE; // huge where j lies before the window
                 if (kx < KW)
@@ -75,7 +75,7 @@ void main() {
         vec4 w;
         [[unroll]] for (uint c = 0; c < OB; c++) {
             if (c % LANES == 0)
-                w = texelFetch(weight_texels, w_at + int(c));
+                w = imageLoad(weight_texels, w_at + int(c));
             vec4 b = subgroupShuffle(w, c % LANES);
             [[unroll]] for (uint i = 0; i < P; i++) {
                 sum[i][c] += v[i].x * b.x;
@@ -94,13 +94,13 @@ void main() {
                 int left = int(push.out_channels) - int(4 * channel4);
                 if (left > 0) {
                     vec4 s = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
-                    s += texelFetch(weight_texels, int(push.bias_at4 + channel4));
+                    s += imageLoad(weight_texels, int(push.bias_at4 + channel4));
                     int residual_at = int(push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel4);
                     if (RESIDUAL == 1)
-                        s += texelFetch(activation_texels, residual_at);
+                        s += imageLoad(activation_texels, residual_at);
                     s = activate(ACT, s, push.alpha, push.beta);
                     if (RESIDUAL == 2)
-                        s += texelFetch(activation_texels, residual_at);
+                        s += imageLoad(activation_texels, residual_at);
                     s = mix(vec4(0), s, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
                     store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel4, s);
                 }

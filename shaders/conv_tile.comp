@@ -3,7 +3,7 @@
 //  - a lane owns P output pixels side by side, so one fetched input vector serves up to KW taps;
 //  - a subgroup owns OB output channels: each lane fetches another weight vector and the lanes
 //    exchange them by shuffles with constant lanes;
-//  - texel fetches outside the block give zero, which is the padding: no branch.
+//  - texel reads outside the block give zero, which is the padding: no branch.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #extension GL_KHR_shader_subgroup_basic : enable
@@ -46,7 +46,7 @@ void start(uint block, uint lane) {
     vec4 w;
     [[unroll]] for (uint c = 0; c < OB / 4; c++) {
         if (c % LANES == 0)
-            w = texelFetch(weight_texels, int(push.bias_at4 + block * (OB / 4) + c + lane));
+            w = imageLoad(weight_texels, int(push.bias_at4 + block * (OB / 4) + c + lane));
         vec4 b = subgroupShuffle(w, c % LANES);
         [[unroll]] for (uint i = 0; i < P; i++) {
             sum[i][4 * c] = b.x;
@@ -61,10 +61,10 @@ void start(uint block, uint lane) {
 vec4 finish(uint i, uint c, uint residual_at, int left) {
     vec4 v = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
     if (RESIDUAL == 1)
-        v += texelFetch(activation_texels, int(residual_at));
+        v += imageLoad(activation_texels, int(residual_at));
     v = activate(ACT, v, push.alpha, push.beta);
     if (RESIDUAL == 2)
-        v += texelFetch(activation_texels, int(residual_at));
+        v += imageLoad(activation_texels, int(residual_at));
     if (!WHOLE)
         v = mix(vec4(0), v, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
     return v;
@@ -97,11 +97,11 @@ void main() {
         for (int k = 0; k < k4; k++) {
             vec4 v[SPAN], w[KW];
             [[unroll]] for (uint i = 0; i < SPAN; i++)
-                v[i] = texelFetch(activation_texels, at[i] + k);
+                v[i] = imageLoad(activation_texels, at[i] + k);
             [[unroll]] for (uint c = 0; c < OB; c++) {
                 if (c % LANES == 0) {
                     [[unroll]] for (uint t = 0; t < KW; t++)
-                        w[t] = texelFetch(weight_texels, w_at + int(t * OB + c));
+                        w[t] = imageLoad(weight_texels, w_at + int(t * OB + c));
                 }
                 [[unroll]] for (uint t = 0; t < KW; t++) {
                     vec4 b = subgroupShuffle(w[t], c % LANES);

@@ -54,7 +54,7 @@ void main() {
         if (KX > 0) {
             [[unroll]] for (uint j = 0; j < SPAN; j++) {
                 int ix = x0 + int(j);
-                vec4 x = texelFetch(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
+                vec4 x = imageLoad(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
                 bool inside = row_inside && ix >= 0 && ix < w.in_w;
                 bool counts = push.count_pad != 0 ? row_counts && ix < push.limit_x : inside;
                 [[unroll]] for (uint i = 0; i < P; i++) {
@@ -66,7 +66,7 @@ void main() {
         } else {
             for (int kx = 0; kx < w.kernel_x; kx++) {
                 int ix = x0 + kx * w.dilation_x;
-                vec4 x = texelFetch(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
+                vec4 x = imageLoad(activation_texels, at + clamp(ix, 0, w.in_w - 1) * int(push.in_pitch4));
                 bool inside = row_inside && ix >= 0 && ix < w.in_w;
                 take(0, x, inside, push.count_pad != 0 ? row_counts && ix < push.limit_x : inside);
             }

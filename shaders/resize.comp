@@ -18,7 +18,7 @@ void main() {
     if (NEAREST) { // no loops: these cost CPUs more than the one fetch
         uint row = image * push.in_h + uint(load1(IN_WEIGHTS, push.rows_at + 2 * oy));
         uint column = uint(load1(IN_WEIGHTS, push.columns_at + 2 * ox));
-        sum = texelFetch(activation_texels, int(push.in_at4 + (row * push.in_w + column) * push.in_pitch4 + c4));
+        sum = imageLoad(activation_texels, int(push.in_at4 + (row * push.in_w + column) * push.in_pitch4 + c4));
         store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
         return;
     }
@@ -30,7 +30,7 @@ void main() {
             uint column_at = push.columns_at + 2 * (ox * push.column_taps + tx);
             uint at = push.in_at4 + (row * push.in_w + uint(load1(IN_WEIGHTS, column_at))) * push.in_pitch4 + c4;
             float weight = row_weight * load1(IN_WEIGHTS, column_at + 1);
-            sum += texelFetch(activation_texels, int(at)) * weight;
+            sum += imageLoad(activation_texels, int(at)) * weight;
         }
     }
     store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);

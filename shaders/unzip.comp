@@ -21,7 +21,7 @@ void main() {
         even += int(i) * push.even_stride[d];
         odd += int(i) * push.odd_stride[d];
     }
-    vec4 a = texelFetch(activation_texels, from / 4), b = texelFetch(activation_texels, from / 4 + 1);
+    vec4 a = imageLoad(activation_texels, from / 4), b = imageLoad(activation_texels, from / 4 + 1);
     store4(uint(even) / 4, vec4(a.xz, b.xz));
     store4(uint(odd) / 4, vec4(a.yw, b.yw));
 }

@@ -13,6 +13,14 @@ static const VkMemoryPropertyFlags wishes[][3] = {
                          VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
 };
 
+// How kernels read it beside as a storage buffer.
+static const VkBufferUsageFlags texel_usage[] = {
+    [FV_GPU_DEVICE] = VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT,
+    [FV_GPU_WEIGHTS] = VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT,
+    [FV_GPU_UPLOAD] = VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT,
+    [FV_GPU_READBACK] = 0,
+};
+
 static uint32_t memory_type(const fv_gpu *gpu, uint32_t allowed, fv_gpu_place place) {
     for (int w = 0; w < 3 && wishes[place][w]; w++)
         for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++)
@@ -61,7 +69,7 @@ static bool make_view(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
         "vkCreateBufferView", err);
 }
 
-static bool make_buffer(fv_gpu_buffer *b, bool texels, fv_err *err) {
+static bool make_buffer(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
     fv_gpu *gpu = b->gpu;
     return fv_gpu_result(
         vkCreateBuffer(
@@ -69,7 +77,7 @@ static bool make_buffer(fv_gpu_buffer *b, bool texels, fv_err *err) {
             &(VkBufferCreateInfo){
                 .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = b->bytes,
                 .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                         VK_BUFFER_USAGE_TRANSFER_DST_BIT | (texels ? VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT : 0) |
+                         VK_BUFFER_USAGE_TRANSFER_DST_BIT | texel_usage[place] |
                          (gpu->caps.buffer_address ? VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT : 0)},
             NULL, &b->buffer),
         "vkCreateBuffer", err);
@@ -81,11 +89,10 @@ fv_gpu_buffer *fv_gpu_buffer_create(fv_gpu *gpu, size_t bytes, fv_gpu_place plac
         fv_fail(err, FV_MEMORY, "out of memory");
         return NULL;
     }
-    bool texels = place != FV_GPU_READBACK;
     b->gpu = gpu;
     b->bytes = bytes ? (bytes + 255) & ~(size_t)255 : 256;
-    if (!fv_gpu_check(gpu, err) || !make_buffer(b, texels, err) || !reserve(b, place, err) ||
-        (texels && !make_view(b, place, err))) {
+    if (!fv_gpu_check(gpu, err) || !make_buffer(b, place, err) || !reserve(b, place, err) ||
+        (texel_usage[place] && !make_view(b, place, err))) {
         fv_gpu_buffer_destroy(&b);
         return NULL;
     }

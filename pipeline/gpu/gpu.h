@@ -4,15 +4,15 @@
 // so that a program needs one descriptor set and dispatches differ only by pipeline, push constants
 // and group counts:
 //
-//     binding 0  uniform samplerBuffer   the activation block, as vec4 (RGBA32F texel buffer)
-//     binding 1  uniform samplerBuffer   the weight block, as vec4
+//     binding 0  uniform imageBuffer     the activation block, as vec4 (RGBA32F storage texel buffer)
+//     binding 1  uniform imageBuffer     the weight block, as vec4
 //     binding 2  buffer                  the activation block, vec4 or scalars, read and written
 //     binding 3  buffer                  the weight block, read only
 //     binding 4  buffer                  upload: what the host writes for a frame (planes, inputs)
 //     binding 5  buffer                  readback: what the host reads
 //     binding 6  uniform usamplerBuffer  the upload block, as bytes (R8_UINT texel buffer)
 //
-// A texel fetch outside its block gives zero: kernels read their padding that way.
+// A texel read outside its block gives zero: kernels read their padding that way.
 //
 // (shaders/lib/bind.glsl declares them.) Push constants: at most 128 bytes.
 // Thread-safety: fv_gpu may be shared by threads; everything else belongs to one thread at a time.

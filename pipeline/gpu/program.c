@@ -25,8 +25,9 @@ static bool make_set(fv_gpu_program *p, fv_err *err) {
     VkResult result = vkCreateDescriptorPool(
         p->gpu->device,
         &(VkDescriptorPoolCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 2,
-            .pPoolSizes = (VkDescriptorPoolSize[]){{VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 3},
+            .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3,
+            .pPoolSizes = (VkDescriptorPoolSize[]){{VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 2},
+                                                   {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 1},
                                                    {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, FV_GPU_N_BINDINGS - 3}}},
         NULL, &p->descriptors);
     if (result == VK_SUCCESS)

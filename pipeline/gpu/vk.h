@@ -9,9 +9,11 @@
 
 enum { FV_GPU_N_BINDINGS = 7, FV_GPU_MAX_SPEC = 24 };
 
-// Bindings 0, 1 and 6 are uniform texel buffers, the others storage buffers.
+// gpu.h lists the bindings.
 static inline VkDescriptorType fv_gpu_binding_type(uint32_t binding) {
-    return binding < 2 || binding == 6 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    return binding < 2    ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER
+           : binding == 6 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                          : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
 }
 
 // One embedded shader; the table is made by shaders/meson.build and ends with a NULL name.

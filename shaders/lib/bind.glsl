@@ -26,13 +26,17 @@ layout(local_size_x = LOCAL) in;
 #ifdef HALF
 #define STORED float16_t
 #define STORED4 f16vec4
+#define TEXEL rgba16f
 #else
 #define STORED float
 #define STORED4 vec4
+#define TEXEL rgba32f
 #endif
 
-layout(binding = 0) uniform samplerBuffer activation_texels; // read these: the fast path on CPUs
-layout(binding = 1) uniform samplerBuffer weight_texels;
+// Read these: a CPU driver gathers 16 texels in 25 cycles. It calls a function for a sampler's texel and
+// reads storage buffers lane by lane.
+layout(binding = 0, TEXEL) uniform readonly imageBuffer activation_texels;
+layout(binding = 1, TEXEL) uniform readonly imageBuffer weight_texels;
 layout(binding = 2, std430) buffer Activations { STORED activation[]; };
 layout(binding = 2, std430) buffer Activations4 { STORED4 activation4[]; };
 layout(binding = 3, std430) readonly buffer Weights { STORED weight[]; };
@@ -60,7 +64,7 @@ void store4(uint index, vec4 v) {
 const uint IN_ACTIVATIONS = 0, IN_WEIGHTS = 1, IN_UPLOAD = 2, IN_READBACK = 3;
 
 vec4 load4(uint from, uint index) {
-    return from == IN_WEIGHTS ? texelFetch(weight_texels, int(index)) : texelFetch(activation_texels, int(index));
+    return from == IN_WEIGHTS ? imageLoad(weight_texels, int(index)) : imageLoad(activation_texels, int(index));
 }
 
 float load1(uint from, uint index) {
