@@ -92,12 +92,12 @@ static bool find_ppyoloe(const fv_seen *seen, fv_head *head, fv_levels *levels) 
            add_pair(head, &p, 0, p.score.c, levels);
 }
 
-// Softmax with "no object" as the last class. 100 queries (DETR itself); more are later kin with
+// Softmax with "no object" as the last class. 100 queries (DETR itself); more, or "dets", are later kin with
 // sigmoids.
 static bool find_detr(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     pair p;
     if (!pair_of(seen, &p, false) || p.score.c < 2 ||
-        (!seen->told && (!says_detr(&p) || p.box.n > 100)) ||
+        (!seen->told && (!says_detr(&p) || strstr(p.box_name, "dets") || p.box.n > 100)) ||
         !add_pair(head, &p, 0, p.score.c - 1, levels))
         return false;
     levels->v[0].softmax = p.score;

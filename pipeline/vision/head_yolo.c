@@ -169,10 +169,10 @@ static bool find_yolov8_raw(const fv_seen *seen, fv_head *head, fv_levels *level
         if (!add_bins_map(seen, head, &seen->out[i], &classes, levels))
             return false;
     bool pairs = seen->n_out == 2 * levels->n;
-    // with 3 boxes a cell the same channels mean YOLOv3; the 80 classes of COCO decide
+    // with 3 boxes a cell the same channels mean YOLOv3, and two such maps Yolo-FastestV2; the 80 classes of COCO decide
     if (!seen->told && !pairs && (classes + 64) % 3 == 0 && classes != 80)
         return false;
-    if (levels->n < 2 || (!pairs && seen->n_out != levels->n) || !fv_head_classes(head, classes))
+    if (levels->n < (seen->told || pairs ? 2 : 3) || (!pairs && seen->n_out != levels->n) || !fv_head_classes(head, classes))
         return false;
     head->reg_max = head->reg_max ? head->reg_max : 16;
     for (int i = 0; i < levels->n; i++) {

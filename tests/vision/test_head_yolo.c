@@ -144,8 +144,26 @@ static void yolov8_raw_maps(void) {
     case_expect(&c, "yolov8-raw", 3, 0.25f, 2, 0.8f, 56 - 16, 40 - 32, 56 + 48, 40 + 72);
 }
 
+// Forms that look like another family: told apart by the number of maps, the name and the number of queries.
+static void look_alikes(void) {
+    static const struct { const char *a, *a_shape, *b, *b_shape, *family; } rows[] = {
+        {"794", "1x22x22x95", "796", "1x11x11x95", "yolo-fastestv2"}, // 95 = 12 + 3 + 80 = 64 + 31
+        {"labels", "1x30x7", "dets", "1x30x4", "detr-sigmoid"},
+        {"logits", "1x30x7", "pred_boxes", "1x30x4", "detr"},
+        {"logits", "1x300x7", "pred_boxes", "1x300x4", "detr-sigmoid"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        head_case c = case_begin("input", 352, 352);
+        case_output(&c, rows[i].a, rows[i].a_shape, 0);
+        case_output(&c, rows[i].b, rows[i].b_shape, 0);
+        CHECK_OK(case_recognise(&c), c.err);
+        CHECK_TEXT(c.head.family, rows[i].family);
+        case_end(&c);
+    }
+}
+
 const fv_suite head_yolo_suite = {"head_yolo", (const fv_case[]){
     CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list),
     CASE(yolov5_rows_beside_raw_maps), CASE(yolov5_with_masks), CASE(yolov6_rows),
     CASE(yolox_offsets), CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks),
-    CASE(rtdetr_queries), CASE(yolov8_raw_maps), {0}}};
+    CASE(rtdetr_queries), CASE(yolov8_raw_maps), CASE(look_alikes), {0}}};
