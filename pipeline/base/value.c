@@ -25,6 +25,7 @@ const fv_pixels_row fv_pixels_rows[FV_N_PIXELS] = {
 };
 
 const char *const fv_state_names[FV_N_STATES] = {"detected", "tentative", "confirmed", "lost"};
+const char *const fv_precision_names[] = {"auto", "fp32", "fp16", NULL};
 const char *const fv_utc_source_names[FV_N_UTC_SOURCES] = {"none", "file", "arrival", "rtcp", "ntp"};
 const char *const fv_inference_names[FV_N_INFERENCES] = {"inferred", "predicted", "skipped"};
 const char *const fv_phase_names[FV_N_PHASES] = {"moment", "start", "update", "end"};
@@ -106,4 +107,13 @@ uint64_t fv_ledger_dropped(const fv_ledger *ledger) {
     for (int i = 0; i < FV_N_DROPS; i++)
         n += ledger->dropped[i];
     return n;
+}
+
+bool fv_precision_parse(const char *text, fv_precision *precision, fv_err *err) {
+    for (int i = 0; fv_precision_names[i]; i++)
+        if (!strcmp(text, fv_precision_names[i])) {
+            *precision = (fv_precision)i;
+            return true;
+        }
+    return fv_fail(err, FV_BAD_INPUT, "precision '%s': auto, fp32 or fp16", text);
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/base/err.h"
+
 // ---- tensors -----------------------------------------------------------------------------------
 
 #define FV_MAX_DIMS 8
@@ -142,6 +144,11 @@ typedef struct {
 
 // "class 7" stands in for a name that is missing; valid until the next call in this thread.
 const char *fv_label_get(const fv_labels *labels, int label);
+
+// Numbers on the device: float32, float16, or the better of the two (infer/infer.h).
+typedef enum { FV_PRECISION_AUTO, FV_PRECISION_FP32, FV_PRECISION_FP16 } fv_precision;
+extern const char *const fv_precision_names[]; // "auto", "fp32", "fp16", NULL
+bool fv_precision_parse(const char *text, fv_precision *precision, fv_err *err);
 
 // ---- time and records ------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ static const fv_schema head_schema = {"head", sizeof(head_text), head_options, h
 
 typedef struct {
     fv_given given;
-    int version;
+    int version, precision;
     float threshold, iou_threshold;
     fv_words exclusive;
     input_text *input;
@@ -86,6 +86,8 @@ static const fv_option card_options[] = {
     FV_OPTION_FLOAT(card_text, threshold, "threshold", 0, 1, 0, "lowest score that is kept"),
     FV_OPTION_FLOAT(card_text, iou_threshold, "iou-threshold", 0, 1, 0,
                     "non-maximum suppression: highest overlap of two objects"),
+    FV_OPTION_ENUM(card_text, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; auto: float16 where that is right and pays"),
     {0},
 };
 static const fv_field card_fields[] = {
@@ -242,6 +244,7 @@ bool fv_card_load(fv_card *card, fv_arena *arena, const char *path, fv_err *err)
         card->threshold = t.threshold;
         card->iou_threshold = t.iou_threshold;
         card->exclusive = (fv_labels){t.exclusive.n, t.exclusive.v};
+        card->precision = (fv_precision)t.precision;
         if (t.input)
             take_input(card, y, t.input);
         if (t.head)

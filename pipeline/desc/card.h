@@ -7,6 +7,7 @@
 //     threshold: 0.3
 //     iou-threshold: 0.45
 //     exclusive: [car, bus, truck]     # classes of which one place shows only one
+//     precision: fp32                  # never float16, whatever the device offers
 //
 // The network sees (pixel - mean) * scale, or (pixel - mean) / std; one number or one per channel,
 // pixels 0..255. Every key may be left out.
@@ -31,6 +32,7 @@ typedef struct {
     int n_classes;               // 0: not said
     float threshold, iou_threshold; // <= 0: not said
     fv_labels exclusive;         // names of classes that suppress one another; n 0: none
+    fv_precision precision;      // FV_PRECISION_AUTO: not said
     fv_labels labels;            // n 0: not said
 } fv_card;
 

@@ -22,6 +22,7 @@ typedef struct {
     const char *labels;     // path of a file with one class name a line; NULL: card, <model>.names,
                             // metadata, COCO for 80
     const char *device;     // as fv_gpu_params; "reference" runs the plain-C twin
+    fv_precision precision; // as fv_plan_params; FV_PRECISION_AUTO: the card's, or auto
     float threshold;        // lowest score; <= 0: the card's, else the head family's (mostly 0.25)
     float iou_threshold;    // NMS; <= 0: the card's or 0.45
     int max_objects;        // per frame; 0: 300

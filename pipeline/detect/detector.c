@@ -49,9 +49,10 @@ static bool open_engine(fv_detector *d, const fv_detector_params *p, fv_err *err
     const fv_card *card = &d->model.card;
     int width = p->width ? p->width : card->has_size ? card->input.width : 0;
     int height = p->height ? p->height : card->has_size ? card->input.height : width;
-    d->engine =
-        fv_engine_get(d->model.path, p->device, width ? width : height, height, p->validate, err);
-    if (!d->engine || !fv_model_settle(&d->model, d->engine->graph, p->labels, err))
+    d->engine = fv_engine_get(d->model.path, p->device, width ? width : height, height,
+                              p->precision ? p->precision : card->precision, p->validate, err);
+    if (!d->engine || !fv_model_settle(&d->model, d->engine->graph, p->labels, err) ||
+        !fv_engine_prepare(d->engine, &d->model.input, err))
         return false;
     make_rooms(d);
     if (d->engine->plan)

@@ -21,6 +21,8 @@ typedef struct entry {
     struct entry *next;
     int uses;
     char key[4608];
+    char model[4096];
+    fv_precision precision;
     device *on;
     fv_graph *graph;
     fv_plan *plan;
@@ -81,21 +83,20 @@ static bool entry_fill(entry *e, const char *model, const char *name, int width,
     e->graph = fv_detect_load(model, width, height, err);
     if (!e->graph || !fv_graph_optimize(e->graph, err))
         return false;
-    if (!reference &&
-        !(e->plan = fv_plan_create(e->on->gpu, e->graph, &(fv_plan_params){.tune = true}, err)))
-        return fv_fail_in(err, "%s", model);
-    e->engine = (fv_engine){e->graph, e->plan};
+    snprintf(e->model, sizeof e->model, "%s", model);
+    e->engine = (fv_engine){e->graph, NULL};
     return true;
 }
 
 static entry *entry_create(const char *key, const char *model, const char *name, int width,
-                           int height, bool validate, fv_err *err) {
+                           int height, fv_precision precision, bool validate, fv_err *err) {
     entry *e = calloc(1, sizeof *e);
     if (!e) {
         fv_fail(err, FV_MEMORY, "%s: out of memory", model);
         return NULL;
     }
     snprintf(e->key, sizeof e->key, "%s", key);
+    e->precision = precision;
     if (!entry_fill(e, model, name, width, height, validate, err)) {
         entry_free(e);
         return NULL;
@@ -106,27 +107,47 @@ static entry *entry_create(const char *key, const char *model, const char *name,
 
 // A file that was written anew is another model.
 static void key_text(char *key, size_t size, const char *model, const char *name, int width,
-                     int height, bool validate) {
+                     int height, fv_precision precision, bool validate) {
     struct stat info = {0};
     stat(model, &info);
-    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d", model, (long long)info.st_mtim.tv_sec,
-             (long)info.st_mtim.tv_nsec, name ? name : "", width, height, validate);
+    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d|%d", model, (long long)info.st_mtim.tv_sec,
+             (long)info.st_mtim.tv_nsec, name ? name : "", width, height, precision,
+             validate);
 }
 
 const fv_engine *fv_engine_get(const char *model, const char *name, int width, int height,
-                               bool validate, fv_err *err) {
+                               fv_precision precision, bool validate, fv_err *err) {
     char key[sizeof ((entry *)0)->key];
-    key_text(key, sizeof key, model, name, width, height, validate);
+    key_text(key, sizeof key, model, name, width, height, precision, validate);
     pthread_mutex_lock(&lock);
     entry *e = entries;
     while (e && strcmp(e->key, key))
         e = e->next;
     if (!e)
-        e = entry_create(key, model, name, width, height, validate, err);
+        e = entry_create(key, model, name, width, height, precision, validate, err);
     if (e)
         e->uses++;
     pthread_mutex_unlock(&lock);
     return e ? &e->engine : NULL;
+}
+
+static bool make_plan(entry *e, const fv_input *input, fv_err *err) {
+    e->plan = fv_plan_create(e->on->gpu, e->graph,
+                             &(fv_plan_params){.tune = true, .precision = e->precision,
+                                               .input = input, .name = e->model},
+                             err);
+    e->engine.plan = e->plan;
+    return e->plan || fv_fail_in(err, "%s", e->model);
+}
+
+bool fv_engine_prepare(const fv_engine *engine, const fv_input *input, fv_err *err) {
+    pthread_mutex_lock(&lock);
+    entry *e = entries;
+    while (&e->engine != engine)
+        e = e->next;
+    bool ok = !e->on || e->plan || make_plan(e, input, err);
+    pthread_mutex_unlock(&lock);
+    return ok;
 }
 
 void fv_engine_put(const fv_engine **engine) {

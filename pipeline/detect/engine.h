@@ -8,13 +8,17 @@
 
 typedef struct {
     const fv_graph *graph;
-    const fv_plan *plan;  // NULL on device "reference"
+    const fv_plan *plan;  // NULL before fv_engine_prepare, and on device "reference"
 } fv_engine;
 
-// `device` and `validate` as fv_gpu_params; width, height as fv_graph_params. What is there already
-// is given again; making a new one blocks the others that ask.
+// `device` and `validate` as fv_gpu_params; width, height as fv_graph_params; precision as
+// fv_plan_params. What is there already is given again; making a new one blocks the others that ask.
 const fv_engine *fv_engine_get(const char *model, const char *device, int width, int height,
-                               bool validate, fv_err *err);
+                               fv_precision precision, bool validate, fv_err *err);
+
+// Makes the plan, unless it is there. `input`: what pictures look like to the network, which the
+// check of float16 draws (infer/infer.h).
+bool fv_engine_prepare(const fv_engine *e, const fv_input *input, fv_err *err);
 
 // Gives it back; the last one frees graph, plan and device. NULL is fine; clears *e.
 void fv_engine_put(const fv_engine **e);

@@ -55,18 +55,25 @@ static bool reserve(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
     return true;
 }
 
-static bool make_view(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
-    bool bytes = place == FV_GPU_UPLOAD;
-    if (b->bytes / (bytes ? 1 : 16) > b->gpu->caps.max_texels)
+static bool make_view(fv_gpu_buffer *b, VkFormat format, size_t texel_bytes, VkBufferView *view, fv_err *err) {
+    if (b->bytes / texel_bytes > b->gpu->caps.max_texels)
         return fv_fail(err, FV_GPU, "%zu MiB are more than %s can read as one buffer; use a smaller input size",
                        b->bytes >> 20, b->gpu->caps.name);
     return fv_gpu_result(
         vkCreateBufferView(b->gpu->device,
                            &(VkBufferViewCreateInfo){.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
-                               .buffer = b->buffer, .range = VK_WHOLE_SIZE,
-                               .format = bytes ? VK_FORMAT_R8_UINT : VK_FORMAT_R32G32B32A32_SFLOAT},
-                           NULL, &b->texels),
+                               .buffer = b->buffer, .range = VK_WHOLE_SIZE, .format = format},
+                           NULL, view),
         "vkCreateBufferView", err);
+}
+
+// A block too large for texels of half the size is none that holds float16.
+static bool make_views(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
+    if (place == FV_GPU_UPLOAD)
+        return make_view(b, VK_FORMAT_R8_UINT, 1, &b->texels, err);
+    bool half = b->gpu->caps.fp16_storage && b->bytes / 8 <= b->gpu->caps.max_texels;
+    return make_view(b, VK_FORMAT_R32G32B32A32_SFLOAT, 16, &b->texels, err) &&
+           (!half || make_view(b, VK_FORMAT_R16G16B16A16_SFLOAT, 8, &b->texels_half, err));
 }
 
 static bool make_buffer(fv_gpu_buffer *b, fv_gpu_place place, fv_err *err) {
@@ -92,7 +99,7 @@ fv_gpu_buffer *fv_gpu_buffer_create(fv_gpu *gpu, size_t bytes, fv_gpu_place plac
     b->gpu = gpu;
     b->bytes = bytes ? (bytes + 255) & ~(size_t)255 : 256;
     if (!fv_gpu_check(gpu, err) || !make_buffer(b, place, err) || !reserve(b, place, err) ||
-        (texel_usage[place] && !make_view(b, place, err))) {
+        (texel_usage[place] && !make_views(b, place, err))) {
         fv_gpu_buffer_destroy(&b);
         return NULL;
     }
@@ -109,6 +116,7 @@ void fv_gpu_buffer_destroy(fv_gpu_buffer **buffer) {
     if (!b)
         return;
     vkDestroyBufferView(b->gpu->device, b->texels, NULL);
+    vkDestroyBufferView(b->gpu->device, b->texels_half, NULL);
     vkDestroyBuffer(b->gpu->device, b->buffer, NULL);
     vkFreeMemory(b->gpu->device, b->memory, NULL);
     free(b);

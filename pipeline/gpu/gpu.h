@@ -12,7 +12,9 @@
 //     binding 5  buffer                  readback: what the host reads
 //     binding 6  uniform usamplerBuffer  the upload block, as bytes (R8_UINT texel buffer)
 //
-// A texel read outside its block gives zero: kernels read their padding that way.
+// A texel read outside its block gives zero: kernels read their padding that way. A program whose
+// blocks say `half` has float16 in the activation and the weight block (RGBA16F texels) and runs the
+// kernels whose names end in "_half".
 //
 // (shaders/lib/bind.glsl declares them.) Push constants: at most 128 bytes.
 // Thread-safety: fv_gpu may be shared by threads; everything else belongs to one thread at a time.
@@ -92,6 +94,7 @@ fv_gpu_kernel *fv_gpu_kernel_get(fv_gpu *gpu, const char *name, const uint32_t *
 // The blocks that a program's bindings point to; NULL where a program has none.
 typedef struct {
     fv_gpu_buffer *activations, *weights, *upload, *readback;
+    bool half; // activations and weights hold float16; needs caps.fp16_storage
 } fv_gpu_blocks;
 
 // Bytes of a block that a dispatch touches; hazards between dispatches are computed from these.

@@ -46,11 +46,12 @@ static void write_set(fv_gpu_program *p, const fv_gpu_blocks *b) {
     VkWriteDescriptorSet writes[FV_GPU_N_BINDINGS];
     for (uint32_t i = 0; i < FV_GPU_N_BINDINGS; i++) {
         fv_gpu_buffer *buffer = of[i] ? of[i] : i == 6 ? p->gpu->no_upload : p->gpu->nothing;
+        bool half = b->half && i < 2;
         infos[i] = (VkDescriptorBufferInfo){buffer->buffer, 0, VK_WHOLE_SIZE};
         writes[i] = (VkWriteDescriptorSet){
             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = p->set, .dstBinding = i, .descriptorCount = 1,
             .descriptorType = fv_gpu_binding_type(i),
-            .pBufferInfo = &infos[i], .pTexelBufferView = &buffer->texels};
+            .pBufferInfo = &infos[i], .pTexelBufferView = half ? &buffer->texels_half : &buffer->texels};
     }
     vkUpdateDescriptorSets(p->gpu->device, FV_GPU_N_BINDINGS, writes, 0, NULL);
 }
@@ -73,6 +74,15 @@ static bool make_commands(fv_gpu *gpu, VkCommandPool *pool, VkCommandBuffer *com
     return fv_gpu_result(result, "making a command buffer", err);
 }
 
+static bool can_be_half(const fv_gpu_blocks *b, fv_err *err) {
+    const fv_gpu_buffer *of[] = {b->activations, b->weights};
+    for (int i = 0; i < 2; i++)
+        if (of[i] && !of[i]->texels_half)
+            return fv_fail(err, FV_UNSUPPORTED, "%s cannot read %zu MiB of float16 as one buffer",
+                           of[i]->gpu->caps.name, of[i]->bytes >> 20);
+    return true;
+}
+
 fv_gpu_program *fv_gpu_program_begin(fv_gpu *gpu, const fv_gpu_blocks *blocks, fv_err *err) {
     fv_gpu_program *p = calloc(1, sizeof *p);
     if (!p) {
@@ -80,7 +90,7 @@ fv_gpu_program *fv_gpu_program_begin(fv_gpu *gpu, const fv_gpu_blocks *blocks, f
         return NULL;
     }
     p->gpu = gpu;
-    if (!fv_gpu_check(gpu, err) || !make_set(p, err) || !make_commands(gpu, &p->pool, &p->commands, err)) {
+    if (!fv_gpu_check(gpu, err) || (blocks->half && !can_be_half(blocks, err)) || !make_set(p, err) || !make_commands(gpu, &p->pool, &p->commands, err)) {
         fv_gpu_program_destroy(&p);
         return NULL;
     }

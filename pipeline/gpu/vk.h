@@ -66,6 +66,7 @@ struct fv_gpu_buffer {
     VkBuffer buffer;
     VkDeviceMemory memory;
     VkBufferView texels; // of blocks that kernels read as texels: RGBA32F; bytes of an upload block
+    VkBufferView texels_half; // the same as RGBA16F; none of an upload block or without caps.fp16_storage
     void *map;
     VkDeviceAddress address;
 };

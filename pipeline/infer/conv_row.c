@@ -102,7 +102,7 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
     int ob = block_channels(row, s), m = s->out_channels / s->groups;
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
-        .kernel = wide ? "conv_tile_wide" : "conv_tile",
+        .kernel = s->half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile",
         .n_spec = 11,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
@@ -111,7 +111,7 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     return (fv_conv_dispatch){
-        .kernel = caps->int64 ? "conv_depthwise_wide" : "conv_depthwise",
+        .kernel = s->half ? "conv_depthwise_half" : caps->int64 ? "conv_depthwise_wide" : "conv_depthwise",
         .n_spec = 13,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)row->y,
                  (uint32_t)s->kernel_x, (uint32_t)s->kernel_y, (uint32_t)s->stride_x, (uint32_t)s->stride_y,
@@ -209,8 +209,8 @@ void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const floa
 }
 
 void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {
-    snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d",
+    snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s",
              s->depthwise ? "depthwise" : "dense", s->n, s->in_w, s->in_h, s->in_channels, s->groups, s->out_w,
              s->out_h, s->out_channels, s->kernel_x, s->kernel_y, s->stride_x, s->stride_y, s->dilation_x,
-             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights);
+             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, s->half ? " half" : "");
 }

@@ -18,6 +18,7 @@ typedef struct {
     uint32_t act, residual;                   // numbers of shaders/act.h, fv_residual
     bool depthwise;
     bool eights; // the output's place and pitch are multiples of eight channels
+    bool half;   // float16 in memory
 } fv_conv_shape;
 
 typedef enum { FV_CONV_TILE, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;

@@ -36,7 +36,7 @@ static int kernel_groups(const operands *o) {
     return o->in.c / g % 4 || o->out.c / g % 4 ? 1 : (int)g;
 }
 
-static void fill_shape(operands *o) {
+static void fill_shape(operands *o, bool half) {
     const fv_conv_attr *a = o->attr;
     bool dw = depthwise(o);
     o->shape = (fv_conv_shape){
@@ -45,7 +45,7 @@ static void fill_shape(operands *o) {
         .out_w = (int)o->out.w, .out_h = (int)o->out.h, .kernel_x = a->kernel[1], .kernel_y = a->kernel[0],
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
-        .eights = o->out.at4 % 2 == 0 && o->out.pitch4 % 2 == 0 && o->out.c % 8 == 0};
+        .half = half, .eights = o->out.at4 % 2 == 0 && o->out.pitch4 % 2 == 0 && o->out.c % 8 == 0};
 }
 
 static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
@@ -65,7 +65,7 @@ static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
     fv_view_as_pixels(&o->in_view, &o->in);
     fv_view_as_pixels(&o->add_view, &o->add);
     fv_view_as_pixels(&o->out_view, &o->out);
-    fill_shape(o);
+    fill_shape(o, p->half);
     return true;
 }
 
@@ -115,6 +115,7 @@ static void lower_row(fv_plan *p, const fv_node *n, const operands *o, const fv_
     d.push.alpha = o->attr->activation.alpha, d.push.beta = o->attr->activation.beta;
     fv_step *s = fv_plan_dispatch(p, n, d.kernel, d.spec, (int)d.n_spec, &d.push, sizeof d.push, 1, 1);
     memcpy(s->groups, d.groups, sizeof s->groups);
+    s->kernel = d.kernel;
     connect(s, o, offsetof(fv_push_tile, in_at4), offsetof(fv_push_tile, out_at4), offsetof(fv_push_tile, residual_at4));
     s->note = row->name;
     s->macs = (double)fv_node_macs(p->graph, n);

@@ -6,13 +6,16 @@
 #include "pipeline/graph/op_resize.h"
 #include "shaders/push.h"
 
-enum { LOCAL = 64 };
+enum { LOCAL = 64, EXACT_HALVES = 2048 }; // float16 knows all whole numbers up to 2^11
 
 // Nearest and linear without the rarer options; the host does the others.
 static bool fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     const fv_resize_attr *a = n->attr;
     const fv_tensor *x = fv_plan_tensor(p, n->in[0]), *y = fv_plan_tensor(p, n->out[0]);
+    for (int d = 2; d < x->n_dims && p->half; d++) // the table holds positions
+        if (x->dim[d] > EXACT_HALVES)
+            return false;
     return (x->n_dims == 3 || x->n_dims == 4) && x->dim[0] == y->dim[0] && x->dim[1] == y->dim[1] &&
            a->mode != FV_RESIZE_CUBIC && !a->antialias && !a->exclude_outside && a->coord != FV_COORD_TF_CROP_AND_RESIZE;
 }

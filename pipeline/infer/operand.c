@@ -27,7 +27,7 @@ int fv_plan_add_root(fv_plan *p, int64_t floats) {
         if (!p->root)
             abort();
     }
-    p->root[p->n_roots] = (fv_root){.bytes = ((size_t)floats * 4 + 63) / 64 * 64, .first = -1, .last = -1};
+    p->root[p->n_roots] = (fv_root){.bytes = ((size_t)floats * p->element + 63) / 64 * 64, .first = -1, .last = -1};
     return p->n_roots++;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pipeline/base/log.h"
+#include "pipeline/graph/ops.h"
 #include "pipeline/infer/lower.h"
 #include "pipeline/infer/tune.h"
 
@@ -59,7 +60,7 @@ static void place_output(fv_plan *p, int tensor, fv_output *o) {
         return;
     }
     const fv_place *place = &p->place[tensor];
-    for (int i = 0; i < place->n_views && fv_gpu_get_caps(p->gpu)->cpu; i++) {
+    for (int i = 0; i < place->n_views && fv_gpu_get_caps(p->gpu)->cpu && !p->half; i++) {
         if (place->view[i].space == FV_SPACE_ACTIVATIONS && fv_view_is_dense(&place->view[i])) {
             *o = (fv_output){FV_OUTPUT_ACTIVATIONS, place->view[i]};
             p->root[place->view[i].root].kept = true;
@@ -125,8 +126,14 @@ static void resolve_offsets(fv_plan *p) {
     for (int i = 0; i < p->n_steps; i++)
         for (int r = 0; r < p->step[i].n_refs && p->step[i].kernel; r++) {
             const fv_ref *ref = &p->step[i].ref[r];
-            p->step[i].push[ref->word] += (uint32_t)(p->root[ref->root].offset / ref->unit);
+            p->step[i].push[ref->word] += (uint32_t)(p->root[ref->root].offset / (ref->unit / 4 * p->element));
         }
+    for (int i = 0; i < p->n_steps && p->half; i++)
+        for (int t = 0; t < p->step[i].n_touches; t++)
+            if (p->step[i].touch[t].space == FV_SPACE_ACTIVATIONS) {
+                p->step[i].touch[t].lo /= 2;
+                p->step[i].touch[t].hi /= 2;
+            }
 }
 
 static bool make_pipelines(fv_plan *p, fv_err *err) {
@@ -154,9 +161,15 @@ static void make_segments(fv_plan *p) {
 }
 
 static bool upload_weights(fv_plan *p, fv_err *err) {
-    p->weight_buffer = fv_gpu_buffer_create(p->gpu, p->n_weights * sizeof(float) + 256, FV_GPU_WEIGHTS, err);
-    bool ok = p->weight_buffer &&
-              fv_gpu_buffer_upload(p->weight_buffer, 0, p->weights, p->n_weights * sizeof(float), err);
+    size_t bytes = p->n_weights * p->element;
+    uint16_t *half = p->half ? malloc(bytes + 1) : NULL;
+    if (p->half && !half)
+        return fv_fail(err, FV_MEMORY, "out of memory for %zu MiB of weights", bytes >> 20);
+    if (half)
+        fv_convert(half, FV_F16, p->weights, FV_F32, p->n_weights);
+    p->weight_buffer = fv_gpu_buffer_create(p->gpu, bytes + 256, FV_GPU_WEIGHTS, err);
+    bool ok = p->weight_buffer && fv_gpu_buffer_upload(p->weight_buffer, 0, half ? (void *)half : p->weights, bytes, err);
+    free(half);
     free(p->weights);
     p->weights = NULL;
     return ok;
@@ -193,7 +206,7 @@ static bool build(fv_plan *p, fv_err *err) {
     return make_pipelines(p, err) && upload_weights(p, err);
 }
 
-fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err) {
+fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err) {
     fv_plan *p = calloc(1, sizeof *p);
     if (!p) {
         fv_fail(err, FV_MEMORY, "out of memory");
@@ -201,6 +214,8 @@ fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *pa
     }
     p->gpu = gpu;
     p->graph = g;
+    p->half = half;
+    p->element = half ? 2 : 4;
     p->frame_root = -1;
     p->arena = fv_arena_create();
     p->n_barriers = FV_ARENA_NEW(p->arena, int, 1);
@@ -210,12 +225,12 @@ fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *pa
         fv_plan_destroy(&p);
     else
         fv_log(FV_LOG_DEBUG, "plan: %d steps, %zu KiB activations, %zu KiB weights", p->n_steps,
-               p->activation_bytes >> 10, (p->n_weights * 4) >> 10);
+               p->activation_bytes >> 10, (p->n_weights * p->element) >> 10);
     return p;
 }
 
 fv_plan_stats fv_plan_get_stats(const fv_plan *p) {
-    fv_plan_stats s = {.weight_bytes = p->n_weights * sizeof(float), .activation_bytes = p->activation_bytes,
+    fv_plan_stats s = {.half = p->half, .half_error = p->half_error, .weight_bytes = p->n_weights * p->element, .activation_bytes = p->activation_bytes,
                        .n_barriers = *p->n_barriers};
     for (int i = 0; i < p->n_steps; i++)
         *(p->step[i].kernel ? &s.n_dispatches : &s.n_host_steps) += 1;

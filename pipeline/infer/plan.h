@@ -2,7 +2,8 @@
 //
 // A plan is data: steps over roots. A root is a run of bytes of the activation block whose place is
 // decided last (memory.c), so a step's push constants hold offsets from the start of a root until
-// fv_plan_resolve adds where the root came to lie.
+// plan.c adds where the root came to lie. Views, references and touches count as if an element were
+// a float32 ("floats"); a plan of float16 halves the bytes at the same time.
 #pragma once
 
 #include <stdbool.h>
@@ -80,6 +81,9 @@ struct fv_plan {
     fv_gpu *gpu;
     const fv_graph *graph;
     fv_plan_params params;
+    bool half;                 // activations and weights are float16 on the device; float32 here and on the host
+    double half_error;         // what the check of float16 found
+    size_t element;            // bytes of an activation or a weight on the device: 4, or 2
     fv_arena *arena;
     fv_place *place;           // of every tensor of the graph
     int n_steps, steps_room, n_roots, roots_room, n_segments;
@@ -137,6 +141,9 @@ void fv_plan_fill(fv_plan *p, const fv_node *node, const fv_view *to, float valu
 void fv_plan_host(fv_plan *p, const fv_node *node);
 // Keeps the first fault; returns false.
 bool fv_plan_fail(fv_plan *p, fv_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// A plan of float32 or of float16 elements, unchecked; fv_plan_create (precision.c) chooses.
+fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err);
 
 // ---- passes ----------------------------------------------------------------------------------------
 

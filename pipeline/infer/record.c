@@ -49,7 +49,7 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
                        (uint32_t)row->b, in->bgr, four ? 0 : in->nhwc ? 2 : 1,
                        (uint32_t)fv_taps(in->filter, fit->scale_x), (uint32_t)fv_taps(in->filter, fit->scale_y),
                        (uint32_t)fv_taps(in->filter, 2 * fit->scale_x), (uint32_t)fv_taps(in->filter, 2 * fit->scale_y)};
-    const char *name = fv_gpu_get_caps(p->gpu)->int64 ? "preprocess_wide" : "preprocess";
+    const char *name = p->half ? "preprocess_half" : fv_gpu_get_caps(p->gpu)->int64 ? "preprocess_wide" : "preprocess";
     fv_gpu_kernel *kernel = fv_gpu_kernel_get(p->gpu, name, spec, sizeof spec / sizeof *spec, err);
     if (!kernel)
         return false;
@@ -59,7 +59,7 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
         .scale_x = fit->scale_x, .scale_y = fit->scale_y, .offset_x = fit->offset_x, .offset_y = fit->offset_y,
         .y_scale = c.y_scale, .y_add = -c.y_offset * c.y_scale, .cr_r = c.cr_r * c.c_scale,
         .cb_g = c.cb_g * c.c_scale, .cr_g = c.cr_g * c.c_scale, .cb_b = c.cb_b * c.c_scale, .pad = in->pad,
-        .out_at = (uint32_t)(p->root[p->frame_root].offset / 4 + (size_t)p->frame_view.at)};
+        .out_at = (uint32_t)(p->root[p->frame_root].offset / p->element + (size_t)p->frame_view.at)};
     plane_places(f, push.plane_at);
     for (int i = 0; i < 3; i++) {
         push.stride[i] = (uint32_t)f->stride[i];
@@ -69,7 +69,7 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
     int64_t lo, hi;
     fv_view_extent(&p->frame_view, &lo, &hi);
     size_t base = p->root[p->frame_root].offset;
-    fv_gpu_span span = {FV_GPU_ACTIVATIONS, base + (size_t)lo * 4, (size_t)(hi - lo) * 4, true};
+    fv_gpu_span span = {FV_GPU_ACTIVATIONS, base + (size_t)lo * p->element, (size_t)(hi - lo) * p->element, true};
     uint32_t groups[3];
     fv_groups(((int64_t)in->width * ((in->height + ROWS - 1) / ROWS) + LOCAL - 1) / LOCAL, groups);
     fv_gpu_program_add(program, kernel, &span, 1, &push, sizeof push, groups);
@@ -79,7 +79,7 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
 // Steps of a segment; the first one has `frame` or the imports before it.
 static fv_gpu_program *record(fv_session *s, fv_slot *slot, int segment, const fv_frame *frame, fv_err *err) {
     const fv_plan *p = s->plan;
-    fv_gpu_blocks blocks = {slot->activations, p->weight_buffer, slot->upload, slot->readback};
+    fv_gpu_blocks blocks = {slot->activations, p->weight_buffer, slot->upload, slot->readback, p->half};
     fv_gpu_program *program = fv_gpu_program_begin(p->gpu, &blocks, err);
     if (!program)
         return NULL;

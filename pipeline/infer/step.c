@@ -51,7 +51,7 @@ static const char *widest(const fv_plan *p, const char *kernel) {
 fv_step *fv_plan_dispatch(fv_plan *p, const fv_node *node, const char *kernel, const uint32_t *spec, int n_spec,
                           const void *push, size_t push_bytes, int64_t invocations, int local) {
     fv_step *s = add_step(p);
-    s->kernel = widest(p, kernel);
+    s->kernel = p->half ? fv_arena_printf(p->arena, "%s_half", kernel) : widest(p, kernel);
     s->node = node;
     s->n_spec = (uint32_t)n_spec;
     memcpy(s->spec, spec, (size_t)n_spec * sizeof *spec);

@@ -127,11 +127,11 @@ static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv
     fv_conv_dispatch d = fv_conv_row_dispatch(row, s, fv_gpu_get_caps(t->gpu));
     d.push.in_pitch4 = (uint32_t)(s->in_channels + 3) / 4;
     d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(s->out_channels + 7) / 8 * 2;
-    d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / 16);
+    d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / (s->half ? 8 : 16));
     d.push.bias_at4 = (uint32_t)(fv_conv_row_weights(row, s) / 4);
     d.push.alpha = 1;
     fv_gpu_kernel *kernel = fv_gpu_kernel_get(t->gpu, d.kernel, d.spec, d.n_spec, err);
-    fv_gpu_blocks blocks = {.activations = t->activations, .weights = t->weights};
+    fv_gpu_blocks blocks = {.activations = t->activations, .weights = t->weights, .half = s->half};
     fv_gpu_program *program = kernel ? fv_gpu_program_begin(t->gpu, &blocks, err) : NULL;
     if (!program)
         return NULL;

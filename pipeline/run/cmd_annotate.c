@@ -19,6 +19,7 @@ static const struct {
     {"--classes", "streams.0.detect.classes", NULL},
     {"--every", "streams.0.detect.every", NULL},
     {"--device", "streams.0.detect.device", NULL},
+    {"--precision", "streams.0.detect.precision", NULL},
     {"--track", "streams.0.track.method", NULL},
     {"--rules", "streams.0.events", NULL},
     {"--frames", "streams.0.source.frames", NULL},

@@ -19,6 +19,7 @@ typedef struct {
     const char *model, *device;
     int runs;
     bool json, total;
+    fv_precision precision;
 } arguments;
 
 typedef struct {
@@ -40,7 +41,10 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
             a->runs = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--device") && i + 1 < argc)
             a->device = argv[++i];
-        else if (argv[i][0] != '-' && !a->model)
+        else if (!strcmp(argv[i], "--precision") && i + 1 < argc) {
+            if (!fv_precision_parse(argv[++i], &a->precision, err))
+                return false;
+        } else if (argv[i][0] != '-' && !a->model)
             a->model = argv[i];
         else
             return fv_fail(err, FV_BAD_INPUT, "'%s' is not understood", argv[i]);
@@ -126,8 +130,11 @@ static bool time_runs(const fv_plan *plan, const void *const in[], int runs, dou
 }
 
 // A plan of its own: time stamps between dispatches cost time.
-static bool profile(fv_gpu *gpu, const fv_graph *g, const void *const in[], int runs, figures *f, fv_err *err) {
-    fv_plan *plan = fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .profile = true}, err);
+static bool profile(const arguments *a, fv_gpu *gpu, const fv_graph *g, const void *const in[], figures *f, fv_err *err) {
+    fv_plan_params params = {.tune = true, .profile = true, .name = a->model,
+                             .precision = f->stats.half ? FV_PRECISION_FP16 : FV_PRECISION_FP32};
+    fv_plan *plan = fv_plan_create(gpu, g, &params, err);
+    int runs = a->runs;
     double *ms = calloc((size_t)runs + 1, sizeof *ms), cpu;
     bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, &cpu, err);
     free(ms);
@@ -140,9 +147,12 @@ static bool profile(fv_gpu *gpu, const fv_graph *g, const void *const in[], int 
     return ok;
 }
 
-static bool time_model(fv_gpu *gpu, const fv_graph *g, const void *const in[], int runs, figures *f, fv_err *err) {
+static bool time_model(const arguments *a, fv_gpu *gpu, const fv_graph *g, const void *const in[], figures *f,
+                       fv_err *err) {
+    fv_plan_params params = {.tune = true, .name = a->model, .precision = a->precision};
+    int runs = a->runs;
     double start = now_ms(), *ms = calloc((size_t)runs, sizeof *ms);
-    fv_plan *plan = ms ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true}, err) : NULL;
+    fv_plan *plan = ms ? fv_plan_create(gpu, g, &params, err) : NULL;
     f->load_ms = now_ms() - start;
     bool ok = plan && time_runs(plan, in, runs, ms, &f->cpu, err);
     if (ok) {
@@ -167,8 +177,8 @@ static void print_text(const arguments *a, const fv_gpu_caps *caps, const figure
     printf("%s (%s) on %s (%s)\n", a->model, f->shape, caps->name, caps->driver);
     printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms, processor time %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
            f->median, f->p99, f->lowest, f->cpu, f->gflops, 100 * f->gflops / f->roofline, f->roofline);
-    printf("%d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
-           f->stats.n_dispatches, f->stats.n_barriers, f->stats.n_host_steps,
+    printf("%s, %d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
+           f->stats.half ? "fp16" : "fp32", f->stats.n_dispatches, f->stats.n_barriers, f->stats.n_host_steps,
            (double)f->stats.weight_bytes / 1048576, (double)f->stats.activation_bytes / 1048576, f->load_ms);
     if (!f->n_layers)
         return;
@@ -205,6 +215,7 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     print_member("shape", f->shape);
     print_member("device", caps->name);
     print_member("driver", caps->driver);
+    print_member("precision", f->stats.half ? "fp16" : "fp32");
     printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"cpu_ms\":%.4f,\"gmacs\":%.6f,\"gflops\":%.2f,"
            "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"dispatches\":%d,\"barriers\":%d,\"host_steps\":%d,\"layers\":[",
            a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->load_ms, f->stats.n_dispatches,
@@ -243,8 +254,8 @@ static bool bench(const arguments *a, fv_err *err) {
     for (int i = 0; gpu && i < g->n_inputs; i++)
         in[i] = made_up_input(&g->tensor[g->input[i]]);
     ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 &&
-         time_model(gpu, g, (const void *const *)in, a->runs, &f, err) &&
-         (a->total || profile(gpu, g, (const void *const *)in, a->runs, &f, err));
+         time_model(a, gpu, g, (const void *const *)in, &f, err) &&
+         (a->total || profile(a, gpu, g, (const void *const *)in, &f, err));
     if (ok) {
         fv_tensor_shape_text(&g->tensor[g->input[0]], f.shape, sizeof f.shape);
         (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);

@@ -15,7 +15,7 @@ enum { MAX_OBJECTS = 1000 };
 typedef struct {
     const char *model, *card, *labels, *device, *classes, *draw;
     float threshold, iou;
-    int max_objects, size;
+    int max_objects, size, precision;
     bool json;
 } arguments;
 
@@ -27,6 +27,8 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
     FV_OPTION_STRING(arguments, device, "device", NULL,
                      "number or part of a name of `fovea devices`, or reference"),
+    FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; fp16 is checked against fp32 first"),
     FV_OPTION_STRING(arguments, classes, "classes", NULL, "names or numbers to keep, with commas"),
     FV_OPTION_FLOAT(arguments, threshold, "threshold", 0, 1, 0,
                     "lowest score; 0: the card's, else the family's"),
@@ -108,6 +110,7 @@ static int detect_all(const arguments *a, const char **paths, int n) {
                                                               .card = a->card,
                                                               .labels = a->labels,
                                                               .device = a->device,
+                                                              .precision = (fv_precision)a->precision,
                                                               .classes = a->classes,
                                                               .threshold = a->threshold,
                                                               .iou_threshold = a->iou,

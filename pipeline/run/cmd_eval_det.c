@@ -17,6 +17,7 @@ enum { MAX_FOUND = 2000, MAX_TRUTH = 4096, MAX_CLASSES = 65536 };
 
 typedef struct {
     const char *model, *images, *labels, *names, *device, *card;
+    int precision;
     float floor, nms;
     bool json, clip;
 } arguments;
@@ -32,6 +33,8 @@ static const fv_option rows[] = {
                      "by name, those that the model lacks are left out"),
     FV_OPTION_STRING(arguments, device, "device", NULL,
                      "number or part of a name of `fovea devices`, or reference"),
+    FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; fp16 is checked against fp32 first"),
     FV_OPTION_STRING(arguments, card, "card", NULL,
                      "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_FLOAT(arguments, floor, "score-floor", 0, 1, 0.03, "lowest score that counts"),
@@ -204,6 +207,7 @@ static bool prepare(evaluation *e, fv_err *err) {
     e->d = fv_detector_create(&(fv_detector_params){.model = a->model,
                                                     .card = a->card,
                                                     .device = a->device,
+                                                    .precision = (fv_precision)a->precision,
                                                     .threshold = a->floor,
                                                     .iou_threshold = a->nms,
                                                     .max_objects = MAX_FOUND,

@@ -12,7 +12,8 @@
 enum { MAX_INPUTS = 64 };
 
 typedef struct {
-    const char *model, *out_dir, *device;
+    const char *model, *out_dir, *device, *precision_text;
+    fv_precision precision;
     const char *name[MAX_INPUTS]; // NULL: the only input
     const char *path[MAX_INPUTS];
     fv_tensor given[MAX_INPUTS];
@@ -33,7 +34,8 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
     for (int i = 1; i < argc; i++) {
         const char **value = !strcmp(argv[i], "--out-dir")  ? &a->out_dir
                              : !strcmp(argv[i], "--device") ? &a->device
-                                                            : NULL;
+                             : !strcmp(argv[i], "--precision") ? &a->precision_text
+                                                               : NULL;
         bool input = !strcmp(argv[i], "--in");
         if ((value || input) && i + 1 >= argc)
             return fv_fail(err, FV_BAD_INPUT, "%s needs a value", argv[i]);
@@ -46,6 +48,8 @@ static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
         else if (!input)
             a->model = argv[i];
     }
+    if (a->precision_text && !fv_precision_parse(a->precision_text, &a->precision, err))
+        return false;
     return (a->model && a->out_dir) || fv_fail(err, FV_BAD_INPUT, "give a model and --out-dir DIR");
 }
 
@@ -142,7 +146,7 @@ static bool run_reference(const arguments *a, const fv_graph *g, const void *con
 
 static bool run_device(const arguments *a, const fv_graph *g, const void *const *in, fv_err *err) {
     fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.device = a->device}, err);
-    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true}, err) : NULL;
+    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .precision = a->precision}, err) : NULL;
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, err) : NULL;
     fv_result r;
     bool ok = session && fv_session_push_tensors(session, in, NULL, err) &&

@@ -12,7 +12,7 @@ enum { MAX_OPS = 128 };
 
 typedef struct {
     const char *card, *labels, *device;
-    int size;
+    int size, precision;
     bool steps, nodes;
 } arguments;
 
@@ -22,6 +22,8 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
     FV_OPTION_STRING(arguments, device, "device", NULL,
                      "number or part of a name of `fovea devices`"),
+    FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; fp16 is checked against fp32 first"),
     FV_OPTION_INT(arguments, size, "size", 0, 8192, 0, "input size for models that leave it open"),
     FV_OPTION_BOOL(arguments, nodes, "nodes", 0, "also every node of the graph"),
     FV_OPTION_BOOL(arguments, steps, "steps", 0, "also every step of the plan"),
@@ -109,16 +111,17 @@ static void print_ops(const fv_graph *g) {
            (double)fv_graph_constant_bytes(g) / 1e6);
 }
 
-static void print_plan(const arguments *a, const fv_graph *g) {
+static void print_plan(const arguments *a, const char *path, const fv_graph *g, const fv_input *input) {
     fv_err err = {0};
+    fv_plan_params params = {.precision = (fv_precision)a->precision, .input = input, .name = path};
     fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.device = a->device}, &err);
-    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){0}, &err) : NULL;
+    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &params, &err) : NULL;
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, &err) : NULL; // records: barriers
     if (session) {
         fv_plan_stats s = fv_plan_get_stats(plan);
-        printf("%-11s %s: %d dispatches, %d barriers, %d steps on the host, %.2f MB of weights, "
+        printf("%-11s %s: %s, %d dispatches, %d barriers, %d steps on the host, %.2f MB of weights, "
                "%.2f MB of activations\n",
-               "plan", fv_gpu_get_caps(gpu)->name, s.n_dispatches, s.n_barriers, s.n_host_steps,
+               "plan", fv_gpu_get_caps(gpu)->name, s.half ? "fp16" : "fp32", s.n_dispatches, s.n_barriers, s.n_host_steps,
                (double)s.weight_bytes / 1e6, (double)s.activation_bytes / 1e6);
         if (a->steps)
             fv_plan_print(plan, stdout);
@@ -160,7 +163,7 @@ static bool describe(const arguments *a, const char *path, fv_err *err) {
         printf("%-11s %d nodes\n", "fused to", g->n_nodes);
         if (a->nodes)
             fv_graph_print(g, stdout);
-        print_plan(a, g);
+        print_plan(a, m.path, g, m.head.family[0] ? &m.input : NULL);
     }
     ok = ok && g;
     fv_graph_destroy(&g);

@@ -8,13 +8,13 @@
 
 const fv_command fv_commands[] = {
     {"annotate", "INPUT -o OUT.mp4 [--events E.jsonl] [--model M.onnx] [--threshold T] [--classes A,B] [--every N] [--track METHOD] "
-     "[--rules FILE] [--frames N] [--blur A,B] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--quiet]",
+     "[--rules FILE] [--frames N] [--blur A,B] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--precision P] [--quiet]",
      "a video to annotated video and events", fv_cmd_annotate},
     {"run", "FILE.yaml [--set KEY=VALUE]... [--quiet]", "run a description until its end or Ctrl-C", fv_cmd_run},
     {"check", "FILE.yaml [--set KEY=VALUE]...", "report every mistake of a description", fv_cmd_check},
     {"launch", "FILE.yaml [--set KEY=VALUE]...", "print a description as a gst-launch-1.0 line", fv_cmd_launch},
     {"detect", "[--model M.onnx] [--threshold T] [--json] [--draw DIR] IMAGE...", "objects in pictures", fv_cmd_detect},
-    {"infer", "M.onnx --in [NAME=]x.npy... --out-dir DIR [--device D]", "tensors through a model, in and out as .npy", fv_cmd_infer},
+    {"infer", "M.onnx --in [NAME=]x.npy... --out-dir DIR [--device D] [--precision P]", "tensors through a model, in and out as .npy", fv_cmd_infer},
     {"model", "[--nodes] [--steps] M.onnx", "inputs, outputs, head, ops, work and plan of a model; unsupported ops by node", fv_cmd_model},
     {"eval", "det --model M.onnx --images DIR --labels DIR [--json], or mot --gt DIR --result FILE... [--frames second-half] [--json]",
      "scores of detections (mAP) or tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
@@ -22,7 +22,7 @@ const fv_command fv_commands[] = {
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
     {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--report DIR] [--stream NAME] [--size WxH] [--fps N]",
      "stored tracks (JSON Lines or MOTChallenge) through rules, without video", fv_cmd_events},
-    {"bench", "MODEL [--runs N] [--device D] [--total] [--json]", "milliseconds of a model and of its layers, beside the device's roofline",
+    {"bench", "MODEL [--runs N] [--device D] [--precision P] [--total] [--json]", "milliseconds of a model and of its layers, beside the device's roofline",
      fv_cmd_bench},
     {"devices", "", "Vulkan devices and cameras, and what each can do", fv_cmd_devices},
     {"doctor", "", "what is missing here, and the package that brings it", fv_cmd_doctor},

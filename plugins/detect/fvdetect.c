@@ -21,7 +21,7 @@ static const char *const late_names[] = {"skip", "drop", "keep", NULL};
 typedef struct {
     const char *model, *card, *labels, *classes, *device, *roi;
     float threshold, iou_threshold;
-    int every, slots, max_objects, late;
+    int every, slots, max_objects, late, precision;
     bool validate;
 } params;
 
@@ -46,6 +46,9 @@ static const fv_option options[] = {
     FV_OPTION_STRING(params, device, "device", NULL,
                      "Vulkan device, a number or a part of its name; `reference` computes in plain "
                      "C (unset: the best)"),
+    FV_OPTION_ENUM(params, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device: float32, float16 after a check against float32, or float16 only "
+                   "where that pays (the card's, if it names one)"),
     FV_OPTION_INT(params, slots, "slots", 1, 16, 2,
                   "frames computed at once; a live stream is slots - 1 frames later"),
     FV_OPTION_STRING(
@@ -110,7 +113,7 @@ static bool start(fv_element *e, fv_err *err) {
             .model = or_null(p->model), .card = or_null(p->card), .labels = or_null(p->labels),
             .device = or_null(p->device), .classes = or_null(p->classes), .threshold = p->threshold,
             .iou_threshold = p->iou_threshold, .max_objects = p->max_objects, .slots = p->slots,
-            .validate = p->validate,
+            .precision = (fv_precision)p->precision, .validate = p->validate,
         }, err);
     if (!s->detector)
         return false;

@@ -28,7 +28,7 @@ static void a_full_card(void) {
             a,
             "input: {size: [416, 256], fit: letterbox-top-left, channels: bgr, mean: [1, 2, 3], std: 255}\n"
             "head: {family: yolo-anchors, anchors: [[12, 18], [37, 49]], strides: [16, 32], classes: 3}\n"
-            "labels: three.names\nthreshold: 0.3\nexclusive: [bike, person]\n"),
+            "labels: three.names\nthreshold: 0.3\nexclusive: [bike, person]\nprecision: fp32\n"),
         err);
     CHECK(card.has_input && card.has_size && card.input.width == 416 && card.input.height == 256);
     CHECK(card.has_fit && card.input.fit == FV_FIT_LETTERBOX_TOP_LEFT && card.has_bgr &&
@@ -45,6 +45,7 @@ static void a_full_card(void) {
     CHECK_EQUAL(card.exclusive.n, 2);
     CHECK_TEXT(card.exclusive.v[0], "bike");
     CHECK(card.iou_threshold <= 0);
+    CHECK_EQUAL(card.precision, FV_PRECISION_FP32);
     fv_arena_destroy(&a);
 }
 
@@ -70,6 +71,7 @@ static void wrong_cards(void) {
         {"head: {anchors: [1, 2, 3]}\n", "pairs of width and height"},
         {"labels: none.names\n", "labels cannot be read"},
         {"threshold: 7\n", "out of range"},
+        {"precision: half\n", "auto, fp32, fp16"},
         {"exclusive: car\n", "exclusive: at least 2 needed, got 1"},
         {"head:\n", "'head' has no value"},
     };

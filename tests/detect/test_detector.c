@@ -109,6 +109,34 @@ static void exclusive_classes_suppress_one_another(void) {
     CHECK_FAILS(fv_detector_create(&params, &err), err, "exclusive: the model has no class 'buss', did you mean 'bus'");
 }
 
+static void compare_half(const char *model, bool validate) {
+    fv_image image;
+    fv_detector *full, *half;
+    fv_detector_params params = {.threshold = 0.4f, .validate = validate, .precision = FV_PRECISION_FP32};
+    found a, b;
+    if (!prepare(&full, params, model, &image))
+        return;
+    fv_image_finish(&image);
+    params.precision = FV_PRECISION_FP16;
+    prepare(&half, params, model, &image);
+    detect(full, &image.frame, &a);
+    detect(half, &image.frame, &b);
+    CHECK(a.objects.n >= 4);
+    check_same(&a.objects, &b.objects, 1, 5e-3);
+    bool differ = false;
+    for (int i = 0; i < a.objects.n && i < b.objects.n; i++)
+        differ = differ || a.v[i].box.x != b.v[i].box.x;
+    CHECK(differ); // it was float16
+    fv_detector_destroy(&full);
+    fv_detector_destroy(&half);
+    fv_image_finish(&image);
+}
+
+static void float16_finds_the_same_boxes(void) {
+    compare_half("models/FastestDet.onnx", true);
+    compare_half("models/yolox_nano.onnx", false);
+}
+
 // With the validation layer on; what it says makes calls fail.
 static void validation_is_silent(void) {
     fv_image image;
@@ -182,12 +210,17 @@ static void one_engine_for_a_model(void) {
                *other = fv_test_shared("models/version-RFB-320.onnx");
     if (!model || !other)
         return;
-    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, false, &err),
-                    *b = fv_engine_get(model, NULL, 0, 0, false, &err);
-    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, false, &err),
-                    *r = fv_engine_get(model, "reference", 0, 0, false, &err);
+    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, false, &err),
+                    *b = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, false, &err);
+    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, FV_PRECISION_AUTO, false, &err),
+                    *r = fv_engine_get(model, "reference", 0, 0, FV_PRECISION_AUTO, false, &err);
     CHECK(a && a == b && c && c != a && r && r != a);
+    fv_input input = {.scale = {1, 1, 1}};
+    CHECK(a && !a->plan);
+    CHECK(a && fv_engine_prepare(a, &input, &err) && r && fv_engine_prepare(r, &input, &err));
     CHECK(a && a->plan && r && !r->plan);
+    const fv_plan *plan = a ? a->plan : NULL;
+    CHECK(a && fv_engine_prepare(a, &input, &err) && a->plan == plan); // made once
     fv_engine_put(&a);
     CHECK(a == NULL);
     fv_engine_put(&a);
@@ -268,6 +301,7 @@ static void faces_with_landmarks(void) {
 }
 
 const fv_suite detector_suite = {"detector", (const fv_case[]){
-    CASE(device_as_the_reference), CASE(exclusive_classes_suppress_one_another), CASE(validation_is_silent), CASE(slots_in_order),
+    CASE(device_as_the_reference), CASE(exclusive_classes_suppress_one_another), CASE(float16_finds_the_same_boxes),
+    CASE(validation_is_silent), CASE(slots_in_order),
     CASE(classes_and_limits), CASE(one_engine_for_a_model), CASE(threads_share_a_plan),
     CASE(faces_with_landmarks), {0}}};

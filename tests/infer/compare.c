@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "pipeline/infer/infer.h"
+#include "pipeline/infer/plan.h"
 #include "tests/infer/one_node.h"
 #include "tests/test.h"
 
@@ -62,7 +62,7 @@ static double run(const fv_plan *plan, const fv_graph *g, const void *const *in,
     return g && fv_gpu_check(gpu, err) ? worst : -1;
 }
 
-double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_steps) {
+static double compare(const fv_graph *g, bool half, float scale, float shift, int *n_host_steps) {
     fv_err err = {0};
     unsigned seed = 1;
     double worst = -1;
@@ -75,7 +75,8 @@ double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_s
     }
     for (int i = 0; i < g->n_outputs; i++)
         out[i] = calloc(1, fv_tensor_bytes(&g->tensor[g->output[i]]) + 16);
-    fv_plan *plan = fv_plan_create(fv_compare_gpu(), g, NULL, &err);
+    const fv_plan_params params = {.precision = FV_PRECISION_FP32};
+    fv_plan *plan = fv_plan_make(fv_compare_gpu(), g, &params, half, &err);
     if (plan && fv_graph_run(g, (const void *const *)in, out, &err))
         worst = run(plan, g, (const void *const *)in, out, &err);
     if (plan && n_host_steps)
@@ -88,4 +89,12 @@ double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_s
     for (int i = 0; i < 64; i++)
         free(out[i]);
     return worst;
+}
+
+double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_steps) {
+    return compare(g, false, scale, shift, n_host_steps);
+}
+
+double fv_compare_half(const fv_graph *g, float scale, float shift, int *n_host_steps) {
+    return compare(g, true, scale, shift, n_host_steps);
 }

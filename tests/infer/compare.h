@@ -12,3 +12,7 @@ void fv_compare_finish(void);
 // Runs both on the same random inputs of -1..1 times `scale` plus `shift` and returns the largest
 // max|a-b| / max|ref| of the outputs, or a negative number (and a line on stderr) when one could not run.
 double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_steps);
+// The same with float16 in memory on the device, unchecked; the reference stays float32. What one op
+// loses is what rounding its inputs and outputs to 11 bits costs: FV_HALF_LOSS of the largest output.
+double fv_compare_half(const fv_graph *g, float scale, float shift, int *n_host_steps);
+#define FV_HALF_LOSS 2e-3

@@ -1,6 +1,7 @@
 // Every row of conv_row.c against a plain convolution, and the choice among rows.
 #include <stdlib.h>
 
+#include "pipeline/graph/ops.h"
 #include "pipeline/infer/conv_row.h"
 #include "shaders/act.h"
 #include "tests/infer/compare.h"
@@ -21,6 +22,12 @@ static int up4(int v) {
     return (v + 3) / 4 * 4;
 }
 
+// Rounded to float16 where that is what memory holds, so that the rest is left to the arithmetic.
+static float drawn(const fv_conv_shape *s, unsigned *seed) {
+    float v = fv_random(seed);
+    return s->half ? fv_half_to_float(fv_float_to_half(v)) : v;
+}
+
 static problem make(const fv_conv_shape *s, unsigned seed) {
     problem p = {.s = *s};
     p.in_pitch = up4(s->in_channels) + 4 * IN_SLACK4;
@@ -37,14 +44,14 @@ static problem make(const fv_conv_shape *s, unsigned seed) {
     p.bias = calloc((size_t)s->out_channels, sizeof *p.bias);
     for (size_t i = 0; i < in_pixels; i++)
         for (int c = 0; c < s->in_channels; c++)
-            p.block[p.in_at + i * (size_t)p.in_pitch + (size_t)c] = fv_random(&seed);
+            p.block[p.in_at + i * (size_t)p.in_pitch + (size_t)c] = drawn(s, &seed);
     for (size_t i = 0; i < out_pixels; i++)
         for (int c = 0; c < s->out_channels; c++)
-            p.block[p.residual_at + i * (size_t)p.out_pitch + (size_t)c] = fv_random(&seed);
+            p.block[p.residual_at + i * (size_t)p.out_pitch + (size_t)c] = drawn(s, &seed);
     for (size_t i = 0; i < (size_t)s->out_channels * per_group * taps; i++)
-        p.weights[i] = fv_random(&seed);
+        p.weights[i] = drawn(s, &seed);
     for (int i = 0; i < s->out_channels; i++)
-        p.bias[i] = fv_random(&seed);
+        p.bias[i] = drawn(s, &seed);
     return p;
 }
 
@@ -90,7 +97,26 @@ static double compare(const problem *p, const float *got) {
     return memcmp(p->block, got, p->out_at * sizeof *got) ? 1e9 : worst;
 }
 
+// A block as the kernels see it: float32, or float16 made of it.
+static bool upload(fv_gpu_buffer *block, const float *v, size_t n, bool half, fv_err *err) {
+    uint16_t *narrow = calloc(n, sizeof *narrow);
+    fv_convert(narrow, FV_F16, v, FV_F32, n);
+    bool ok = half ? fv_gpu_buffer_upload(block, 0, narrow, 2 * n, err) : fv_gpu_buffer_upload(block, 0, v, 4 * n, err);
+    free(narrow);
+    return ok;
+}
+
+static bool download(fv_gpu_buffer *block, float *v, size_t n, bool half, fv_err *err) {
+    uint16_t *narrow = calloc(n, sizeof *narrow);
+    bool ok = half ? fv_gpu_buffer_download(block, 0, narrow, 2 * n, err) : fv_gpu_buffer_download(block, 0, v, 4 * n, err);
+    if (half)
+        fv_convert(v, FV_F32, narrow, FV_F16, n);
+    free(narrow);
+    return ok;
+}
+
 static double run(const problem *p, const fv_conv_row *row) {
+    bool half = p->s.half;
     fv_gpu *gpu = fv_compare_gpu();
     fv_err err = {0};
     uint64_t ticket;
@@ -106,12 +132,12 @@ static double run(const problem *p, const fv_conv_row *row) {
     d.push.residual_at4 = (uint32_t)(p->residual_at / 4);
     d.push.bias_at4 = (uint32_t)(n_weights / 4), d.push.alpha = 1;
     fv_gpu_kernel *kernel = fv_gpu_kernel_get(gpu, d.kernel, d.spec, d.n_spec, &err);
-    fv_gpu_program *program = fv_gpu_program_begin(gpu, &(fv_gpu_blocks){.activations = block, .weights = weights}, &err);
+    fv_gpu_program *program = fv_gpu_program_begin(gpu, &(fv_gpu_blocks){.activations = block, .weights = weights, .half = half}, &err);
     fv_gpu_program_add(program, kernel, NULL, 0, &d.push, sizeof d.push, d.groups);
-    bool ok = fv_gpu_program_end(program, &err) && fv_gpu_buffer_upload(block, 0, p->block, p->n * 4, &err) &&
-              fv_gpu_buffer_upload(weights, 0, packed, (n_weights + n_bias) * 4, &err) &&
+    bool ok = fv_gpu_program_end(program, &err) && upload(block, p->block, p->n, half, &err) &&
+              upload(weights, packed, n_weights + n_bias, half, &err) &&
               fv_gpu_program_submit(program, &ticket, &err) && fv_gpu_wait(gpu, ticket, UINT64_MAX, &err) &&
-              fv_gpu_buffer_download(block, 0, got, p->n * 4, &err);
+              download(block, got, p->n, half, &err);
     CHECK_OK(ok, err);
     double worst = ok ? compare(p, got) : 1e9;
     fv_gpu_program_destroy(&program);
@@ -129,7 +155,13 @@ static fv_conv_shape square(int c, int m, int size, int kernel, int stride) {
                            .pad_y = kernel / 2, .eights = m % 8 == 0};
 }
 
+// In float16 too: half an ulp of results up to 32 is 2^-7.
 static void check_rows(const fv_conv_shape *s, int every) {
+    fv_conv_shape half = *s;
+    half.half = true;
+    if (!s->half)
+        check_rows(&half, 2 * every);
+    const double bound = s->half ? 0x1p-7 : 2e-4;
     if (!fv_compare_gpu())
         return;
     const fv_gpu_caps *caps = fv_gpu_get_caps(fv_compare_gpu());
@@ -142,9 +174,9 @@ static void check_rows(const fv_conv_shape *s, int every) {
             continue;
         n++;
         double worst = run(&p, row);
-        if (worst > 2e-4)
+        if (worst > bound)
             fprintf(stderr, "%s with %s: off by %g\n", text, row->name, worst);
-        CHECK(worst <= 2e-4);
+        CHECK(worst <= bound);
     }
     CHECK(n > 0);
     finish(&p);

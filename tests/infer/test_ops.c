@@ -24,10 +24,14 @@ static void compare_rows(const row *rows, size_t n, bool on_device) {
         fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
         CHECK_OK(g != NULL, err);
         double worst = g ? fv_compare_run(g, 1, rows[i].shift, &n_host) : -1;
+        double half = g ? fv_compare_half(g, 1, rows[i].shift, NULL) : -1;
         if (worst < 0 || worst > 1e-5 || (on_device && n_host))
             fprintf(stderr, "%s %s %s: %g, %d host steps\n", rows[i].op, rows[i].inputs, rows[i].attrs ? rows[i].attrs : "",
                     worst, n_host);
+        if (half < 0 || half > FV_HALF_LOSS)
+            fprintf(stderr, "%s %s %s: float16 off by %g\n", rows[i].op, rows[i].inputs, rows[i].attrs ? rows[i].attrs : "", half);
         CHECK(worst >= 0 && worst <= 1e-5);
+        CHECK(half >= 0 && half <= FV_HALF_LOSS);
         CHECK(!on_device || n_host == 0);
         fv_graph_destroy(&g);
         free(model);
@@ -150,6 +154,8 @@ static void compare_chain(const fv_one_node *chain, int n, int n_dispatches_less
         fprintf(stderr, "%s %s and on: %g\n", chain[0].op, chain[0].inputs, worst);
     CHECK(worst >= 0 && worst <= 1e-5);
     CHECK_EQUAL(n_host, 0);
+    double half = g ? fv_compare_half(g, 1, 0, NULL) : -1;
+    CHECK(half >= 0 && half <= FV_HALF_LOSS);
     fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
     CHECK_OK(plan != NULL, err);
     int n_dispatches = plan ? fv_plan_get_stats(plan).n_dispatches : 0;
@@ -203,6 +209,8 @@ static void the_host_helps_out(void) {
         double worst = fv_compare_run(g, 1, 0, &n_host);
         CHECK(worst >= 0 && worst <= 1e-5);
         CHECK_EQUAL(n_host, 1);
+        double half = fv_compare_half(g, 1, 0, &n_host); // converted on the way
+        CHECK(half >= 0 && half <= FV_HALF_LOSS && n_host == 1);
     }
     fv_graph_destroy(&g);
     free(model);
