@@ -124,6 +124,7 @@ static bool run(const arguments *a, fv_err *err) {
         ok = fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", a->out, strerror(errno));
     if (ok) {
         fv_mot_cut(&detections, first, last);
+        fv_tracker_set_picture(t, sequence.width, sequence.height);
         track_all(t, &detections,
                   a->fps > 0         ? (double)a->fps
                   : sequence.fps > 0 ? sequence.fps

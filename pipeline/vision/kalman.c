@@ -71,6 +71,17 @@ void fv_motion_update(fv_motion *m, fv_box measured) {
     m->r.x = fmax(m->r.x, 1e-3);
 }
 
+static void scale(fv_kalman *k, double by) {
+    *k = (fv_kalman){k->x * by, k->v * by, k->pxx * by * by, k->pxv * by * by, k->pvv * by * by};
+}
+
+void fv_motion_scale(fv_motion *m, double x, double y) {
+    scale(&m->u, x);
+    scale(&m->v, y);
+    scale(&m->s, x * y);
+    scale(&m->r, x / y);
+}
+
 fv_box fv_motion_box(const fv_motion *m) {
     double w = sqrt(m->s.x * m->r.x), h = m->s.x / w;
     return (fv_box){(float)(m->u.x - w / 2), (float)(m->v.x - h / 2), (float)w, (float)h};

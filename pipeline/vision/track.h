@@ -32,7 +32,12 @@
 // Camera motion: after each stage what was not found yet is moved as most of those that were found
 // had to be (track_camera.h), so that lost objects keep their place in a picture that pans.
 //
-// Without class_aware a match across classes counts half as much as its overlap would, and the
+// An object at the picture's edge is followed by the sides that can be seen (track_shape.h). One
+// that is split in two by something narrow in front of it keeps its id on the part that stays
+// (track_priv.h).
+//
+// Without class_aware a match across classes needs an overlap of 0.5 (the same place, not a
+// neighbour of another kind) and counts half as much as its overlap would, and the
 // track's label is the one that its detections voted for (weights: scores, halved every 14
 // detections): a van that is now and then called a truck keeps its id and its label.
 // A detection that overlaps a stronger one, or one that was matched, of another class by 0.8 or
@@ -72,6 +77,10 @@ typedef struct fv_tracker fv_tracker;
 
 // NULL when a parameter is out of its row's range.
 fv_tracker *fv_tracker_create(const fv_track_params *params, fv_err *err);
+
+// The size of the picture in pixels; 0 0, as at first: unknown. Known, objects at its edges are
+// followed by the sides that can be seen (track_shape.h). When it changes, tracks scale along.
+void fv_tracker_set_picture(fv_tracker *t, int width, int height);
 
 // One frame. Boxes come out as the filter sees them, not as the detector did: they tremble less.
 // `detections` (state FV_STATE_DETECTED) in, `tracks` out, oldest track first: what was seen now

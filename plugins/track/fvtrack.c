@@ -35,6 +35,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     fv_frame_meta *meta = fv_meta_get(buffer);
     bool inferred = was_inferred(s, record);
     fv_objects tracks = {.capacity = FV_ELEMENT_OBJECTS, .v = s->tracks};
+    fv_tracker_set_picture(s->tracker, record->width, record->height);
     fv_tracker_update(s->tracker, inferred ? &record->objects : NULL, record->pts_ns, &tracks);
     if (!inferred && tracks.n)
         meta->inference = FV_PREDICTED;

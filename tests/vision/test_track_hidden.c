@@ -1,0 +1,170 @@
+// Objects that show a part of themselves: at the picture's edge, behind others.
+#include "pipeline/vision/track.h"
+#include "tests/test.h"
+
+enum { MAX = 16, WIDTH = 640, HEIGHT = 360, PERSON = 0, CAR = 2 };
+
+typedef struct {
+    fv_tracker *tracker;
+    fv_object in_v[MAX], out_v[MAX];
+    fv_objects in, out;
+    int frame;
+} stage;
+
+static void stage_init(stage *s, int method) {
+    fv_track_params params;
+    fv_err err = {0};
+    fv_options_default(&params, fv_track_options);
+    params.method = method;
+    *s = (stage){.tracker = fv_tracker_create(&params, &err)};
+    CHECK_OK(s->tracker, err);
+    s->in = (fv_objects){0, MAX, s->in_v};
+    s->out = (fv_objects){0, MAX, s->out_v};
+    fv_tracker_set_picture(s->tracker, WIDTH, HEIGHT);
+}
+
+static void add(stage *s, fv_box box, int label) {
+    s->in_v[s->in.n++] = (fv_object){.box = box, .score = 0.9f, .label = label, .detection = -1};
+}
+
+// What a detector sees of a box that reaches out of the picture; nothing of less than 12 pixels.
+static void add_clipped(stage *s, fv_box box, int label) {
+    fv_box seen = fv_box_clip(box, WIDTH, HEIGHT);
+    if (seen.w >= 12 && seen.h >= 12)
+        add(s, seen, label);
+}
+
+static void step(stage *s) {
+    fv_tracker_update(s->tracker, &s->in, (int64_t)s->frame++ * 40000000, &s->out);
+    s->in.n = 0;
+}
+
+// The track that lies over `box` by a half or more; NULL: none.
+static const fv_object *track_at(const stage *s, fv_box box) {
+    for (int i = 0; i < s->out.n; i++)
+        if (fv_box_iou(s->out_v[i].box, box) >= 0.5f)
+            return &s->out_v[i];
+    return NULL;
+}
+
+static uint64_t id_at(const stage *s, fv_box box) {
+    const fv_object *o = track_at(s, box);
+    return o ? o->id : 0;
+}
+
+// A person goes out of the picture where a car comes in: the car is not the person under a new name.
+static void a_neighbour_of_another_class_is_someone_else(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        const fv_box person = {100, 195, 40, 120}, car = {100, 205, 100, 90};
+        for (int i = 0; i < 10; i++)
+            add(&s, person, PERSON), step(&s);
+        for (int i = 0; i < 10; i++)
+            add(&s, car, CAR), step(&s);
+        CHECK_EQUAL(s.out.n, 1);
+        CHECK_EQUAL(s.out_v[0].id, 2);
+        CHECK_EQUAL(s.out_v[0].label, CAR);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// A car drives out to the left. Its box is cut shorter and shorter; its middle keeps its speed, and
+// what is reported lies in the picture.
+static void a_box_that_is_cut_by_the_edge_keeps_its_shape(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        for (int i = 0; i < 50; i++) {
+            fv_box car = {200 - 6 * (float)i, 200, 140, 50};
+            add_clipped(&s, car, CAR);
+            step(&s);
+            CHECK_EQUAL(s.out.n, 1);
+            CHECK_EQUAL(s.out_v[0].id, i ? 1 : s.out_v[0].id);
+            CHECK(s.out_v[0].box.x >= -0.01f || car.x > -2);
+        }
+        // Not seen any more: predicted on along its way, as wide as it is.
+        fv_tracker_update(s.tracker, NULL, 50 * INT64_C(40000000), &s.out);
+        CHECK_NEAR(s.out_v[0].box.w, 140, 8);
+        CHECK_NEAR(s.out_v[0].box.x, 200 - 6 * 50, 8);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// One car drives out where another comes in, at the same height.
+static void two_that_meet_at_the_edge_keep_their_ids(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        uint64_t out_id = 0, in_id = 0;
+        for (int i = 0; i < 70; i++) {
+            fv_box leaving = {150 - 6 * (float)i, 205, 140, 50},
+                   coming = {-340 + 7 * (float)i, 225, 170, 70};
+            add_clipped(&s, leaving, CAR);
+            add_clipped(&s, coming, CAR);
+            step(&s);
+            out_id = i == 10 ? id_at(&s, leaving) : out_id;
+            if (leaving.x > -90)
+                CHECK_EQUAL(id_at(&s, fv_box_clip(leaving, WIDTH, HEIGHT)), 1);
+            in_id = i == 69 ? id_at(&s, coming) : in_id;
+        }
+        CHECK_EQUAL(out_id, 1);
+        CHECK(in_id > 1);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// A car passes behind somebody who stands; the detector sees its larger part, left or right.
+static void what_stands_in_front_does_not_end_a_track(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        const fv_box person = {300, 180, 44, 120};
+        fv_box car = {0};
+        for (int i = 0; i < 90; i++) {
+            car = (fv_box){60 + 4 * (float)i, 215, 150, 56};
+            float left = fminf(car.x + car.w, person.x) - car.x,
+                  right = car.x + car.w - fmaxf(car.x, person.x + person.w);
+            if (car.x > person.x + person.w || car.x + car.w < person.x)
+                add(&s, car, CAR);
+            else if (left >= right)
+                add(&s, (fv_box){car.x, car.y, left, car.h}, CAR);
+            else
+                add(&s, (fv_box){car.x + car.w - right, car.y, right, car.h}, CAR);
+            add(&s, person, PERSON);
+            step(&s);
+            if (i == 10)
+                CHECK_EQUAL(id_at(&s, car), 1);
+        }
+        CHECK_EQUAL(id_at(&s, car), 1);
+        CHECK_EQUAL(id_at(&s, person), 2);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// A stream that changes its size midway: the same objects, in other pixels.
+static void a_new_size_of_the_picture_keeps_ids(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        for (int i = 0; i < 30; i++) {
+            float by = i < 15 ? 1 : 2.5f;
+            if (i == 15)
+                fv_tracker_set_picture(s.tracker, (int)(WIDTH * 2.5), (int)(HEIGHT * 2.5));
+            add(&s, (fv_box){by * (100 + 6 * (float)i), by * 100, by * 30, by * 80}, PERSON);
+            step(&s);
+        }
+        CHECK_EQUAL(s.out.n, 1);
+        CHECK_EQUAL(s.out_v[0].id, 1);
+        CHECK_NEAR(s.out_v[0].box.w, 75, 1);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+const fv_suite track_hidden_suite = {"track-hidden",
+                                     (const fv_case[]){CASE(a_neighbour_of_another_class_is_someone_else),
+                                                       CASE(a_box_that_is_cut_by_the_edge_keeps_its_shape),
+                                                       CASE(two_that_meet_at_the_edge_keep_their_ids),
+                                                       CASE(what_stands_in_front_does_not_end_a_track),
+                                                       CASE(a_new_size_of_the_picture_keeps_ids),
+                                                       {0}}};
