@@ -23,6 +23,7 @@ typedef struct {
     fv_precision precision;
     const fv_input *input; // what pictures look like to the network, for the check of float16; NULL: 0..1
     const char *name;      // of the model, for the log; NULL: the graph's
+    bool device_preprocess; // also where the device is the CPU; else the host does it there, faster
 } fv_plan_params;
 
 // `g` is borrowed and must live as long as the plan. Ops without a shader run their C reference on

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "pipeline/infer/sight.h"
+
 fv_color fv_color_compute(const fv_frame *frame) {
     static const struct { float kr, kb; } weights[] = {
         [FV_BT601] = {0.299f, 0.114f}, [FV_BT709] = {0.2126f, 0.0722f}, [FV_BT2020] = {0.2627f, 0.0593f}};
@@ -30,33 +32,6 @@ int fv_taps(fv_filter filter, float scale) {
     return filter == FV_FILTER_BILINEAR || scale >= 1 ? 0 : (int)ceilf(1 / scale - 1e-3f) + 1;
 }
 
-// What one network pixel sees of a line of samples: those from `first` on, at most `count`.
-typedef struct {
-    int first, count, last;
-    float from, to; // the part that is covered; from == to: between the two samples beside it
-} sight;
-
-static sight look(float centre, float scale, fv_filter filter, int n, bool half_size) {
-    float c = half_size ? (centre + 0.5f) / 2 - 0.5f : centre;
-    scale = half_size ? 2 * scale : scale;
-    int taps = fv_taps(filter, scale);
-    if (taps)
-        return (sight){(int)floorf(c + 0.5f - 0.5f / scale), taps, n - 1, c + 0.5f - 0.5f / scale, c + 0.5f + 0.5f / scale};
-    c = fminf(fmaxf(c, 0), (float)(n - 1));
-    return (sight){(int)c, 2, n - 1, c, c};
-}
-
-static float share(const sight *s, int k) {
-    float at = (float)(s->first + k);
-    float part = s->from < s->to ? (fminf(s->to, at + 1) - fmaxf(s->from, at)) / (s->to - s->from) : 1 - fabsf(s->from - at);
-    return fmaxf(part, 0);
-}
-
-static size_t place(const sight *s, int k) {
-    int at = s->first + k;
-    return (size_t)(at < 0 ? 0 : at > s->last ? s->last : at);
-}
-
 // How a network pixel is read from a frame.
 typedef struct {
     const fv_frame *frame;
@@ -69,15 +44,15 @@ static float sample(const reading *r, int plane, int byte) {
     const fv_frame *f = r->frame;
     const fv_pixels_row *row = &fv_pixels_rows[f->format];
     int sx = row->plane[plane].sub_x, sy = row->plane[plane].sub_y;
-    sight x = look(r->x, r->scale_x, r->filter, (f->width + sx) >> sx, sx);
-    sight y = look(r->y, r->scale_y, r->filter, (f->height + sy) >> sy, sy);
+    fv_sight x = fv_sight_look(r->x, r->scale_x, r->filter, (f->width + sx) >> sx, sx);
+    fv_sight y = fv_sight_look(r->y, r->scale_y, r->filter, (f->height + sy) >> sy, sy);
     float sum = 0;
     for (int j = 0; j < y.count; j++) {
-        const uint8_t *line = f->plane[plane] + place(&y, j) * (size_t)f->stride[plane] + byte;
+        const uint8_t *line = f->plane[plane] + (size_t)fv_sight_place(&y, j) * (size_t)f->stride[plane] + byte;
         float line_sum = 0;
         for (int i = 0; i < x.count; i++)
-            line_sum += share(&x, i) * (float)line[place(&x, i) * row->plane[plane].pixel_bytes];
-        sum += share(&y, j) * line_sum;
+            line_sum += fv_sight_share(&x, i) * (float)line[fv_sight_place(&x, i) * row->plane[plane].pixel_bytes];
+        sum += fv_sight_share(&y, j) * line_sum;
     }
     return sum;
 }

@@ -35,6 +35,13 @@ static size_t plane_places(const fv_frame *f, uint32_t at[3]) {
     return bytes;
 }
 
+static fv_layout frame_layout(const fv_session *s) {
+    fv_pixel_view pixels;
+    return fv_view_as_pixels(&s->plan->frame_view, &pixels) ? FV_LAYOUT_FOUR
+           : s->input.nhwc                                  ? FV_LAYOUT_THREE
+                                                            : FV_LAYOUT_PLANES;
+}
+
 static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program, const fv_frame *f, fv_err *err) {
     enum { LOCAL = 64, ROWS = 4 };
     const fv_plan *p = s->plan;
@@ -43,10 +50,8 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
     const fv_fit *fit = &slot->fit;
     fv_window w = fv_fit_window(in, fit, f);
     fv_color c = fv_color_compute(f);
-    fv_pixel_view pixels;
-    bool four = fv_view_as_pixels(&p->frame_view, &pixels);
     uint32_t spec[] = {LOCAL, (uint32_t)row->n_planes, row->plane[0].pixel_bytes, (uint32_t)row->r, (uint32_t)row->g,
-                       (uint32_t)row->b, in->bgr, four ? 0 : in->nhwc ? 2 : 1,
+                       (uint32_t)row->b, in->bgr, frame_layout(s),
                        (uint32_t)fv_taps(in->filter, fit->scale_x), (uint32_t)fv_taps(in->filter, fit->scale_y),
                        (uint32_t)fv_taps(in->filter, 2 * fit->scale_x), (uint32_t)fv_taps(in->filter, 2 * fit->scale_y)};
     const char *name = p->half ? "preprocess_half" : fv_gpu_get_caps(p->gpu)->int64 ? "preprocess_wide" : "preprocess";
@@ -85,7 +90,7 @@ static fv_gpu_program *record(fv_session *s, fv_slot *slot, int segment, const f
         return NULL;
     if (p->params.profile)
         fv_gpu_program_profile(program, (uint32_t)(p->n_steps + 1));
-    bool ok = !frame || add_preprocess(s, slot, program, frame, err);
+    bool ok = !frame || slot->preprocess || add_preprocess(s, slot, program, frame, err);
     for (int i = segment || frame ? p->n_steps : 0; i < p->n_import; i++)
         add_step(p, program, &p->step[i]);
     for (int i = p->segment[segment].first; ok && i < p->segment[segment].end; i++)
@@ -144,6 +149,7 @@ bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err) {
 }
 
 void fv_slot_finish(fv_slot *slot, int n_segments) {
+    fv_host_preprocess_destroy(&slot->preprocess);
     fv_gpu_program_destroy(&slot->frame);
     for (int i = 0; slot->program && i < n_segments; i++)
         fv_gpu_program_destroy(&slot->program[i]);
@@ -164,6 +170,11 @@ static bool grow_upload(fv_session *s, fv_slot *slot, size_t bytes, fv_err *err)
     return record_all(s, slot, err); // every program knows the old block
 }
 
+static bool prepared_by_host(const fv_plan *p, const fv_slot *slot) {
+    return fv_gpu_get_caps(p->gpu)->cpu && fv_gpu_buffer_map(slot->activations) && !p->half &&
+           !p->params.device_preprocess;
+}
+
 bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *f, float par, fv_err *err) {
     fv_geometry g;
     memset(&g, 0, sizeof g);
@@ -174,24 +185,36 @@ bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *f, float
         return true;
     uint32_t at[3];
     fv_gpu_program_destroy(&slot->frame);
+    fv_host_preprocess_destroy(&slot->preprocess);
     if (f->width < 1 || f->height < 1)
         return fv_fail(err, FV_BAD_INPUT, "a frame of %d x %d pixels", f->width, f->height);
-    if (!grow_upload(s, slot, plane_places(f, at), err))
-        return false;
     slot->geometry = g;
     slot->fit = fv_fit_compute(&s->input, f->width, f->height, par);
+    if (prepared_by_host(s->plan, slot))
+        slot->preprocess = fv_host_preprocess_create(f, &slot->fit, &s->input, frame_layout(s));
+    else if (!grow_upload(s, slot, plane_places(f, at), err))
+        return false;
     slot->frame = record(s, slot, 0, f, err);
     return slot->frame != NULL;
 }
 
-void fv_slot_copy_frame(fv_slot *slot, const fv_frame *f) {
+static void copy_planes(fv_slot *slot, const fv_frame *f) {
     uint32_t at[3];
     char *map = fv_gpu_buffer_map(slot->upload);
     plane_places(f, at);
     for (int i = 0; i < fv_pixels_rows[f->format].n_planes; i++) {
         // The last row may end before its stride does.
-        size_t row = (size_t)((f->width + fv_pixels_rows[f->format].plane[i].sub_x) >> fv_pixels_rows[f->format].plane[i].sub_x) *
-                     fv_pixels_rows[f->format].plane[i].pixel_bytes;
+        int sub = fv_pixels_rows[f->format].plane[i].sub_x;
+        size_t row = (size_t)((f->width + sub) >> sub) * fv_pixels_rows[f->format].plane[i].pixel_bytes;
         memcpy(map + at[i], f->plane[i], (size_t)f->stride[i] * (plane_rows(f, i) - 1) + row);
     }
+}
+
+void fv_slot_bring_frame(const fv_session *s, fv_slot *slot, const fv_frame *f) {
+    const fv_plan *p = s->plan;
+    char *map = fv_gpu_buffer_map(slot->activations);
+    if (slot->preprocess)
+        fv_host_preprocess_run(slot->preprocess, f, (float *)(map + p->root[p->frame_root].offset) + p->frame_view.at);
+    else
+        copy_planes(slot, f);
 }

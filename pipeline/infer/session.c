@@ -63,7 +63,7 @@ bool fv_session_push(fv_session *s, const fv_frame *frame, float par, void *user
         return fv_fail(err, FV_BAD_INPUT, "the session was made for tensors; give fv_session_create an fv_input");
     if (!fv_slot_record_frame(s, slot, frame, par, err))
         return false;
-    fv_slot_copy_frame(slot, frame);
+    fv_slot_bring_frame(s, slot, frame);
     return start(s, slot, true, user, err);
 }
 
@@ -86,7 +86,7 @@ static void note_times(const fv_plan *p, const fv_slot *slot, int segment) {
     const fv_gpu_program *program = slot->program[segment];
     int skip = segment ? 0 : p->n_import;
     if (!segment && slot->frame_pushed)
-        program = slot->frame, skip = 1;
+        program = slot->frame, skip = !slot->preprocess;
     float ms[4096];
     int n = (int)fv_gpu_program_times(program, ms, 4096);
     for (int i = skip; i < n; i++) {

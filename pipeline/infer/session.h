@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pipeline/infer/plan.h"
+#include "pipeline/infer/preprocess_host.h"
 
 // What a frame program was recorded for; compared bytewise.
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     char *host;                 // tensors that are not float32
     fv_gpu_program **program;   // of every segment; NULL for host segments
     fv_gpu_program *frame;      // segment 0 behind a frame's preprocess
+    fv_host_preprocess *preprocess; // makes the network's input where the device is the CPU, else NULL
     fv_geometry geometry;
     fv_host_step *host_step;    // of every segment
     fv_tensor *output;
@@ -45,7 +47,8 @@ bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err);
 void fv_slot_finish(fv_slot *slot, int n_segments);
 // Makes slot->frame for frames of this kind, unless it is there; grows the upload block.
 bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *frame, float par, fv_err *err);
-void fv_slot_copy_frame(fv_slot *slot, const fv_frame *frame);
+// Brings the frame to the device: its planes, or what the network sees of it.
+void fv_slot_bring_frame(const fv_session *s, fv_slot *slot, const fv_frame *frame);
 
 // host_step.c
 bool fv_host_steps_prepare(fv_session *s, fv_slot *slot, fv_err *err);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "pipeline/infer/preprocess.h"
+#include "pipeline/infer/preprocess_host.h"
 #include "tests/test.h"
 
 static const fv_input plain = {.width = 8, .height = 8, .scale = {1, 1, 1}};
@@ -105,7 +106,57 @@ static void odd_and_tiny_pictures_work(void) {
     }
 }
 
+// ---- the twin that is compiled for vectors ---------------------------------------------------------
+
+enum { NET_WIDTH = 50, NET_HEIGHT = 34, MAX_BYTES = 130 * 90 * 4 };
+
+// Index of channel c of a pixel.
+static int number_at(fv_layout layout, int pixel, int c) {
+    return layout == FV_LAYOUT_FOUR ? 4 * pixel + c : layout == FV_LAYOUT_PLANES ? c * NET_WIDTH * NET_HEIGHT + pixel : 3 * pixel + c;
+}
+
+static void meets_reference(fv_layout layout, fv_pixels format, int w, int h, const fv_input *input) {
+    static uint8_t bytes[3][MAX_BYTES];
+    static float expected[3 * NET_WIDTH * NET_HEIGHT], out[4 * NET_WIDTH * NET_HEIGHT];
+    fv_frame f = {.format = format, .width = w, .height = h, .matrix = FV_BT709};
+    for (int p = 0; p < 3; p++) {
+        f.plane[p] = bytes[p];
+        f.stride[p] = 4 * w + 3;
+        for (int i = 0; i < MAX_BYTES; i++)
+            bytes[p][i] = (uint8_t)((uint32_t)(i * (p + 1)) * 2654435761u >> 24);
+    }
+    fv_fit fit = fv_preprocess_reference(&f, 1, input, expected);
+    fv_host_preprocess *fast = fv_host_preprocess_create(&f, &fit, input, layout);
+    double worst = 0, fourth = 0;
+    for (int round = 0; round < 2; round++) { // the second finds what the first left behind
+        memset(out, 0x55, sizeof out);
+        fv_host_preprocess_run(fast, &f, out);
+    }
+    for (int i = 0; i < NET_WIDTH * NET_HEIGHT; i++) {
+        for (int c = 0; c < 3; c++) {
+            double e = (double)expected[input->nhwc ? 3 * i + c : c * NET_WIDTH * NET_HEIGHT + i];
+            worst = fmax(worst, fabs((double)out[number_at(layout, i, c)] - e));
+        }
+        fourth = layout == FV_LAYOUT_FOUR ? fmax(fourth, fabs((double)out[4 * i + 3])) : 0;
+    }
+    CHECK_NEAR(worst, 0, 1e-3);
+    CHECK_NEAR(fourth, 0, 0);
+    fv_host_preprocess_destroy(&fast);
+}
+
+static void the_host_is_fast_and_equal(void) {
+    static const int sizes[][2] = {{50, 34}, {130, 89}, {129, 40}, {7, 61}, {1, 1}};
+    for (int format = 0; format < FV_N_PIXELS; format++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+            for (int k = 0; k < 3 * 2 * 2; k++) {
+                fv_input input = {.width = NET_WIDTH, .height = NET_HEIGHT, .fit = (fv_fit_mode)(k % 3), .pad = 114, .bgr = k & 1,
+                                  .filter = k / 6 ? FV_FILTER_AREA : FV_FILTER_BILINEAR, .mean = {10, 20, 30},
+                                  .scale = {1, 0.5f, 0.25f}, .nhwc = k % 2};
+                meets_reference((fv_layout)(k % 3), (fv_pixels)format, sizes[i][0], sizes[i][1], &input);
+            }
+}
+
 const fv_suite preprocess_suite = {"preprocess", (const fv_case[]){
     CASE(one_to_one_is_the_picture), CASE(yuv_becomes_rgb), CASE(letterbox_pads_around), CASE(a_ramp_stays_a_ramp),
     CASE(areas_are_means),
-    CASE(odd_and_tiny_pictures_work), {0}}};
+    CASE(odd_and_tiny_pictures_work), CASE(the_host_is_fast_and_equal), {0}}};

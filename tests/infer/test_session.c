@@ -48,7 +48,7 @@ typedef struct {
     fv_err err;
 } bench;
 
-static bool set_up(bench *b, bool frames, int slots) {
+static bool set_up_with(bench *b, bool frames, int slots, const fv_plan_params *params) {
     const fv_one_node chain[] = {{"Conv", "1x3x32x40 c6x3x3x3 c6", "pads:ints=1,1,1,1 strides:ints=2,2", 0},
                                  {"Relu", "@", "", 0}, {"MaxPool", "@", "kernel_shape:ints=2,2 strides:ints=2,2", 0}};
     size_t size;
@@ -59,10 +59,14 @@ static bool set_up(bench *b, bool frames, int slots) {
     void *model = fv_one_node_model(chain, 3, 13, &size);
     b->g = fv_graph_load_memory(model, size, NULL, &b->err);
     free(model);
-    b->plan = b->g && fv_graph_optimize(b->g, &b->err) ? fv_plan_create(fv_compare_gpu(), b->g, NULL, &b->err) : NULL;
+    b->plan = b->g && fv_graph_optimize(b->g, &b->err) ? fv_plan_create(fv_compare_gpu(), b->g, params, &b->err) : NULL;
     b->s = b->plan ? fv_session_create(b->plan, frames ? &b->input : NULL, slots, &b->err) : NULL;
     CHECK_OK(b->s != NULL, b->err);
     return b->s != NULL;
+}
+
+static bool set_up(bench *b, bool frames, int slots) {
+    return set_up_with(b, frames, slots, NULL);
 }
 
 static void tear_down(bench *b) {
@@ -94,31 +98,42 @@ static fv_frame make_frame(fv_pixels format, int width, int height, unsigned see
     return f;
 }
 
-// Every raw format, odd and tiny sizes, one session: the preprocess kernel against its slow twin.
+typedef struct {
+    int width, height;
+    float par;
+    fv_fit_mode fit;
+    fv_filter filter;
+    bool bgr;
+} sight;
+
+static void frame_meets_twin(fv_pixels format, const sight *size, unsigned seed, bool on_device) {
+    bench b;
+    fv_result r;
+    float in[3 * WIDTH * HEIGHT], out[6 * WIDTH * HEIGHT / 16];
+    if (!set_up_with(&b, true, 1, &(fv_plan_params){.device_preprocess = on_device}))
+        return;
+    fv_session_destroy(&b.s);
+    b.input.fit = size->fit, b.input.bgr = size->bgr, b.input.filter = size->filter;
+    b.s = fv_session_create(b.plan, &b.input, 1, &b.err);
+    fv_frame f = make_frame(format, size->width, size->height, seed);
+    fv_fit fit = fv_preprocess_reference(&f, size->par, &b.input, in);
+    CHECK_OK(fv_graph_run(b.g, (const void *[]){in}, (void *[]){out}, &b.err), b.err);
+    CHECK_OK(b.s && fv_session_push(b.s, &f, size->par, &b, &b.err) && fv_session_pull(b.s, &r, &b.err), b.err);
+    CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-3);
+    CHECK(!memcmp(&fit, &r.fit, sizeof fit) && r.user == &b);
+    tear_down(&b);
+}
+
+// Every raw format, odd and tiny sizes: the preprocess of the device and of the host against their slow twin.
 static void frames_are_preprocessed(void) {
-    const struct { int width, height; float par; fv_fit_mode fit; fv_filter filter; bool bgr; } sizes[] = {
+    const sight sizes[] = {
         {40, 32, 1, FV_FIT_STRETCH, FV_FILTER_BILINEAR, false}, {97, 61, 1, FV_FIT_LETTERBOX, FV_FILTER_BILINEAR, true},
         {1, 1, 1, FV_FIT_LETTERBOX, FV_FILTER_AREA, false}, {17, 120, 1.5f, FV_FIT_LETTERBOX_TOP_LEFT, FV_FILTER_BILINEAR, false},
         {211, 93, 1, FV_FIT_LETTERBOX, FV_FILTER_AREA, false}, {53, 41, 1, FV_FIT_STRETCH, FV_FILTER_AREA, true}};
-    for (int format = 0; format < FV_N_PIXELS; format++) {
-        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-            bench b;
-            fv_result r;
-            float in[3 * WIDTH * HEIGHT], out[6 * WIDTH * HEIGHT / 16];
-            if (!set_up(&b, true, 1))
-                return;
-            fv_session_destroy(&b.s);
-            b.input.fit = sizes[i].fit, b.input.bgr = sizes[i].bgr, b.input.filter = sizes[i].filter;
-            b.s = fv_session_create(b.plan, &b.input, 1, &b.err);
-            fv_frame f = make_frame((fv_pixels)format, sizes[i].width, sizes[i].height, (unsigned)(format * 7) + (unsigned)i);
-            fv_fit fit = fv_preprocess_reference(&f, sizes[i].par, &b.input, in);
-            CHECK_OK(fv_graph_run(b.g, (const void *[]){in}, (void *[]){out}, &b.err), b.err);
-            CHECK_OK(b.s && fv_session_push(b.s, &f, sizes[i].par, &b, &b.err) && fv_session_pull(b.s, &r, &b.err), b.err);
-            CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-3);
-            CHECK(!memcmp(&fit, &r.fit, sizeof fit) && r.user == &b);
-            tear_down(&b);
-        }
-    }
+    for (int format = 0; format < FV_N_PIXELS; format++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+            for (int on_device = 0; on_device < 2; on_device++)
+                frame_meets_twin((fv_pixels)format, &sizes[i], (unsigned)(format * 7) + (unsigned)i, on_device);
 }
 
 static void sizes_may_change_midway(void) {
