@@ -1,5 +1,6 @@
 #include "pipeline/base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,4 +37,12 @@ int fv_err_exit_code(const fv_err *err) {
         [FV_OK] = 0, [FV_BAD_INPUT] = 2, [FV_UNSUPPORTED] = 2, [FV_IO] = 1, [FV_GPU] = 1, [FV_MEMORY] = 1,
     };
     return exit_codes[err->code];
+}
+
+fv_code fv_err_of_write(int error) {
+    static const int users[] = {ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, ENOENT, ENOTDIR, EISDIR};
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++)
+        if (users[i] == error)
+            return FV_BAD_INPUT;
+    return FV_IO;
 }

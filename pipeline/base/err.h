@@ -31,5 +31,9 @@ bool fv_fail(fv_err *err, fv_code code, const char *format, ...)
 // Puts "<where>: " before a text that is already there. Always returns false.
 bool fv_fail_in(fv_err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// The kind of a write that failed with errno `error`: room, rights and places are the user's to mend
+// (FV_BAD_INPUT), the rest is FV_IO.
+fv_code fv_err_of_write(int error);
+
 // The exit code that belongs to `err`: 0 done, 1 failed while running, 2 the user's input is wrong.
 int fv_err_exit_code(const fv_err *err);

@@ -318,6 +318,11 @@ static const char *output_path(const fv_desc_output *o) {
     return o->file ? o->file->path : to ? to->text : NULL;
 }
 
+static const fv_yaml_node *output_node(const fv_desc_output *o) {
+    const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
+    return o->file ? fv_schema_node(&file_schema, o->file, "path") : to ? to->node : o->given.node;
+}
+
 static void resolve_output(fv_yaml *y, fv_desc_output *o) {
     int n = (o->file != NULL) + (o->publish != NULL) + (o->display != NULL);
     if (n > 1)
@@ -332,6 +337,7 @@ static void resolve_output(fv_yaml *y, fv_desc_output *o) {
 }
 
 static bool same_file(const char *a, const char *b) {
+    a += strncmp(a, "file://", 7) ? 0 : 7;
     struct stat x, y;
     return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) &&
                              x.st_dev == y.st_dev && x.st_ino == y.st_ino);
@@ -350,10 +356,10 @@ static void check_collisions(fv_yaml *y, const fv_desc *d) {
             if (!path || !strcmp(path, "-"))
                 continue;
             if (uri && same_file(uri->text, path))
-                fv_yaml_mistake(y, o->given.node, "%s is the source; write to another file", path);
+                fv_yaml_mistake(y, output_node(o), "%s is the source; write to another file", path);
             for (int j = 0; j < n; j++)
                 if (same_file(seen[j], path))
-                    fv_yaml_mistake(y, o->given.node, "%s is written by another output already",
+                    fv_yaml_mistake(y, output_node(o), "%s is written by another output already",
                                     path);
             if (n < MAX_STREAMS * 4)
                 seen[n++] = path;

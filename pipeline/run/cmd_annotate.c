@@ -69,7 +69,7 @@ static int scan(int argc, char **argv, const char **input, bool *events, bool *o
             *input = argv[i];
         }
     }
-    return !*input ? fv_cmd_usage("annotate", "which INPUT?")
+    return !*input || !**input ? fv_cmd_usage("annotate", "which INPUT?")
            : !*out ? fv_cmd_usage("annotate", "where to? give -o OUT.mp4")
                    : 0;
 }

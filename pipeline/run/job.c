@@ -6,6 +6,7 @@
 
 #include "pipeline/run/gst.h"
 #include "pipeline/run/loop.h"
+#include "pipeline/run/output.h"
 
 struct fv_job {
     fv_arena *arena;
@@ -28,8 +29,8 @@ fv_job *fv_job_create(void) {
     job->arena = arena;
     job->yaml = fv_yaml_create(arena);
     fv_gst_init(&job->gst);
-    signal(SIGPIPE,
-           SIG_IGN); // a reader of standard output that goes away is an error of that output
+    signal(SIGPIPE, SIG_IGN); // a reader of standard output that goes away is an error of that output
+    signal(SIGXFSZ, SIG_IGN); // as is a file that may not grow any more
     return job;
 }
 
@@ -97,7 +98,7 @@ int fv_job_launch(fv_job *job) {
 
 int fv_job_run(fv_job *job, bool quiet) {
     fv_err err = {0};
-    if (!plan(job, &err))
+    if (!plan(job, &err) || !fv_output_try(&job->desc, &err))
         return fail(&err);
     return fv_loop_run(&(fv_loop_params){.desc = &job->desc,
                                          .probes = job->probes,

@@ -30,6 +30,7 @@ typedef struct {
     ending *endings;
     fv_progress progress;
     int exit_code, interrupts;
+    bool started;
 } supervisor;
 
 static const fv_desc_stream *stream_at(const supervisor *s, int i) {
@@ -136,9 +137,10 @@ static void on_error(supervisor *s, GstMessage *message) {
     fv_message_error(message, &err);
     say(s, "error", err.text);
     fail_with(s, fv_err_exit_code(&err));
-    if (e)
-        e->failed = true;
-    if (!e || all_failed(s))
+    for (int i = 0; i < s->n_endings; i++)
+        if (e == &s->endings[i] || GST_OBJECT(s->endings[i].sink) == GST_MESSAGE_SRC(message))
+            s->endings[i].failed = true;
+    if (!e || !s->started || all_failed(s))
         g_main_loop_quit(s->loop);
 }
 
@@ -252,8 +254,7 @@ static void run(supervisor *s) {
                        g_unix_signal_add(SIGTERM, on_signal, s),
                        g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
     bool loaded = load_first(s);
-    if (loaded)
-        gst_element_set_state(s->pipeline, GST_STATE_PLAYING);
+    s->started = loaded && gst_element_set_state(s->pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
     // A failure comes as a message.
     g_main_loop_run(s->loop);
     fv_progress_clear(&s->progress);

@@ -14,5 +14,5 @@ typedef struct {
 // Returns the exit code: 0 done (also after the first Ctrl-C, which ends the streams so that files
 // are finished), 1 something failed while running, 2 the input is wrong. Errors are printed as they
 // happen, one line each: "fovea: error: ...". An output that fails is given up; the others go on,
-// and the run ends with 1. A second Ctrl-C ends at once.
+// and the run ends with 2 where the user can mend it (no room), else with 1. A second Ctrl-C ends at once.
 int fv_loop_run(const fv_loop_params *params);

@@ -35,10 +35,18 @@ static bool is_ours(GstObject *source) {
     return f && g_str_has_prefix(GST_OBJECT_NAME(f), "fv");
 }
 
-// "system error: No space left on device" in the debug text, as GStreamer's elements write it.
+// What the system said, in the debug text, as GStreamer's elements write it.
 static char *reason(const char *debug) {
-    const char *p = debug ? strstr(debug, "system error: ") : NULL;
-    return p ? g_strndup(p + 14, strcspn(p + 14, "\n")) : NULL;
+    static const char *const before[] = {"system error: ", "Error while writing to file descriptor "};
+    for (size_t i = 0; debug && i < G_N_ELEMENTS(before); i++) {
+        const char *p = strstr(debug, before[i]);
+        if (!p)
+            continue;
+        p += strlen(before[i]);
+        p += i ? strcspn(p, " ") + 1 : 0; // the number of the descriptor
+        return g_strndup(p, strcspn(p, "\n"));
+    }
+    return NULL;
 }
 
 static char *location(GstObject *source) {
@@ -63,14 +71,15 @@ void fv_message_error(GstMessage *message, fv_err *err) {
         gst_message_parse_error(message, &error, &debug);
     g_autofree char *path = location(source), *why = reason(debug);
     bool full = g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT);
+    bool torn = full || g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE);
     if (is_ours(source))
         fv_fail(err, kind_of(error), "%s", error->message);
     else if (path)
-        fv_fail(err, kind_of(error), "%s: %s%s", path,
+        fv_fail(err, torn ? FV_BAD_INPUT : kind_of(error), "%s: %s%s", path,
                 full  ? "No space left on device"
                 : why ? why
                       : error->message,
-                full ? "; the file is broken off there" : "");
+                torn ? "; the file is broken off there; make room and run again" : "");
     else
         fv_fail(err, kind_of(error), "%s: %s%s%s", source ? GST_OBJECT_NAME(source) : "pipeline",
                 error->message, why ? ": " : "", why ? why : "");

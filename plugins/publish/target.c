@@ -87,7 +87,8 @@ static bool write_file(fv_target *t, const char *text, size_t n, fv_err *err) {
     int why = errno;
     if (done && start >= 0 && ftruncate(t->fd, start))
         done = 0; // cannot even be cut: the retry writes the lines again
-    return fv_fail(err, FV_IO, "%s: %s; records wait for room", t->to, strerror(why));
+    return fv_fail(err, fv_err_of_write(why), "%s: %s; records wait for room, make some", t->to,
+                   strerror(why));
 }
 
 static bool write_stdout(fv_target *t, const char *text, size_t n, fv_err *err) {

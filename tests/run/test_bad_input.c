@@ -146,12 +146,12 @@ static void a_full_disk(void) {
         "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: {path: \"${V}\", quality: 100}}, {publish: \"${R}\"}]}\n");
     int code = run_shell(
         "mount -t tmpfs -o size=100k tmpfs small; V=small/o.mp4 R=r.jsonl \"$FOVEA\" run full.yaml; c=$?; umount small; exit $c");
-    CHECK_ERROR(code, 1, "fovea: error: small/o.mp4: No space left on device");
+    CHECK_ERROR(code, 2, "fovea: error: small/o.mp4: No space left on device");
     CHECK_CONTAINS(run_output, "in: 50 frames decoded");
     check_records("r.jsonl", 50); // the other output went on
     code = run_shell(
         "mount -t tmpfs -o size=4k tmpfs small; V=o.mp4 R=small/r.jsonl \"$FOVEA\" run full.yaml; c=$?; cp small/r.jsonl part.jsonl; umount small; exit $c");
-    CHECK_EQUAL(code, 1);
+    CHECK_EQUAL(code, 2);
     CHECK_EQUAL(count_lines(run_output, "error: small/r.jsonl: No space left on device"), 1);
     CHECK_EQUAL(count_frames("o.mp4"), 50);
     run_shell("wc -l < part.jsonl");
