@@ -31,6 +31,7 @@ typedef struct {
     double min, max, def;
     const char *def_string;
     const char *const *choices; // NULL-terminated, FV_OPT_ENUM only
+    const char *const *choice_helps; // what each choice is; NULL: the names say it
 } fv_option;
 
 #define FV_OPTION_INT(s, field, name_, lo, hi, def_, help_)                                        \
@@ -43,6 +44,9 @@ typedef struct {
     {.name = name_, .help = help_, .type = FV_OPT_STRING, .offset = offsetof(s, field), .def_string = def_}
 #define FV_OPTION_ENUM(s, field, name_, choices_, def_, help_)                                     \
     {.name = name_, .help = help_, .type = FV_OPT_ENUM, .offset = offsetof(s, field), .choices = choices_, .def = def_}
+#define FV_OPTION_CHOICE(s, field, name_, choices_, helps_, def_, help_)                           \
+    {.name = name_, .help = help_, .type = FV_OPT_ENUM, .offset = offsetof(s, field), .choices = choices_, \
+     .choice_helps = helps_, .def = def_}
 #define FV_OPTION_TIME(s, field, name_, lo, hi, def_, help_)                                       \
     {.name = name_, .help = help_, .type = FV_OPT_TIME, .offset = offsetof(s, field), .min = lo, .max = hi, .def = def_}
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pipeline/desc/format.h"
 #include "pipeline/desc/rules.h"
 
 const char *const fv_codec_names[FV_N_CODECS + 1] = {"auto", "h264", "h265", "vp9", "mjpeg", NULL};
@@ -313,6 +314,36 @@ static void resolve_publish(fv_yaml *y, fv_settings *publish) {
         check_writable(y, to->node, to->text);
 }
 
+// What the element would refuse at its start, or take and then never write.
+static void check_format(fv_yaml *y, const fv_desc_stream *stream, const fv_settings *publish) {
+    typedef struct {
+        int format, what;
+        bool append;
+    } choice;
+    static const char *const whats[] = {"all", "frames", "events", NULL};
+    static const unsigned masks[] = {FV_WHAT_ALL, FV_WHAT_FRAMES, FV_WHAT_EVENTS};
+    static const fv_option rows[] = {
+        FV_OPTION_ENUM(choice, format, "format", fv_format_names, FV_FORMAT_FOVEA, ""),
+        FV_OPTION_ENUM(choice, what, "what", whats, 0, ""),
+        FV_OPTION_BOOL(choice, append, "append", false, ""),
+        {0}};
+    choice c;
+    fv_err err = {0};
+    fv_options_default(&c, rows);
+    for (int i = 0; rows[i].name; i++) {
+        const fv_setting *s = fv_settings_find(publish, rows[i].name);
+        if (s && !fv_option_parse(&c, &rows[i], s->text, &err))
+            return; // told already
+    }
+    const fv_setting *format = fv_settings_find(publish, "format");
+    const fv_yaml_node *node = format ? format->node : publish->given.node;
+    if (!fv_format_check((fv_format)c.format, masks[c.what], c.append, &err))
+        fv_yaml_mistake(y, node, "%s", err.text);
+    if (fv_format_rows[c.format].needs_tracks && !stream->track)
+        fv_yaml_mistake(y, node, "format %s says nothing of objects without a track; add `track:` "
+                        "to the stream", fv_format_names[c.format]);
+}
+
 static const char *output_path(const fv_desc_output *o) {
     const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
     return o->file ? o->file->path : to ? to->text : NULL;
@@ -385,8 +416,12 @@ void fv_desc_read(fv_desc *d, const fv_schema_reader *r, const fv_yaml_node *roo
             resolve_detect(y, d, s->detect);
         check_order(y, s);
         resolve_events(y, s);
-        for (int k = 0; k < s->outputs.n; k++)
-            resolve_output(y, (fv_desc_output *)s->outputs.v + k);
+        for (int k = 0; k < s->outputs.n; k++) {
+            fv_desc_output *o = (fv_desc_output *)s->outputs.v + k;
+            resolve_output(y, o);
+            if (o->publish)
+                check_format(y, s, o->publish);
+        }
     }
     check_collisions(y, d);
 }

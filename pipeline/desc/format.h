@@ -21,10 +21,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 
-typedef enum { FV_FORMAT_FOVEA, FV_N_FORMATS } fv_format;
+typedef enum {
+    FV_FORMAT_FOVEA,
+    FV_FORMAT_DLSTREAMER,
+    FV_FORMAT_DEEPSTREAM,
+    FV_FORMAT_SAVANT,
+    FV_FORMAT_FRIGATE,
+    FV_FORMAT_ONVIF,
+    FV_FORMAT_MOT,
+    FV_FORMAT_COCO,
+    FV_N_FORMATS
+} fv_format;
 
 enum { FV_WHAT_FRAMES = 1, FV_WHAT_EVENTS = 2, FV_WHAT_ALL = 3 };
 
@@ -45,33 +57,56 @@ typedef void fv_message_take(void *user, const fv_message *message);
 
 typedef struct fv_formatter fv_formatter;
 
-// `events`: those of this frame, or, without frame (see fv_formatter_events), after the last.
+// `frame` gets the frame's events too; `events` those after the last frame.
 typedef struct {
     const char *name;      // format=
-    const char *help;      // who reads it
     const char *extension; // of a file of it, with dot
     const char *mime;      // of open + body + close
     const char *open, *between, *close;
+    unsigned says;     // FV_WHAT_ bits of what it has a place for
+    bool needs_tracks; // says nothing of objects without an id
     bool own_topics;   // topics do not begin with the stream's name; documents say them
+    bool keeps_zones;  // gets events also when they are not wanted, to know who is in which zone
     size_t state_size; // zeroed memory of a formatter: f->state
+    // Functions may be NULL but `frame`: nothing to do.
     void (*frame)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
     void (*events)(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
-    void (*finish)(fv_formatter *f); // NULL: nothing
+    void (*finish)(fv_formatter *f);
+    void (*clear)(fv_formatter *f); // frees what the state owns, says nothing
 } fv_format_row;
 
 extern const fv_format_row fv_format_rows[FV_N_FORMATS];
 extern const char *const fv_format_names[FV_N_FORMATS + 1]; // the rows' names; NULL-terminated
+extern const char *const fv_format_helps[FV_N_FORMATS + 1]; // what each is
+
+// Does the format suit what is wanted (FV_WHAT_ bits), and going on with a file that is there?
+bool fv_format_check(fv_format format, unsigned what, bool append, fv_err *err);
 
 // `what`: FV_WHAT_ bits of what is wanted; what the format cannot say stays unsaid.
 fv_formatter *fv_formatter_create(fv_format format, unsigned what, fv_message_take *take,
                                   void *user);
 
+// Frames a second, for formats that say them (savant); not known until then.
+void fv_formatter_set_rate(fv_formatter *f, int numerator, int denominator);
+
 void fv_formatter_frame(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
 
-// Events after the last frame: `record` has no objects.
+// Events after the last frame, of which `record` is; they have their own time.
 void fv_formatter_events(fv_formatter *f, const fv_record *record, const fv_event *events, int n);
 
 // End of the stream, or a seek: what lasted ends. The formatter may be used again.
 void fv_formatter_finish(fv_formatter *f);
 
 void fv_formatter_destroy(fv_formatter **f);
+
+// A document that is written straight to a stream: begin, a formatter with fv_document_add and the
+// document, end. Errors are the stream's: ferror.
+typedef struct {
+    FILE *out;
+    const fv_format_row *row;
+    bool begun; // has a body
+} fv_document;
+
+void fv_document_begin(fv_document *d);
+fv_message_take fv_document_add;
+void fv_document_end(fv_document *d);

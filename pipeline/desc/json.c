@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIGNIFICANT_DIGITS = 12 };
+enum { SIGNIFICANT_DIGITS = 15 }; // as many as every double has
 
 json_t *fv_json_number(double v, int digits) {
     double unit = pow(10, digits);
@@ -33,9 +33,7 @@ json_t *fv_json_text(const char *t) {
     return j;
 }
 
-json_t *fv_json_utc(int64_t utc_ns) {
-    if (utc_ns == FV_TIME_NONE)
-        return json_null();
+char *fv_utc_text(int64_t utc_ns, int digits, char *text, size_t size) {
     int64_t s = utc_ns / 1000000000, ns = utc_ns % 1000000000;
     if (ns < 0) {
         s--;
@@ -45,9 +43,15 @@ json_t *fv_json_utc(int64_t utc_ns) {
     struct tm tm;
     gmtime_r(&seconds, &tm);
     char date[64];
-    size_t n = strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(date + n, sizeof date - n, ".%06dZ", (int)(ns / 1000));
-    return json_string(date);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text, size, "%s.%0*dZ", date, digits, (int)((double)ns / pow(10, 9 - digits)));
+    return text;
+}
+
+json_t *fv_json_utc(int64_t utc_ns) {
+    char text[96];
+    return utc_ns == FV_TIME_NONE ? json_null()
+                                  : json_string(fv_utc_text(utc_ns, 6, text, sizeof text));
 }
 
 json_t *fv_json_numbers(const double *v, int n, int digits) {

@@ -17,8 +17,12 @@ json_t *fv_json_utc(int64_t utc_ns);               // RFC 3339 with microseconds
 json_t *fv_json_numbers(const double *v, int n, int digits);
 json_t *fv_json_point(const float xy[2]);          // [x, y] in pixels, or null
 
+// "2025-11-22T16:25:05.000123Z" with `digits` (1..9) after the point; returns `text`.
+char *fv_utc_text(int64_t utc_ns, int digits, char *text, size_t size);
+
 // An object as records have it: see record.h.
 json_t *fv_json_object(const fv_object *o, const fv_record *r);
+json_t *fv_json_event(const fv_record *r, const fv_event *e); // in record.c
 
 // One line, malloc'ed; takes the reference.
 char *fv_json_dump(json_t *j);

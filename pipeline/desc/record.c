@@ -31,7 +31,7 @@ char *fv_record_frame_json(const fv_record *r) {
     return fv_json_dump(j);
 }
 
-char *fv_record_event_json(const fv_record *r, const fv_event *e) {
+json_t *fv_json_event(const fv_record *r, const fv_event *e) {
     json_t *j = head(r, "event", e->frame, e->pts_ns, e->utc_ns);
     json_object_set_new(j, "id", json_integer((json_int_t)e->id));
     json_object_set_new(j, "event", fv_json_text(e->event));
@@ -43,5 +43,9 @@ char *fv_record_event_json(const fv_record *r, const fv_event *e) {
     json_object_set_new(j, "after", fv_json_point(e->after));
     json_object_set_new(j, "count", fv_json_integer(e->count, -1));
     json_object_set_new(j, "value", fv_json_number(e->value, FV_VALUE_DIGITS));
-    return fv_json_dump(j);
+    return j;
+}
+
+char *fv_record_event_json(const fv_record *r, const fv_event *e) {
+    return fv_json_dump(fv_json_event(r, e));
 }

@@ -12,6 +12,7 @@ static const struct {
 } options[] = {
     {"-o", "streams.0.outputs.0.file.path", NULL},
     {"--events", "streams.0.outputs.1.publish.to", NULL},
+    {"--format", "streams.0.outputs.1.publish.format", NULL},
     {"--model", "streams.0.detect.model", NULL},
     {"--card", "streams.0.detect.card", NULL},
     {"--labels", "streams.0.detect.labels", NULL},
@@ -52,6 +53,7 @@ static int unknown(const char *name) {
 
 // Options and the one INPUT. Returns 0, or the exit code after a message.
 static int scan(int argc, char **argv, const char **input, bool *events, bool *out, bool *quiet) {
+    bool format = false;
     for (int i = 1; i < argc; i++) {
         int o = option_at(argv[i]);
         if (o >= 0 && !options[o].value && ++i >= argc)
@@ -59,6 +61,7 @@ static int scan(int argc, char **argv, const char **input, bool *events, bool *o
         if (o >= 0) {
             *events |= !strcmp(options[o].name, "--events");
             *out |= !strcmp(options[o].name, "-o");
+            format |= !strcmp(options[o].name, "--format");
         } else if (!strcmp(argv[i], "--quiet")) {
             *quiet = true;
         } else if (argv[i][0] == '-') {
@@ -71,7 +74,9 @@ static int scan(int argc, char **argv, const char **input, bool *events, bool *o
     }
     return !*input || !**input ? fv_cmd_usage("annotate", "which INPUT?")
            : !*out ? fv_cmd_usage("annotate", "where to? give -o OUT.mp4")
-                   : 0;
+           : format && !*events
+               ? fv_cmd_usage("annotate", "--format is that of --events; give --events FILE")
+               : 0;
 }
 
 static void put_options(fv_job *job, int argc, char **argv) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "pipeline/base/arena.h"
-#include "pipeline/desc/record.h"
+#include "pipeline/desc/format.h"
 #include "pipeline/desc/record_read.h"
 #include "pipeline/desc/rules.h"
 #include "pipeline/run/args.h"
@@ -19,7 +19,7 @@ enum { BATCH = 64 };
 
 typedef struct {
     const char *tracks, *rules, *out, *size, *stream;
-    int explain;
+    int explain, format;
     float fps;
     bool summary;
     const char *report;
@@ -31,6 +31,8 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, rules, "rules", NULL, "YAML file of lines, zones and conditions"),
     FV_OPTION_STRING(arguments, out, "out", NULL,
                      "where the events go; standard output without it"),
+    FV_OPTION_ENUM(arguments, format, "format", fv_format_names, FV_FORMAT_FOVEA,
+                   "of the events, as fvpublish has it"),
     FV_OPTION_STRING(arguments, stream, "stream", NULL, "only this stream of the records"),
     FV_OPTION_STRING(
         arguments, size, "size", NULL,
@@ -64,6 +66,7 @@ static const fv_labels mot_labels = {sizeof mot_names / sizeof mot_names[0], mot
 // One stream and its own memory of what happened.
 typedef struct {
     fv_watch *watch;
+    fv_formatter *formatter;
     fv_record last; // without objects
 } scene;
 
@@ -72,6 +75,7 @@ typedef struct {
     fv_arena *arena;
     fv_rules rules;
     FILE *out;
+    fv_document document;
     scene *scenes;
     int n_scenes, scenes_capacity;
     uint64_t said;
@@ -94,16 +98,11 @@ static scene *scene_of(replay *r, const char *stream, fv_err *err) {
     if (r->a->explain)
         fv_watch_explain(w, (uint64_t)r->a->explain, say, r);
     FV_GROW(r->scenes, r->scenes_capacity, r->n_scenes + 1);
-    r->scenes[r->n_scenes] = (scene){.watch = w};
+    r->scenes[r->n_scenes] = (scene){
+        .watch = w,
+        .formatter = fv_formatter_create((fv_format)r->a->format, FV_WHAT_EVENTS, fv_document_add,
+                                         &r->document)};
     return &r->scenes[r->n_scenes++];
-}
-
-static void write_events(replay *r, const fv_record *record, const fv_event *events, int n) {
-    for (int i = 0; i < n && !r->a->explain; i++) {
-        char *line = fv_record_event_json(record, &events[i]);
-        fprintf(r->out, "%s\n", line ? line : "");
-        free(line);
-    }
 }
 
 static bool play(replay *r, const fv_record *record, fv_err *err) {
@@ -116,10 +115,21 @@ static bool play(replay *r, const fv_record *record, fv_err *err) {
     s->last = *record;
     s->last.objects = (fv_objects){0};
     int n = fv_watch_update(s->watch, record, events, BATCH);
-    write_events(r, record, events, n);
+    if (!r->a->explain)
+        fv_formatter_frame(s->formatter, record, events, n);
     if (r->heatmap && s == r->scenes)
         fv_heatmap_add(r->heatmap, record, events, n);
     return true;
+}
+
+// What lasts ends with the stream.
+static void end_scene(replay *r, scene *s) {
+    fv_event events[BATCH];
+    for (int n; (n = fv_watch_finish(s->watch, events, BATCH)) > 0;)
+        if (!r->a->explain)
+            fv_formatter_events(s->formatter, &s->last, events, n);
+    if (!r->a->explain)
+        fv_formatter_finish(s->formatter);
 }
 
 static bool play_records(replay *r, fv_err *err) {
@@ -129,9 +139,7 @@ static bool play_records(replay *r, fv_err *err) {
         ok = play(r, record, err);
     // Streams and labels are the reader's: what lasts must end while it is there.
     for (int i = 0; ok && !err->code && i < r->n_scenes; i++) {
-        fv_event events[BATCH];
-        for (int n; (n = fv_watch_finish(r->scenes[i].watch, events, BATCH)) > 0;)
-            write_events(r, &r->scenes[i].last, events, n);
+        end_scene(r, &r->scenes[i]);
         r->scenes[i].last.stream = fv_arena_strdup(r->arena, r->scenes[i].last.stream);
     }
     fv_record_reader_destroy(&reader);
@@ -169,9 +177,8 @@ static bool play_mot(replay *r, fv_err *err) {
         record.objects = objects;
         ok = play(r, &record, err);
     }
-    fv_event events[BATCH];
-    for (int n; ok && r->n_scenes && (n = fv_watch_finish(r->scenes[0].watch, events, BATCH)) > 0;)
-        write_events(r, &r->scenes[0].last, events, n);
+    if (ok && r->n_scenes)
+        end_scene(r, &r->scenes[0]);
     free(objects.v);
     fv_mot_finish(&tracks);
     return ok;
@@ -223,11 +230,18 @@ static void print_summary(const replay *r) {
 }
 
 static bool run(replay *r, fv_err *err) {
-    if (!fv_rules_load(&r->rules, r->arena, r->a->rules, err))
+    if (!fv_format_check((fv_format)r->a->format, FV_WHAT_EVENTS, false, err) ||
+        !fv_rules_load(&r->rules, r->arena, r->a->rules, err))
         return false;
     if (r->a->out && !(r->out = fopen(r->a->out, "w")))
         return fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", r->a->out, strerror(errno));
-    bool ok = play_file(r, err), bad = ferror(r->out) | fflush(r->out);
+    r->document = (fv_document){.out = r->out, .row = &fv_format_rows[r->a->format]};
+    if (!r->a->explain)
+        fv_document_begin(&r->document);
+    bool ok = play_file(r, err);
+    if (!r->a->explain)
+        fv_document_end(&r->document);
+    bool bad = ferror(r->out) | fflush(r->out);
     if (r->out != stdout)
         bad |= fclose(r->out) != 0;
     if (ok && bad)
@@ -260,7 +274,7 @@ int fv_cmd_events(int argc, char **argv) {
     if (!run(&r, &err))
         fprintf(stderr, "fovea events: %s\n", err.text);
     for (int i = 0; i < r.n_scenes; i++)
-        fv_watch_destroy(&r.scenes[i].watch);
+        fv_watch_destroy(&r.scenes[i].watch), fv_formatter_destroy(&r.scenes[i].formatter);
     free(r.scenes);
     fv_heatmap_destroy(&r.heatmap);
     fv_arena_destroy(&r.arena);

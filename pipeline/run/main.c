@@ -7,7 +7,7 @@
 #include "pipeline/base/option.h"
 
 const fv_command fv_commands[] = {
-    {"annotate", "INPUT -o OUT.mp4 [--events E.jsonl] [--model M.onnx] [--threshold T] [--classes A,B] [--every N] [--track METHOD] "
+    {"annotate", "INPUT -o OUT.mp4 [--events E.jsonl [--format F]] [--model M.onnx] [--threshold T] [--classes A,B] [--every N] [--track METHOD] "
      "[--rules FILE] [--frames N] [--blur A,B] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--precision P] [--quiet]",
      "a video to annotated video and events", fv_cmd_annotate},
     {"run", "FILE.yaml [--set KEY=VALUE]... [--quiet]", "run a description until its end or Ctrl-C", fv_cmd_run},
@@ -20,7 +20,7 @@ const fv_command fv_commands[] = {
      "scores of detections (mAP) or tracks (MOTA, IDF1, HOTA) against ground truth", fv_cmd_eval},
     {"track", "--det FILE [--method sort|bytetrack|ocsort] [-o FILE] [--frames A-B|second-half] [--fps N] [--OPTION VALUE...]",
      "detections to tracks, in MOTChallenge form", fv_cmd_track},
-    {"events", "--tracks FILE --rules FILE [-o FILE] [--explain ID] [--summary] [--report DIR] [--stream NAME] [--size WxH] [--fps N]",
+    {"events", "--tracks FILE --rules FILE [-o FILE] [--format F] [--explain ID] [--summary] [--report DIR] [--stream NAME] [--size WxH] [--fps N]",
      "stored tracks (JSON Lines or MOTChallenge) through rules, without video", fv_cmd_events},
     {"bench", "MODEL [--runs N] [--device D] [--precision P] [--total] [--json]", "milliseconds of a model and of its layers, beside the device's roofline",
      fv_cmd_bench},

@@ -16,7 +16,8 @@ static GType enum_type(const char *owner, const fv_option *row) {
         n++;
     GEnumValue *values = g_new0(GEnumValue, n + 1); // belongs to the type from here on
     for (int i = 0; i < n; i++)
-        values[i] = (GEnumValue){i, row->choices[i], row->choices[i]};
+        values[i] = (GEnumValue){i, row->choice_helps ? row->choice_helps[i] : row->choices[i],
+                                 row->choices[i]};
     GType type = g_type_from_name(name->str);
     if (!type)
         type = g_enum_register_static(name->str, values);

@@ -2,7 +2,8 @@
 // shows.
 //
 //     FV_OPT_INT, _FLOAT, _BOOL, _STRING -> int, float, boolean, string
-//     FV_OPT_ENUM -> an enum type named after the element and the option, nicks = choices
+//     FV_OPT_ENUM -> an enum type named after the element and the option, nicks = choices,
+//                    names = choice_helps where the row has them
 //     FV_OPT_TIME -> guint64, nanoseconds, as GStreamer counts time
 //
 // Strings are interned: params can be copied like plain data, and a text is valid for ever.

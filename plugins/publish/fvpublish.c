@@ -18,8 +18,8 @@ typedef struct {
 
 static const fv_option options[] = {
     FV_OPTION_STRING(params, to, "to", "-", "a file, or - for standard output"),
-    FV_OPTION_ENUM(params, format, "format", fv_format_names, FV_FORMAT_FOVEA,
-                   "of what is written: fovea is JSON Lines, schema fovea/1"),
+    FV_OPTION_CHOICE(params, format, "format", fv_format_names, fv_format_helps, FV_FORMAT_FOVEA,
+                     "whose form the records have"),
     FV_OPTION_ENUM(params, what, "what", what_names, 0, "frames, events or all"),
     FV_OPTION_BOOL(params, append, "append", false,
                    "go on at the end of a file that is there, instead of emptying it"),
@@ -43,6 +43,8 @@ static bool start(fv_element *e, fv_err *err) {
     if (!p->to || !*p->to)
         return fv_fail(err, FV_BAD_INPUT,
                        "fvpublish: `to` is empty; give a file, or - for standard output");
+    if (!fv_format_check((fv_format)p->format, what_masks[p->what], p->append, err))
+        return false;
     s->target = fv_target_create(p->to, p->append, &fv_format_rows[p->format], err);
     s->formatter = fv_formatter_create((fv_format)p->format, what_masks[p->what], take, s);
     return s->target;
@@ -62,6 +64,12 @@ static void flush_lines(fv_element *e, bool now) {
     g_mutex_lock(&e->lock);
     s->counts = fv_target_count(s->target);
     g_mutex_unlock(&e->lock);
+}
+
+static bool caps(fv_element *e, fv_err *err) {
+    (void)err;
+    fv_formatter_set_rate(((state *)e->state)->formatter, e->info.fps_n, e->info.fps_d);
+    return true;
 }
 
 static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
@@ -127,12 +135,14 @@ const fv_element_row fv_publish_element = {
     .long_name = "Fovea publisher",
     .klass = "Filter/Metadata/Video",
     .description =
-        "Writes what is known of each frame, and the events, as JSON Lines; the video passes untouched",
+        "Writes what is known of each frame, and the events, in a format of one's choice; the video passes "
+        "untouched",
     .options = {{options, 0}},
     .params_size = sizeof(params),
     .state_size = sizeof(state),
     .start = start,
     .stop = stop,
+    .caps = caps,
     .frame = frame,
     .flush = flush,
     .finish = finish,

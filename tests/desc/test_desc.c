@@ -28,7 +28,11 @@ static const fv_option src_rows[] = {FV_OPTION_STRING(any, text, "uri", NULL, ""
                                      FV_OPTION_TIME(any, time, "timeout", 0, 60e9, 0, ""),
                                      {0}};
 static const fv_option overlay_rows[] = {FV_OPTION_BOOL(any, flag, "trails", false, ""), {0}};
-static const fv_option publish_rows[] = {FV_OPTION_STRING(any, text, "to", NULL, ""), {0}};
+static const fv_option publish_rows[] = {FV_OPTION_STRING(any, text, "to", NULL, ""),
+                                         FV_OPTION_STRING(any, text, "format", NULL, ""),
+                                         FV_OPTION_STRING(any, text, "what", NULL, ""),
+                                         FV_OPTION_BOOL(any, flag, "append", false, ""),
+                                         {0}};
 
 static const fv_option *rows_of(void *user, const char *element) {
     static const struct {
@@ -211,6 +215,33 @@ static void outputs_do_not_collide(void) {
         "another stream has the name 'in'");
 }
 
+static void formats_fit_what_is_asked_of_them(void) {
+    static const struct {
+        const char *stream, *publish, *mistake; // NULL: none
+    } cases[] = {
+        {"", "format: coco", NULL},
+        {"track: sort,", "format: frigate", NULL},
+        {"", "format: frigate", "format frigate says nothing of objects without a track; add `track:`"},
+        {"", "format: mot", "format mot says nothing of objects without a track"},
+        {"", "format: coco, what: events", "format coco has no place for events"},
+        {"track: sort,", "format: mot, what: frames", NULL},
+        {"", "format: onvif, append: yes", "a file of format onvif is closed at its end"},
+        {"", "format: savant, append: yes", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[400];
+        snprintf(text, sizeof text,
+                 "fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, %s outputs: "
+                 "[{publish: {to: a, %s}}]}\n",
+                 cases[i].stream, cases[i].publish);
+        const char *report = read_text(text);
+        if (cases[i].mistake)
+            CHECK_CONTAINS(report, cases[i].mistake);
+        else
+            CHECK_TEXT(report ? report : "", "");
+    }
+}
+
 static void rules_of_a_file_report_into_the_same_list(void) {
     read_text("a: 1");
     char path[1200];
@@ -231,6 +262,6 @@ const fv_suite desc_suite = {"desc",
                                                CASE(long_forms_and_models),
                                                CASE(assignments_win),
                                                CASE(all_mistakes_in_one_pass),
-                                               CASE(outputs_do_not_collide),
+                                               CASE(outputs_do_not_collide), CASE(formats_fit_what_is_asked_of_them),
                                                CASE(rules_of_a_file_report_into_the_same_list),
                                                {0}}};

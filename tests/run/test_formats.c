@@ -1,0 +1,108 @@
+#define _GNU_SOURCE
+// Formats end to end on the sample clip, read back by tests/formats.py and our own readers.
+#include <stdlib.h>
+
+#include "pipeline/desc/format.h"
+#include "tests/run/clips.h"
+
+// The clip through the default detector into every format at once, in folder `all`.
+static void write_all(void) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/all.yaml", clips_folder());
+    FILE *f = fopen(path, "w");
+    fprintf(f, "fovea: 1\nstreams:\n- name: street\n  source: {uri: %s, frames: 150}\n",
+            fv_test_source("samples/street.mp4"));
+    fprintf(f, "  detect: {every: 5}\n  track: bytetrack\n  events: %s\n  outputs:\n",
+            fv_test_source("config/rules/every-key.yaml"));
+    for (int i = 0; i < FV_N_FORMATS; i++)
+        fprintf(f, "  - publish: {to: all/%s, format: %s}\n", fv_format_names[i],
+                fv_format_names[i]);
+    fclose(f);
+    CHECK_EQUAL(run_shell("mkdir -p all && timeout 100 \"$FOVEA\" run all.yaml"), 0);
+}
+
+static void the_sample_in_every_format(void) {
+    write_all();
+    for (int i = 1; i < FV_N_FORMATS; i++) {
+        const char *name = fv_format_names[i];
+        CHECK_EQUAL(run_shell("/usr/bin/python3 %s %s all/fovea all/%s",
+                              fv_test_source("tests/formats.py"), name, name),
+                    0);
+        CHECK_CONTAINS(run_output, ": 150 frames, ");
+        CHECK(!strstr(run_output, " 0 objects") && !strstr(run_output, " 0 events"));
+    }
+}
+
+// What format=mot wrote is a result for `fovea eval mot`: against itself it is perfect.
+static void tracks_are_scored(void) {
+    run_shell("mkdir -p street/gt && awk -F, -v OFS=, '{print $1, $2, $3, $4, $5, $6, 1, 1, 1}' "
+              "all/mot > street/gt/gt.txt && cp all/mot street.txt");
+    CHECK_EQUAL(run_fovea("eval mot --gt street --result street.txt --json"), 0);
+    CHECK_CONTAINS(run_output, "\"mota\":1.000000,");
+    CHECK_CONTAINS(run_output, "\"fp\":0");
+}
+
+static void stored_tracks_give_the_same_events(void) {
+    const char *rules = fv_test_source("config/rules/every-key.yaml");
+    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format onvif -o events.xml",
+                          rules),
+                0);
+    CHECK_EQUAL(run_shell("xmllint --noout --nonet --schema %s events.xml",
+                          fv_test_source("config/schema/onvif.xsd")),
+                0);
+    // Stored boxes are rounded, and so a value may differ in its last digit.
+    run_shell("for f in all/onvif events.xml; do grep '^<tt:Event>' $f | "
+              "sed 's|<tt:SimpleItem Name=.Value.[^>]*>||' > $f.events; done; "
+              "test -s events.xml.events && cmp all/onvif.events events.xml.events");
+    CHECK_TEXT(run_output, "");
+    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format frigate", rules), 0);
+    CHECK_CONTAINS(run_output, "{\"topic\":\"events\",\"payload\":{\"type\":\"new\",");
+    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format coco", rules), 2);
+    CHECK_CONTAINS(run_output, "format coco has no place for events");
+}
+
+// Ctrl-C while it runs: what has an end in the file has it.
+static void an_interrupted_file_is_whole(void) {
+    const char *clip = fv_test_source("samples/street.mp4");
+    run_shell("printf 'fovea: 1\\nstreams:\\n- {name: s, source: {uri: %s, realtime: true}, "
+              "outputs: [{publish: {to: cut.json, format: coco}}, {publish: {to: cut.xml, format: "
+              "onvif}}]}\\n' > cut.yaml",
+              clip);
+    CHECK_EQUAL(run_shell("timeout -s INT 1.5 \"$FOVEA\" run cut.yaml; "
+                          "/usr/bin/python3 -c 'import json; json.load(open(\"cut.json\"))'"),
+                0);
+    CHECK_EQUAL(run_shell("test $(grep -c Frame cut.xml) -gt 3 && xmllint --noout --nonet --schema "
+                          "%s cut.xml",
+                          fv_test_source("config/schema/onvif.xsd")),
+                0);
+}
+
+static void gst_launch_writes_a_list(void) {
+    CHECK_EQUAL(run_shell("timeout 60 gst-launch-1.0 -q fvsrc uri=%s frames=30 ! fvdetect every=10 ! "
+                          "fvtrack ! fvpublish to=launch.json format=coco ! fakesink && "
+                          "/usr/bin/python3 -c 'import json; print(len(json.load(open("
+                          "\"launch.json\"))) > 30)'",
+                          fv_test_source("samples/street.mp4")),
+                0);
+    CHECK_TEXT(run_output, "True\n");
+}
+
+static void wrong_uses_are_told(void) {
+    CHECK_EQUAL(run_fovea("annotate in.mp4 -o o.mp4 --format onvif"), 2);
+    CHECK_CONTAINS(run_output, "--format is that of --events; give --events FILE");
+    CHECK(run_shell("gst-launch-1.0 -q videotestsrc num-buffers=1 ! fvpublish to=x.json "
+                    "format=mot what=events ! fakesink") != 0);
+    CHECK_CONTAINS(run_output, "format mot has no place for events");
+    run_shell("gst-inspect-1.0 fvpublish");
+    for (int i = 0; i < FV_N_FORMATS; i++)
+        CHECK_CONTAINS(run_output, fv_format_helps[i]);
+}
+
+const fv_suite formats_suite = {"formats",
+                                (const fv_case[]){CASE(the_sample_in_every_format),
+                                                  CASE(tracks_are_scored),
+                                                  CASE(stored_tracks_give_the_same_events),
+                                                  CASE(an_interrupted_file_is_whole),
+                                                  CASE(gst_launch_writes_a_list),
+                                                  CASE(wrong_uses_are_told),
+                                                  {0}}};
