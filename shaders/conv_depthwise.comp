@@ -24,7 +24,8 @@ layout(constant_id = 10) const uint ACT = ACT_NONE;
 layout(constant_id = 11) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 12) const bool WHOLE = true; // 4 divides the channels
 
-layout(push_constant) uniform Push { fv_push_tile push; };
+layout(push_constant) uniform Push { fv_push_tile pushed; };
+fv_push_tile push;
 
 const uint SPAN = (P - 1) * STRIDE_X + (KW - 1) * DILATION_X + 1;
 const uint SPAN_Y = (PY - 1) * STRIDE_Y + (KH - 1) * DILATION_Y + 1;
@@ -32,13 +33,15 @@ const uint TAPS = KW * KH;
 const int OUTSIDE = -0x10000000;
 
 void main() {
+    push = pushed;
     uint lane = gl_SubgroupInvocationID, channel = gl_WorkGroupID.x;
     uint blocks_y = (uint(push.out_height) + PY - 1) / PY;
     uint q = gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    uint line = q / push.blocks_x;
-    int x = int((q - line * push.blocks_x) * P);
-    uint picture = line / blocks_y;
-    int y = int((line - picture * blocks_y) * PY);
+    uint column, row;
+    uint line = divide(q, push.blocks_x, column);
+    int x = int(column * P);
+    uint picture = divide(line, blocks_y, row);
+    int y = int(row * PY);
     bool inside = picture * uint(push.out_height) < push.rows;
 
     vec4 w[(TAPS + LANES - 1) / LANES];

@@ -7,9 +7,11 @@
 layout(constant_id = 0) const uint ACT = ACT_NONE;
 layout(constant_id = 1) const uint RESIDUAL = 0; // 1: added before the activation, 2: after
 
-layout(push_constant) uniform Push { fv_push_conv_plain push; };
+layout(push_constant) uniform Push { fv_push_conv_plain pushed; };
+fv_push_conv_plain push;
 
 void main() {
+    push = pushed;
     uint id = flat_id();
     uint c4, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)

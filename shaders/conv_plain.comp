@@ -7,9 +7,11 @@
 layout(constant_id = 0) const uint ACT = ACT_NONE;
 layout(constant_id = 1) const uint RESIDUAL = 0; // 1: added before the activation, 2: after
 
-layout(push_constant) uniform Push { fv_push_conv_plain push; };
+layout(push_constant) uniform Push { fv_push_conv_plain pushed; };
+fv_push_conv_plain push;
 
 void main() {
+    push = pushed;
     uint id = flat_id();
     uint pixel, m4 = divide(id, push.n_pixels, pixel);
     uint n_m4 = (push.m + 3) / 4;

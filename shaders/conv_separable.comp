@@ -18,7 +18,8 @@ layout(constant_id = 7) const uint ACT = ACT_NONE;
 layout(constant_id = 8) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 9) const uint DEPTHWISE_ACT = ACT_NONE;
 
-layout(push_constant) uniform Push { fv_push_separable push; };
+layout(push_constant) uniform Push { fv_push_separable pushed; };
+fv_push_separable push;
 
 const uint TAPS = KW * KH;
 const uint SPAN = (P - 1) * STRIDE + KW; // input pixels in a row under P outputs
@@ -53,6 +54,7 @@ void depthwise(int k, uint lane) {
 }
 
 void main() {
+    push = pushed;
     uint lane = gl_SubgroupInvocationID, block = gl_WorkGroupID.x, column, line;
     uint row = divide(gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x, push.blocks_x, column);
     uint picture = divide(row, uint(push.out_height), line);

@@ -9,9 +9,11 @@ layout(constant_id = 1) const uint TO = IN_ACTIVATIONS;
 layout(constant_id = 2) const uint N_DIMS = FV_COPY_DIMS; // the last N_DIMS dimensions are used
 layout(constant_id = 3) const bool BOUNDED = false;       // valid_dim is used
 
-layout(push_constant) uniform Push { fv_push_copy push; };
+layout(push_constant) uniform Push { fv_push_copy pushed; };
+fv_push_copy push;
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

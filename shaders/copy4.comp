@@ -9,9 +9,11 @@ layout(constant_id = 2) const uint N_DIMS = FV_COPY_DIMS;
 layout(constant_id = 3) const bool IN4 = true;  // the input side can be read as vec4
 layout(constant_id = 4) const bool OUT4 = true; // the output side can be written as vec4
 
-layout(push_constant) uniform Push { fv_push_copy4 push; };
+layout(push_constant) uniform Push { fv_push_copy4 pushed; };
+fv_push_copy4 push;
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

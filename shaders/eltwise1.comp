@@ -10,9 +10,11 @@ layout(constant_id = 2) const uint FROM_A = IN_ACTIVATIONS;
 layout(constant_id = 3) const uint FROM_B = IN_ACTIVATIONS;
 layout(constant_id = 4) const uint N_DIMS = FV_ELTWISE_DIMS;
 
-layout(push_constant) uniform Push { fv_push_eltwise1 push; };
+layout(push_constant) uniform Push { fv_push_eltwise1 pushed; };
+fv_push_eltwise1 push;
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

@@ -13,7 +13,8 @@ layout(constant_id = 4) const bool SPLAT_A = false; // channel 0 of the operand 
 layout(constant_id = 5) const bool SPLAT_B = false;
 layout(constant_id = 6) const bool MASK = false;    // zero the channels beyond c
 
-layout(push_constant) uniform Push { fv_push_eltwise4 push; };
+layout(push_constant) uniform Push { fv_push_eltwise4 pushed; };
+fv_push_eltwise4 push;
 
 vec4 operand(uint from, bool splat, fv_push_operand o, uint pixel, uint item, uint c4) {
     vec4 v = load4(from, o.at4 + pixel * o.pixel_stride4 + item * o.item_stride4 + c4 * o.c_stride4);
@@ -21,6 +22,7 @@ vec4 operand(uint from, bool splat, fv_push_operand o, uint pixel, uint item, ui
 }
 
 void main() {
+    push = pushed;
     uint id = flat_id();
     uint c4, place, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)

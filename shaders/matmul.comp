@@ -8,9 +8,11 @@ layout(constant_id = 1) const uint FROM_B = IN_ACTIVATIONS;
 layout(constant_id = 2) const uint FROM_C = IN_ACTIVATIONS;
 layout(constant_id = 3) const bool ADD = false;
 
-layout(push_constant) uniform Push { fv_push_matmul push; };
+layout(push_constant) uniform Push { fv_push_matmul pushed; };
+fv_push_matmul push;
 
 void main() {
+    push = pushed;
     uint id = flat_id();
     uint n, m, batch = divide(divide(id, push.n, n), push.m, m);
     if (batch >= push.batch0 * push.batch1)

@@ -12,7 +12,8 @@ layout(constant_id = 2) const uint KX = 0; // columns of the window; 0: as pushe
 layout(constant_id = 3) const uint STRIDE = 1;
 layout(constant_id = 4) const uint DILATION = 1;
 
-layout(push_constant) uniform Push { fv_push_pool push; };
+layout(push_constant) uniform Push { fv_push_pool pushed; };
+fv_push_pool push;
 
 const uint SPAN = (P - 1) * STRIDE + (KX > 0 ? KX - 1 : 0) * DILATION + 1;
 
@@ -36,6 +37,7 @@ vec4 finish(uint i) {
 }
 
 void main() {
+    push = pushed;
     uint c4, block, line;
     uint row = divide(divide(flat_id(), push.c4, c4), push.blocks_x, block);
     if (row >= push.rows)

@@ -21,7 +21,8 @@ layout(constant_id = 9) const int TAPS_Y = 0;
 layout(constant_id = 10) const int HALF_TAPS_X = 0; // of planes of half the size
 layout(constant_id = 11) const int HALF_TAPS_Y = 0;
 
-layout(push_constant) uniform Push { fv_push_preprocess push; };
+layout(push_constant) uniform Push { fv_push_preprocess pushed; };
+fv_push_preprocess push;
 
 const uint ROWS = 4;
 
@@ -104,6 +105,7 @@ void store(uint pixel, vec3 v) {
 }
 
 void main() {
+    push = pushed;
     uint id = flat_id(), width = uint(push.out_width);
     int x = int(id % width), y0 = int(id / width * ROWS);
     float sx = (float(x) + 0.5 - push.offset_x) / push.scale_x - 0.5;

@@ -10,7 +10,8 @@ layout(constant_id = 0) const uint KIND = SUM;
 layout(constant_id = 1) const uint FROM = IN_ACTIVATIONS;
 layout(constant_id = 2) const uint N_KEPT = 3; // the first N_KEPT dimensions are kept, the others reduced
 
-layout(push_constant) uniform Push { fv_push_reduce push; };
+layout(push_constant) uniform Push { fv_push_reduce pushed; };
+fv_push_reduce push;
 
 int element(int from, uint index) {
     [[unroll]] for (int d = FV_REDUCE_DIMS - 1; d >= int(N_KEPT); d--) {
@@ -22,6 +23,7 @@ int element(int from, uint index) {
 }
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

@@ -6,9 +6,11 @@
 
 layout(constant_id = 0) const bool NEAREST = false; // one tap of weight 1
 
-layout(push_constant) uniform Push { fv_push_resize push; };
+layout(push_constant) uniform Push { fv_push_resize pushed; };
+fv_push_resize push;
 
 void main() {
+    push = pushed;
     uint id = flat_id();
     uint c4, pixel = divide(id, push.c4, c4);
     if (pixel >= push.n_pixels)

@@ -6,9 +6,11 @@
 layout(constant_id = 0) const uint FROM = IN_ACTIVATIONS;
 layout(constant_id = 1) const bool LOGARITHM = false;
 
-layout(push_constant) uniform Push { fv_push_softmax push; };
+layout(push_constant) uniform Push { fv_push_softmax pushed; };
+fv_push_softmax push;
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

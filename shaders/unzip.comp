@@ -5,9 +5,11 @@
 
 layout(constant_id = 0) const uint N_DIMS = FV_UNZIP_DIMS; // the last N_DIMS dimensions are used
 
-layout(push_constant) uniform Push { fv_push_unzip push; };
+layout(push_constant) uniform Push { fv_push_unzip pushed; };
+fv_push_unzip push;
 
 void main() {
+    push = pushed;
     uint rest = flat_id();
     if (rest >= push.count)
         return;

@@ -1,7 +1,9 @@
 // The one set of bindings that every kernel shares (pipeline/gpu/gpu.h says what they hold), and
 // the push constants' plumbing. A kernel includes this first, then declares
-//     layout(push_constant) uniform Push { fv_push_NAME push; };
-// with the struct from push.h, which the host includes as well.
+//     layout(push_constant) uniform Push { fv_push_NAME pushed; };
+//     fv_push_NAME push;
+// with the struct from push.h, which the host includes as well. main() begins with push = pushed: a CPU
+// driver broadcasts a push constant that is read there and gathers it lane by lane behind any branch.
 #extension GL_EXT_control_flow_attributes : enable
 #ifdef STORE_WIDE
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
@@ -49,10 +51,13 @@ layout(binding = 6) uniform usamplerBuffer upload_bytes;
 
 // Stores cost CPUs an instruction sequence a lane and element: in halves they are cheaper. The host
 // takes the variant where the device has 64-bit integers.
+// The host's blocks are smaller than this; min() with it keeps a CPU driver from computing the index
+// anew, from its parts, for every lane.
+const uint BEYOND4 = 0x0fffffffu;
 #ifdef STORE_WIDE
 layout(binding = 2, std430) buffer ActivationsInHalves { u64vec2 activation_halves[]; };
 void store4(uint index, vec4 v) {
-    activation_halves[index] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+    activation_halves[min(index, BEYOND4)] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
 }
 #else
 void store4(uint index, vec4 v) {
