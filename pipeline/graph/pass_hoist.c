@@ -3,7 +3,8 @@
 #include "pipeline/graph/passes.h"
 
 static fv_node *mover(const fv_passes *p, const fv_node *n) {
-    static const char *const ops[] = {"Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze"};
+    static const char *const ops[] = {"Reshape", "Transpose", "Flatten", "Squeeze",
+                                      "Unsqueeze", "DepthToSpace", "Slice"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         fv_node *m = fv_pass_sole(p, n, 0, ops[i]);
         if (m)

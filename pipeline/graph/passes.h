@@ -29,6 +29,7 @@ int fv_pass_gelu(fv_passes *p);
 int fv_pass_activation(fv_passes *p);   // pass_fuse.c
 int fv_pass_residual(fv_passes *p);
 int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
+int fv_pass_transpose(fv_passes *p);    // pass_transpose.c
 
 // ---- asking -------------------------------------------------------------------------------------
 

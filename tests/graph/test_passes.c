@@ -20,6 +20,7 @@ static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
     size_t size;
     fill(w, 36);
     build_floats(&b, "w", 4, (int64_t[]){2, 2, 3, 3}, w);
+    build_floats(&b, "g", 4, (int64_t[]){2, 1, 3, 4}, w);
     build_floats(&b, "c", 1, (int64_t[]){2}, c);
     build_floats(&b, "c3", 3, (int64_t[]){2, 1, 1}, c);
     build_floats(&b, "v", 1, (int64_t[]){2}, (float[]){2, 0.25f});
@@ -63,6 +64,31 @@ static void check(void (*nodes)(build *b), int left, fv_act act, fv_residual res
 }
 
 #define CONV(in, out) build_node(b, "Conv", in " w", out, "pads=1,1,1,1")
+
+// Outputs of 5 x 5 each: kernel 3 with stride 2 from 3 x 3 pooled ones, cut at the edges.
+#define SMALL "x", "p", "kernel_shape=3,3"
+static void transposed(build *b) {
+    build_node(b, "MaxPool", SMALL);
+    build_node(b, "ConvTranspose", "p w c", "y", "strides=2,2 pads=1,1,1,1");
+}
+
+static void transposed_in_groups(build *b) {
+    build_node(b, "MaxPool", SMALL);
+    build_node(b, "ConvTranspose", "p g", "y", "group=2 strides=2,2 pads=1,1,1,2");
+}
+
+static void transposed_stride_1(build *b) {
+    build_node(b, "ConvTranspose", "x w", "a", "pads=1,1,1,1");
+    build_node(b, "BatchNormalization", "a c v c v", "d", "");
+    build_node(b, "Relu", "d", "y", "");
+}
+
+static void transposed_with_norm(build *b) {
+    build_node(b, "MaxPool", SMALL);
+    build_node(b, "ConvTranspose", "p w c", "a", "strides=2,2 pads=1,1,1,1");
+    build_node(b, "BatchNormalization", "a c v c v", "d", "");
+    build_node(b, "Relu", "d", "y", "");
+}
 
 static void batch_norm(build *b) {
     CONV("x", "a");
@@ -168,6 +194,14 @@ static void into_convolutions(void) {
     check(shared_weights, 2, FV_ACT_NONE, FV_RESIDUAL_BEFORE);
 }
 
+// MaxPool, Conv, DepthToSpace, Slice.
+static void transposed_convolutions(void) {
+    check(transposed, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(transposed_in_groups, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(transposed_stride_1, 1, FV_ACT_RELU, FV_RESIDUAL_NONE);
+    check(transposed_with_norm, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
 static void activations(void) {
     check(silu, 1, FV_ACT_SILU, FV_RESIDUAL_NONE);
     check(hard_swish, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
@@ -225,6 +259,7 @@ static void detectors_stay_the_same(void) {
 const fv_suite passes_suite = {
     "passes",
     (const fv_case[]){CASE(into_convolutions),
+                      CASE(transposed_convolutions),
                       CASE(activations),
                       CASE(residuals),
                       CASE(detectors_stay_the_same),

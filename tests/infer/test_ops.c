@@ -181,6 +181,19 @@ static void separable_convolutions(void) {
     compare_chain(active, 4, 5);
 }
 
+// Convolutions whose outputs are spread: two to bring the input in and to read it, convolution, blocks, output.
+static void transposed_convolutions(void) {
+    const fv_one_node rows[] = {
+        {"ConvTranspose", "1x16x9x7 c16x8x2x2 c8", "strides:ints=2,2", 0},
+        {"ConvTranspose", "2x8x6x5 c8x12x4x4 c12", "strides:ints=2,2 pads:ints=1,1,1,1", 0},
+        {"ConvTranspose", "1x6x5x5 c6x5x3x3", "strides:ints=2,2 pads:ints=1,1,1,1 output_padding:ints=1,1", 0},
+        {"ConvTranspose", "1x8x4x6 c8x1x4x4", "group:i=8 strides:ints=2,2 pads:ints=1,1,1,1", 0},
+        {"ConvTranspose", "1x3x4x4 c3x4x5x5 c4", "strides:ints=3,3 pads:ints=0,1,2,1", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        compare_chain(&rows[i], 1, 7);
+}
+
 // Concatenations are born in place, splits are views, the halves of a shuffle are taken in one step.
 static void shuffles_and_views(void) {
     const fv_one_node shuffle[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,60]", "", 0},
@@ -219,4 +232,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions),
-    CASE(separable_convolutions), CASE(shuffles_and_views), CASE(the_host_helps_out), {0}}};
+    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(shuffles_and_views), CASE(the_host_helps_out), {0}}};
