@@ -5,28 +5,24 @@
 #include "pipeline/desc/format.h"
 #include "tests/run/clips.h"
 
-// The clip through the default detector into every format at once, in folder `all`.
-static void write_all(void) {
-    char path[1200];
-    snprintf(path, sizeof path, "%s/all.yaml", clips_folder());
-    FILE *f = fopen(path, "w");
-    fprintf(f, "fovea: 1\nstreams:\n- name: street\n  source: {uri: %s, frames: 150}\n",
-            fv_test_source("samples/street.mp4"));
-    fprintf(f, "  detect: {every: 5}\n  track: bytetrack\n  events: %s\n  outputs:\n",
-            fv_test_source("config/rules/every-key.yaml"));
-    for (int i = 0; i < FV_N_FORMATS; i++)
-        fprintf(f, "  - publish: {to: all/%s, format: %s}\n", fv_format_names[i],
-                fv_format_names[i]);
-    fclose(f);
-    CHECK_EQUAL(run_shell("mkdir -p all && timeout 100 \"$FOVEA\" run all.yaml"), 0);
-}
+// Files of config/formats.yaml, in the order of fv_format_rows.
+static const char *const files[FV_N_FORMATS] = {
+    "formats.jsonl",         "formats.dlstreamer.jsonl", "formats.deepstream.jsonl",
+    "formats.savant.jsonl",  "formats.frigate.jsonl",    "formats.onvif.xml",
+    "formats.mot.txt",       "formats.coco.json"};
 
+// The ready description on the sample clip, with rules that cause every kind of event.
 static void the_sample_in_every_format(void) {
-    write_all();
+    CHECK_EQUAL(run_shell("INPUT=%s timeout 100 \"$FOVEA\" run %s --set "
+                          "streams.formats.source.frames=150 --set streams.formats.detect.every=5 "
+                          "--set streams.formats.events=%s",
+                          fv_test_source("samples/street.mp4"),
+                          fv_test_source("config/formats.yaml"),
+                          fv_test_source("config/rules/every-key.yaml")),
+                0);
     for (int i = 1; i < FV_N_FORMATS; i++) {
-        const char *name = fv_format_names[i];
-        CHECK_EQUAL(run_shell("/usr/bin/python3 %s %s all/fovea all/%s",
-                              fv_test_source("tests/formats.py"), name, name),
+        CHECK_EQUAL(run_shell("/usr/bin/python3 %s %s %s %s", fv_test_source("tests/formats.py"),
+                              fv_format_names[i], files[FV_FORMAT_FOVEA], files[i]),
                     0);
         CHECK_CONTAINS(run_output, ": 150 frames, ");
         CHECK(!strstr(run_output, " 0 objects") && !strstr(run_output, " 0 events"));
@@ -36,7 +32,7 @@ static void the_sample_in_every_format(void) {
 // What format=mot wrote is a result for `fovea eval mot`: against itself it is perfect.
 static void tracks_are_scored(void) {
     run_shell("mkdir -p street/gt && awk -F, -v OFS=, '{print $1, $2, $3, $4, $5, $6, 1, 1, 1}' "
-              "all/mot > street/gt/gt.txt && cp all/mot street.txt");
+              "formats.mot.txt > street/gt/gt.txt && cp formats.mot.txt street.txt");
     CHECK_EQUAL(run_fovea("eval mot --gt street --result street.txt --json"), 0);
     CHECK_CONTAINS(run_output, "\"mota\":1.000000,");
     CHECK_CONTAINS(run_output, "\"fp\":0");
@@ -44,20 +40,20 @@ static void tracks_are_scored(void) {
 
 static void stored_tracks_give_the_same_events(void) {
     const char *rules = fv_test_source("config/rules/every-key.yaml");
-    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format onvif -o events.xml",
+    CHECK_EQUAL(run_fovea("events --tracks formats.jsonl --rules %s --format onvif -o events.xml",
                           rules),
                 0);
     CHECK_EQUAL(run_shell("xmllint --noout --nonet --schema %s events.xml",
                           fv_test_source("config/schema/onvif.xsd")),
                 0);
     // Stored boxes are rounded, and so a value may differ in its last digit.
-    run_shell("for f in all/onvif events.xml; do grep '^<tt:Event>' $f | "
+    run_shell("for f in formats.onvif.xml events.xml; do grep '^<tt:Event>' $f | "
               "sed 's|<tt:SimpleItem Name=.Value.[^>]*>||' > $f.events; done; "
-              "test -s events.xml.events && cmp all/onvif.events events.xml.events");
+              "test -s events.xml.events && cmp formats.onvif.xml.events events.xml.events");
     CHECK_TEXT(run_output, "");
-    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format frigate", rules), 0);
+    CHECK_EQUAL(run_fovea("events --tracks formats.jsonl --rules %s --format frigate", rules), 0);
     CHECK_CONTAINS(run_output, "{\"topic\":\"events\",\"payload\":{\"type\":\"new\",");
-    CHECK_EQUAL(run_fovea("events --tracks all/fovea --rules %s --format coco", rules), 2);
+    CHECK_EQUAL(run_fovea("events --tracks formats.jsonl --rules %s --format coco", rules), 2);
     CHECK_CONTAINS(run_output, "format coco has no place for events");
 }
 
