@@ -222,11 +222,15 @@ def items(parent, name):
     return {i.get("Name"): i.get("Value") for i in parent.findall(f"{TT}{name}/{TT}SimpleItem")}
 
 
-def onvif(records, path):
+def onvif_schema(path):
     result = subprocess.run(["xmllint", "--noout", "--nonet", "--schema", str(SCHEMAS / "onvif.xsd"), path],
                             capture_output=True, text=True)
     if result.returncode:
         faults.append(result.stderr.strip()[:2000])
+
+
+def onvif(records, path):
+    onvif_schema(path)
     root = ElementTree.parse(path).getroot()
     frames = root.findall(f"{TT}VideoAnalytics/{TT}Frame")
     check("frames", len(frames), len(records.frames))
@@ -303,7 +307,23 @@ FORMATS = {"dlstreamer": dlstreamer, "deepstream-minimal": deepstream, "savant":
            "onvif": onvif, "mot": mot, "coco": coco}
 
 
+def hold_form(name, path):
+    if name == "onvif":
+        onvif_schema(path)
+    elif name == "coco":
+        hold_to_schema("coco", [json.load(open(path))])
+    elif name == "mot":
+        for line in open(path):
+            check("columns", len([float(v) for v in line.split(",")]), 10)
+    else:
+        lines_of("record" if name == "fovea" else name, path)
+    print("\n".join(faults[:20]) or f"{name}: well formed")
+
+
 def main():
+    if sys.argv[1] == "--form":
+        hold_form(*sys.argv[2:])
+        return 1 if faults else 0
     name, records, path = sys.argv[1:]
     records = Records(records)
     FORMATS[name](records, path)

@@ -44,6 +44,7 @@ void fv_format_corners(const fv_record *r, fv_box box, int out[4]);
 typedef struct {
     bool begun;
     char stream[FV_LEVEL_BYTES];
+    uint64_t frame; // the last one
 } fv_savant_state;
 
 typedef struct {

@@ -4,6 +4,7 @@
 //
 // Events of an object are attributes of it: element_name is the rule, name the event, value its
 // direction or number. All events are in "tags", "fovea_events".
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -89,19 +90,22 @@ void fv_savant_frame(fv_formatter *f, const fv_record *r, const fv_event *events
         return;
     snprintf(s->stream, sizeof s->stream, "%s", r->stream ? r->stream : "");
     s->begun = true;
+    s->frame = r->frame;
     fv_message m = {
         .topic = "frames", .id = fv_format_frame_id(f, r, id, sizeof id), .is_event = n > 0};
     fv_formatter_say(f, r->stream, m, fv_json_dump(frame(f, r, events, n)));
 }
 
 void fv_savant_finish(fv_formatter *f) {
+    char id[48];
     fv_savant_state *s = f->state;
     if (!s->begun)
         return;
     json_t *j = json_object();
     json_object_set_new(j, "source_id", fv_json_text(s->stream));
     json_object_set_new(j, "schema", json_string("EndOfStream"));
-    fv_message m = {.topic = "frames", .id = "end", .is_event = true};
+    snprintf(id, sizeof id, "end/%" PRIu64, s->frame);
+    fv_message m = {.topic = "frames", .id = id, .is_event = true};
     fv_formatter_say(f, s->stream, m, fv_json_dump(j));
     s->begun = false;
 }

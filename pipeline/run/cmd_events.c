@@ -206,6 +206,11 @@ static bool play_file(replay *r, fv_err *err) {
                        "%s is in MOTChallenge form, which does not say how large the picture is, "
                        "and the rules are in fractions of it: give --size WIDTHxHEIGHT",
                        r->a->tracks);
+    if (!r->a->size && r->a->format != FV_FORMAT_FOVEA && !r->a->explain)
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s is in MOTChallenge form, which does not say how large the picture is, "
+                       "and format %s needs it: give --size WIDTHxHEIGHT",
+                       r->a->tracks, fv_format_names[r->a->format]);
     return play_mot(r, err);
 }
 

@@ -3,8 +3,8 @@
 #include "pipeline/desc/format.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "pipeline/base/rule.h"
 #include "pipeline/vision/mot.h"
 #include "tests/desc/drive.h"
 #include "tests/test.h"
@@ -113,6 +113,78 @@ static void what_is_not_wanted_stays_unsaid(void) {
             CHECK_EQUAL(events.n, events.events);
         free(frames.ids);
         free(events.ids);
+    }
+}
+
+// ---- whatever comes -----------------------------------------------------------------------------
+
+// Numbers that are the same on every machine.
+static unsigned dice(unsigned *seed, unsigned sides) {
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % sides;
+}
+
+static const fv_labels wild = {5, (const char *const[]){"", "a\tb\nc\x01", "\xed\xa0\x80\xf8\xff", "]]>",
+                                                        "\xf0\x9f\x9a\x97 \xc3"}};
+
+// Tracks come and go and come again, boxes have any place and size, texts any bytes.
+static void say_anything(fv_formatter *f, unsigned seed) {
+    fv_object v[6];
+    fv_event e[3];
+    for (uint64_t frame = 0; frame < 100; frame++) {
+        fv_record r = {.stream = seed % 3 ? "a/b+#\xff" : NULL,
+                       .frame = frame,
+                       .pts_ns = dice(&seed, 9) ? (int64_t)frame * 400000000 : FV_TIME_NONE,
+                       .utc_ns = FV_TIME_NONE,
+                       .width = 64,
+                       .height = 48,
+                       .labels = dice(&seed, 5) ? &wild : NULL};
+        int n = (int)dice(&seed, 7), n_events = (int)dice(&seed, 4);
+        for (int i = 0; i < n; i++)
+            v[i] = (fv_object){.box = {(float)dice(&seed, 200) - 100, (float)dice(&seed, 200) - 100,
+                                       (float)dice(&seed, 99), (float)dice(&seed, 99)},
+                               .score = (float)dice(&seed, 1001) / 1000,
+                               .label = (int)dice(&seed, 6),
+                               .id = (uint64_t)(i * 3) + dice(&seed, 3),
+                               .predicted = !dice(&seed, 4)};
+        for (int i = 0; i < n_events; i++) {
+            e[i] = (fv_event){.id = frame * 3 + (uint64_t)i,
+                              .event = fv_event_rows[dice(&seed, FV_N_EVENTS)].name,
+                              .rule = wild.v[dice(&seed, 5)],
+                              .phase = (fv_phase)dice(&seed, 4),
+                              .has_object = n && dice(&seed, 2),
+                              .value = dice(&seed, 2) ? NAN : 1.5,
+                              .count = -1,
+                              .frame = frame,
+                              .pts_ns = r.pts_ns,
+                              .utc_ns = FV_TIME_NONE};
+            if (e[i].has_object)
+                e[i].object = v[dice(&seed, (unsigned)n)];
+        }
+        r.objects = (fv_objects){n, 6, v};
+        fv_formatter_frame(f, &r, e, n_events);
+        if (!dice(&seed, 60))
+            fv_formatter_finish(f); // a seek
+    }
+    fv_formatter_finish(f);
+}
+
+static void anything_gives_well_formed_documents(void) {
+    char path[1200], command[4000], output[2000];
+    for (int i = 0; i < FV_N_FORMATS; i++) {
+        snprintf(path, sizeof path, "%s/any", fv_test_tmp("formats"));
+        fv_document d = {.out = fopen(path, "w"), .row = &fv_format_rows[i]};
+        fv_formatter *f = fv_formatter_create((fv_format)i, FV_WHAT_ALL, fv_document_add, &d);
+        fv_document_begin(&d);
+        for (unsigned seed = 1; seed <= 3; seed++)
+            say_anything(f, seed);
+        fv_document_end(&d);
+        fv_formatter_destroy(&f);
+        fclose(d.out);
+        snprintf(command, sizeof command, "/usr/bin/python3 %s --form %s %s",
+                 fv_test_source("tests/formats.py"), fv_format_names[i], path);
+        CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
+        CHECK_CONTAINS(output, "well formed");
     }
 }
 
@@ -284,6 +356,7 @@ const fv_suite format_suite = {"format", (const fv_case[]){CASE(names_are_the_ro
                                                            CASE(nothing_gives_whole_documents),
                                                            CASE(ids_are_unique_and_the_same_again),
                                                            CASE(what_is_not_wanted_stays_unsaid),
+                                                           CASE(anything_gives_well_formed_documents),
                                                            CASE(one_car_for_dlstreamer),
                                                            CASE(one_car_for_deepstream),
                                                            CASE(one_car_for_savant),

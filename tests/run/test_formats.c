@@ -57,6 +57,17 @@ static void stored_tracks_give_the_same_events(void) {
     CHECK_CONTAINS(run_output, "format coco has no place for events");
 }
 
+static void stored_tracks_without_a_size_need_it(void) {
+    run_shell("printf 'rules:\n- {zone: yard}\n' > yard.yaml");
+    CHECK_EQUAL(run_fovea("events --tracks formats.mot.txt --rules yard.yaml --format dlstreamer"),
+                2);
+    CHECK_CONTAINS(run_output, "format dlstreamer needs it: give --size WIDTHxHEIGHT");
+    CHECK_EQUAL(run_fovea("events --tracks formats.mot.txt --rules yard.yaml --format dlstreamer "
+                          "--size 640x360"),
+                0);
+    CHECK_CONTAINS(run_output, "\"zone_violations\":[\"yard\"]");
+}
+
 // Ctrl-C while it runs: what has an end in the file has it.
 static void an_interrupted_file_is_whole(void) {
     const char *clip = fv_test_source("samples/street.mp4");
@@ -98,6 +109,7 @@ const fv_suite formats_suite = {"formats",
                                 (const fv_case[]){CASE(the_sample_in_every_format),
                                                   CASE(tracks_are_scored),
                                                   CASE(stored_tracks_give_the_same_events),
+                                                  CASE(stored_tracks_without_a_size_need_it),
                                                   CASE(an_interrupted_file_is_whole),
                                                   CASE(gst_launch_writes_a_list),
                                                   CASE(wrong_uses_are_told),
