@@ -92,3 +92,10 @@ typedef struct {
     const fv_calibration *calibration; // NULL: none, speeds are unknown
     int64_t forget_ns; // an object that is not seen for this long has gone; 0: FV_RULE_FORGET_NS
 } fv_rules;
+
+// Live totals of one rule, for the overlay and the summary.
+typedef struct {
+    uint64_t crossed[2]; // lines, per direction
+    int inside;          // zones, now
+    uint64_t entered, left;
+} fv_rule_count;

@@ -49,6 +49,8 @@ static const fv_schema output_schema = {"output", sizeof(fv_desc_output), NULL, 
 static const fv_option stream_options[] = {
     FV_OPTION_STRING(fv_desc_stream, name, "name", NULL,
                      "letters, digits, - and _; in records, and as default of paths"),
+    FV_OPTION_STRING(fv_desc_stream, report, "report", NULL,
+                     "folder for heat maps, occupancy and counts per minute, written at the end"),
     {0},
 };
 static const fv_field stream_fields[] = {
@@ -250,6 +252,23 @@ static void resolve_events(fv_yaml *y, fv_desc_stream *s) {
         fv_yaml_mistake(y, s->events_node, "events need `track:`, which gives objects their ids");
 }
 
+// A folder that is there, or can be made where its parent is.
+static void resolve_report(fv_yaml *y, fv_desc_stream *s) {
+    const fv_yaml_node *node = fv_schema_node(&stream_schema, s, "report");
+    struct stat info;
+    if (!s->report)
+        return;
+    s->report = fv_yaml_path(y, node, s->report);
+    if (stat(s->report, &info))
+        check_writable(y, node, s->report);
+    else if (!S_ISDIR(info.st_mode))
+        fv_yaml_mistake(y, node, "%s: is a file; give the name of a folder", s->report);
+    else if (access(s->report, W_OK))
+        fv_yaml_mistake(y, node, "%s: cannot be written: %s", s->report, strerror(errno));
+    if (!s->track)
+        fv_yaml_mistake(y, node, "report needs `track:`, which gives objects their ids");
+}
+
 static void check_order(fv_yaml *y, const fv_desc_stream *s) {
     if (s->track && !s->detect)
         fv_yaml_mistake(y, s->track->given.node, "track needs `detect:`, which finds the objects");
@@ -416,6 +435,7 @@ void fv_desc_read(fv_desc *d, const fv_schema_reader *r, const fv_yaml_node *roo
             resolve_detect(y, d, s->detect);
         check_order(y, s);
         resolve_events(y, s);
+        resolve_report(y, s);
         for (int k = 0; k < s->outputs.n; k++) {
             fv_desc_output *o = (fv_desc_output *)s->outputs.v + k;
             resolve_output(y, o);

@@ -60,6 +60,7 @@ typedef struct {
     fv_settings *overlay; // fvoverlay
     const fv_yaml_node *events_node;
     const char *events;   // what fvevents takes as `rules`: a path, or the rules as one line; NULL: none
+    const char *report;   // folder of what fvevents writes at the end; NULL: none
     fv_items outputs;     // of fv_desc_output
 } fv_desc_stream;
 

@@ -177,9 +177,11 @@ static void put_analysis(builder *b) {
         put_element(b, "fvtrack", "track", s->track);
         put(b, "!");
     }
-    if (s->events) {
+    if (s->events || s->report) {
         put_element(b, "fvevents", "events", NULL);
-        put_property(b, "rules", s->events);
+        put_property(b, "rules", s->events ? s->events : "[]");
+        if (s->report)
+            put_property(b, "report", s->report);
         put(b, "!");
     }
     for (int i = 0; i < s->outputs.n; i++) {

@@ -8,7 +8,7 @@
 
 const fv_command fv_commands[] = {
     {"annotate", "INPUT -o OUT.mp4 [--events E.jsonl [--format F]] [--model M.onnx] [--threshold T] [--classes A,B] [--every N] [--track METHOD] "
-     "[--rules FILE] [--frames N] [--blur A,B] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--precision P] [--quiet]",
+     "[--rules FILE] [--frames N] [--report DIR] [--blur A,B] [--trails] [--codec C] [--quality Q] [--no-audio] [--card FILE] [--labels FILE] [--device D] [--precision P] [--quiet]",
      "a video to annotated video and events", fv_cmd_annotate},
     {"run", "FILE.yaml [--set KEY=VALUE]... [--quiet]", "run a description until its end or Ctrl-C", fv_cmd_run},
     {"check", "FILE.yaml [--set KEY=VALUE]...", "report every mistake of a description", fv_cmd_check},

@@ -259,6 +259,29 @@ static void print_ledger(FILE *out, const char *stream, const fv_ledger *l) {
             fv_ledger_balances(l) ? "" : "; this does not balance");
 }
 
+// What fvevents calls `gate.right` of its stats, as "rules: gate right 3, left 2; yard inside 0".
+static void print_rules(FILE *out, const char *stream, GstElement *events) {
+    g_autoptr(GstStructure) s = NULL;
+    g_autofree char *last = NULL;
+    g_object_get(events, "stats", &s, NULL);
+    for (int i = 0; s && i < gst_structure_n_fields(s); i++) {
+        const char *name = gst_structure_nth_field_name(s, (guint)i), *dot = strrchr(name, '.');
+        guint64 n = 0;
+        if (!dot || !gst_structure_get_uint64(s, name, &n))
+            continue;
+        g_autofree char *rule = g_strndup(name, (gsize)(dot - name));
+        bool same = last && !strcmp(last, rule);
+        if (!last)
+            fprintf(out, "%s: rules: ", stream);
+        fprintf(out, "%s%s%s%s %" G_GUINT64_FORMAT, same ? ", " : last ? "; " : "", same ? "" : rule,
+                same ? "" : " ", dot + 1, n);
+        g_free(last);
+        last = g_steal_pointer(&rule);
+    }
+    if (last)
+        fputc('\n', out);
+}
+
 void fv_meter_print(fv_meter *m, FILE *out) {
     fv_ledger ledger = fv_meter_ledger(m);
     fv_meter_state s = fv_meter_get(m);
@@ -274,7 +297,13 @@ void fv_meter_print(fv_meter *m, FILE *out) {
     if (n)
         qsort(sorted, n, sizeof *sorted, by_value);
     uint64_t corrupt = stat_of(m->source, "corrupt-packets");
-    fprintf(out, "\n%s: %.1f fps; latency from decoder to result: p50 %.1f ms, p99 %.1f ms\n",
+    g_autoptr(GstObject) pipeline = gst_object_get_parent(GST_OBJECT(m->source));
+    GstElement *watch = pipeline ? element_of(GST_ELEMENT(pipeline), m->stream, "events") : NULL;
+    fputc('\n', out);
+    if (watch)
+        print_rules(out, m->stream, watch);
+    gst_clear_object(&watch);
+    fprintf(out, "%s: %.1f fps; latency from decoder to result: p50 %.1f ms, p99 %.1f ms\n",
             m->stream, s.fps, n ? (double)sorted[n / 2] : 0.0,
             n ? (double)sorted[n * 99 / 100] : 0.0);
     if (corrupt)

@@ -79,13 +79,6 @@
 #include "pipeline/base/rule.h"
 #include "pipeline/base/value.h"
 
-// Live totals of one rule, for the overlay and the summary.
-typedef struct {
-    uint64_t crossed[2]; // lines, per direction
-    int inside;          // zones, now
-    uint64_t entered, left;
-} fv_rule_count;
-
 typedef struct fv_watch fv_watch; // rules + what each track did last
 
 // Rules are borrowed. With `labels`, classes that the model does not have are mistakes; NULL: those

@@ -62,6 +62,11 @@ void fv_drawer_set_rules(fv_drawer *d, const fv_rules *rules) {
     d->views = rules && rules->n ? calloc((size_t)rules->n, sizeof *d->views) : NULL;
 }
 
+void fv_drawer_set_counts(fv_drawer *d, const fv_rule_count *counts, int n) {
+    for (int i = 0; d->rules && n == d->rules->n && i < n; i++)
+        d->views[i].count = counts[i];
+}
+
 void fv_drawer_reset(fv_drawer *d) {
     memset(d->trails, 0, FV_MAX_TRAILS * sizeof *d->trails);
     if (d->views)
@@ -263,7 +268,7 @@ void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record
     d->frames++;
     d->n_tags = 0;
     hide(d, record);
-    fv_rules_draw(d, record, events, n_events);
+    fv_rules_draw(d, events, n_events);
     if (d->style.trails) {
         fv_trails_update(d, record);
         fv_trails_draw(d);

@@ -39,10 +39,14 @@ fv_drawer *fv_drawer_create(const fv_draw_style *style, fv_err *err);
 // From the next frame on; trails and counts stay.
 void fv_drawer_set_style(fv_drawer *d, const fv_draw_style *style);
 
-// Lines and zones to draw and count; borrowed, NULL for none.
+// Lines and zones to draw; borrowed, NULL for none.
 void fv_drawer_set_rules(fv_drawer *d, const fv_rules *rules);
 
-// `record` says what is in the picture, `events` what happened at the rules in this frame.
+// Totals of the rules, in their order, from the next frame on; ignored when `n` is not their number.
+void fv_drawer_set_counts(fv_drawer *d, const fv_rule_count *counts, int n);
+
+// `record` says what is in the picture, `events` what happened at the rules in this frame:
+// they shine for a moment.
 void fv_drawer_draw(fv_drawer *d, const fv_frame *frame, const fv_record *record,
                     const fv_event *events, int n_events);
 

@@ -15,8 +15,7 @@ typedef struct {
 } fv_trail;
 
 typedef struct {
-    uint64_t crossed[2];
-    int64_t inside;
+    fv_rule_count count;     // as last told
     int64_t flash_ns;        // of the last event
     bool has_flash;
 } fv_rule_view;
@@ -51,5 +50,5 @@ int fv_font_px(const fv_drawer *d, float share); // of the normal size, at least
 
 void fv_trails_update(fv_drawer *d, const fv_record *record);
 void fv_trails_draw(fv_drawer *d);
-void fv_rules_draw(fv_drawer *d, const fv_record *record, const fv_event *events, int n_events);
+void fv_rules_draw(fv_drawer *d, const fv_event *events, int n_events);
 void fv_rules_draw_tags(fv_drawer *d);

@@ -17,21 +17,11 @@ static int place(const fv_drawer *d, const fv_rule *r, float point[MAX_POINTS][2
     return n;
 }
 
-static void count(fv_drawer *d, const fv_rule *r, fv_rule_view *v, const fv_event *e) {
-    if (!e->rule || strcmp(e->rule, r->name))
+static void flash(fv_drawer *d, int i, const fv_event *e) {
+    if (!e->rule || strcmp(e->rule, d->rules->v[i].name))
         return;
-    v->flash_ns = d->now_ns;
-    v->has_flash = true;
-    static const fv_event_kind changes[] = {FV_EVENT_ENTER, FV_EVENT_APPEAR, FV_EVENT_LEAVE,
-                                            FV_EVENT_DISAPPEAR};
-    if (!strcmp(e->event, fv_event_rows[FV_EVENT_CROSS].name)) {
-        bool out = e->direction && r->direction_names[1] &&
-                   !strcmp(e->direction, r->direction_names[1]);
-        v->crossed[out]++;
-    }
-    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
-        if (!strcmp(e->event, fv_event_rows[changes[i]].name) && e->count >= 0)
-            v->inside = e->count;
+    d->views[i].flash_ns = d->now_ns;
+    d->views[i].has_flash = true;
 }
 
 // 1 at the moment of an event, 0 soon after it.
@@ -81,11 +71,10 @@ static void draw_rule(fv_drawer *d, int i) {
         draw_arrow(d, p, n, c);
 }
 
-void fv_rules_draw(fv_drawer *d, const fv_record *record, const fv_event *events, int n_events) {
-    (void)record;
+void fv_rules_draw(fv_drawer *d, const fv_event *events, int n_events) {
     for (int i = 0; d->rules && i < d->rules->n; i++) {
         for (int k = 0; k < n_events; k++)
-            count(d, &d->rules->v[i], &d->views[i], &events[k]);
+            flash(d, i, &events[k]);
         if (d->style.rules)
             draw_rule(d, i);
     }
@@ -101,11 +90,11 @@ static void draw_rule_tag(fv_drawer *d, int i) {
     char text[2][64];
     const char *const *way = r->direction_names;
     snprintf(text[0], sizeof text[0], "%s %llu", way[0] ? way[0] : "in",
-             (unsigned long long)v->crossed[0]);
+             (unsigned long long)v->count.crossed[0]);
     snprintf(text[1], sizeof text[1], "%s %llu", way[1] ? way[1] : "out",
-             (unsigned long long)v->crossed[1]);
+             (unsigned long long)v->count.crossed[1]);
     if (r->kind == FV_RULE_ZONE)
-        snprintf(text[0], sizeof text[0], "%lld", (long long)v->inside);
+        snprintf(text[0], sizeof text[0], "%d", v->count.inside);
     fv_tag_piece pieces[] = {{r->name, 180}, {text[0], 255}, {text[1], 255}};
     int n_pieces = r->kind == FV_RULE_ZONE ? 2 : 3;
     fv_tag_size(d, pieces, n_pieces, px, size);

@@ -52,6 +52,21 @@ static float presence(const fv_drawer *d, const fv_trail *t) {
     return left < 0 ? 0 : left;
 }
 
+// From nothing at its oldest point to full at a dot where the track stands; dark below, so that it
+// is seen on its own colour too.
+static void draw_trail(fv_drawer *d, const fv_trail *t) {
+    bool by_id = d->style.colour_by == FV_COLOUR_BY_ID;
+    fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label),
+                                 d->style.opacity * presence(d, t)),
+              shade = {0, 0, 0, (uint8_t)(c.a * 2 / 5)};
+    const float(*p)[2] = (const float(*)[2])t->point;
+    float line = fmaxf(2, 3.2f * d->unit), edge = fmaxf(0.8f, d->unit);
+    fv_canvas_polyline(&d->canvas, p, t->n, false, line + 2 * edge, 0, shade);
+    fv_canvas_polyline(&d->canvas, p, t->n, false, line, 0, c);
+    fv_canvas_disc(&d->canvas, p[t->n - 1][0], p[t->n - 1][1], line + edge, shade);
+    fv_canvas_disc(&d->canvas, p[t->n - 1][0], p[t->n - 1][1], line, c);
+}
+
 void fv_trails_draw(fv_drawer *d) {
     for (fv_trail *t = d->trails; t < d->trails + FV_MAX_TRAILS; t++) {
         if (!t->id)
@@ -64,10 +79,6 @@ void fv_trails_draw(fv_drawer *d) {
             t->id = 0;
             continue;
         }
-        bool by_id = d->style.colour_by == FV_COLOUR_BY_ID;
-        fv_colour c = fv_palette_get(by_id ? t->id * 7 : (uint64_t)(t->label < 0 ? 0 : t->label),
-                                     d->style.opacity * presence(d, t));
-        fv_canvas_polyline(&d->canvas, (const float(*)[2])t->point, t->n, false,
-                           fmaxf(1.5f, 2.6f * d->unit), 0, c);
+        draw_trail(d, t);
     }
 }

@@ -93,6 +93,7 @@ static void meta_free(GstMeta *meta, GstBuffer *buffer) {
     g_free(m->objects);
     g_free(m->roi_ids);
     g_free(m->events);
+    g_free(m->counts);
 }
 
 static void object_scale(fv_object *o, float x, float y) {
@@ -134,6 +135,7 @@ static gboolean meta_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from, GQ
     copy->objects = g_memdup2(m->objects, sizeof *m->objects * (size_t)m->n_objects);
     copy->roi_ids = g_memdup2(m->roi_ids, sizeof *m->roi_ids * (size_t)m->n_objects);
     copy->events = g_memdup2(m->events, sizeof *m->events * (size_t)m->n_events);
+    copy->counts = g_memdup2(m->counts, sizeof *m->counts * (size_t)m->n_counts);
     const GstVideoMetaTransform *t = data;
     if (scale)
         meta_scale(copy, t->in_info, t->out_info);
@@ -175,6 +177,12 @@ void fv_meta_add_event(fv_frame_meta *meta, const fv_event *event) {
     e->event = g_intern_string(event->event);
     e->rule = g_intern_string(event->rule);
     e->direction = g_intern_string(event->direction);
+}
+
+void fv_meta_set_counts(fv_frame_meta *meta, const fv_rule_count *counts, int n) {
+    g_free(meta->counts);
+    meta->counts = g_memdup2(counts, sizeof *counts * (size_t)n);
+    meta->n_counts = n;
 }
 
 // ---- objects <-> regions -----------------------------------------------------------------------

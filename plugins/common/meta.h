@@ -14,6 +14,7 @@
 
 #include <gst/video/video.h>
 
+#include "pipeline/base/rule.h"
 #include "pipeline/base/value.h"
 
 // Class names with a count of references; immutable.
@@ -38,6 +39,8 @@ typedef struct {
     uint32_t *roi_ids;        // objects[i] is the region with this id
     int n_events;
     fv_event *events;         // texts are interned
+    int n_counts;             // rules of the last fvevents; 0: there was none
+    fv_rule_count *counts;    // totals after this frame, in the order of the rules
 } fv_frame_meta;
 
 GType fv_frame_meta_api_get_type(void);
@@ -59,4 +62,5 @@ void fv_meta_set_objects(GstBuffer *buffer, fv_frame_meta *meta, const fv_object
 // Streamer or another detector wrote are read too; their names become labels of `meta`.
 void fv_meta_get_objects(GstBuffer *buffer, fv_frame_meta *meta, fv_objects *objects);
 
-void fv_meta_add_event(fv_frame_meta *meta, const fv_event *event); // a copy
+void fv_meta_add_event(fv_frame_meta *meta, const fv_event *event);            // a copy
+void fv_meta_set_counts(fv_frame_meta *meta, const fv_rule_count *counts, int n); // copies

@@ -209,6 +209,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     s->events += (uint64_t)n;
     g_mutex_unlock(&e->lock);
     hand_out(e, meta, record, events, n);
+    fv_meta_set_counts(meta, fv_watch_counts(s->watch), s->rules.n);
     if (s->heatmap)
         fv_heatmap_add(s->heatmap, record, events, n);
     return true;

@@ -62,6 +62,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     fv_mapped mapped;
     if (!fv_frame_map(&mapped, &e->info, buffer, GST_MAP_READWRITE, err))
         return false;
+    fv_drawer_set_counts(drawer, m->counts, m->n_counts);
     fv_drawer_draw(drawer, &mapped.frame, record, m->events, m->n_events);
     fv_frame_unmap(&mapped);
     return true;

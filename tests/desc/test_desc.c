@@ -110,6 +110,22 @@ static void short_forms(void) {
     CHECK_TEXT(setting(o[1].publish, "to"), "-");
 }
 
+// A folder: one that is there, or one whose parent is.
+static void reports_go_to_folders(void) {
+    CHECK_TEXT(read_text("fovea: 1\nstreams:\n- {source: in.mp4, detect: m.onnx, track: sort, report: new, "
+                         "outputs: [{publish: '-'}]}\n"),
+               "");
+    char path[1200];
+    snprintf(path, sizeof path, "%s/new", folder);
+    CHECK_TEXT(stream(0)->report, path);
+    const char *report = read_text("fovea: 1\nstreams:\n- {name: a, source: in.mp4, detect: m.onnx, "
+                                   "track: sort, report: no/new, outputs: [{publish: '-'}]}\n"
+                                   "- {name: b, source: in.mp4, report: in.mp4, outputs: [{publish: '-'}]}\n");
+    CHECK_CONTAINS(report, "no is not there; make it first");
+    CHECK_CONTAINS(report, "in.mp4: is a file; give the name of a folder");
+    CHECK_CONTAINS(report, "report needs `track:`");
+}
+
 static void long_forms_and_models(void) {
     CHECK_TEXT(read_text("fovea: 1\n"
                          "models: {street: {file: m.onnx, threshold: 0.4, every: 2}}\n"
@@ -259,6 +275,7 @@ static void rules_of_a_file_report_into_the_same_list(void) {
 
 const fv_suite desc_suite = {"desc",
                              (const fv_case[]){CASE(short_forms),
+                                               CASE(reports_go_to_folders),
                                                CASE(long_forms_and_models),
                                                CASE(assignments_win),
                                                CASE(all_mistakes_in_one_pass),

@@ -198,6 +198,85 @@ static void drawing_never_leaves_the_picture(void) {
     }
 }
 
+// How far the first plane is from `value` around a place, in all its bytes.
+static int change(const picture *p, int x, int y, uint8_t value) {
+    int most = 0;
+    for (int j = y - 3; j <= y + 3; j++)
+        for (int k = 0; k < fv_pixels_rows[p->frame.format].plane[0].pixel_bytes; k++)
+            most = MAX(most, abs(at(p, 0, x, j)[k] - value));
+    return most;
+}
+
+static fv_drawer *only_trails(int64_t trail_ns) {
+    fv_draw_style style;
+    fv_options_default(&style, fv_draw_options);
+    style.boxes = style.labels = style.ids = style.scores = false;
+    style.trails = true;
+    style.trail_ns = trail_ns;
+    return fv_drawer_create(&style, NULL);
+}
+
+static void clear(picture *p, uint8_t value) {
+    memset(p->memory, value, p->size);
+}
+
+// A walk from x 40 to x 240 within two seconds, drawn with a trail of one: its first half is not
+// there, the second grows stronger towards the walker. When he has gone it dies within a second.
+static void a_trail_is_as_long_as_it_says_and_fades(void) {
+    enum { GREY = 128, FRAMES = 50 };
+    for (int f = 0; f < FV_N_PIXELS; f++) {
+        picture p = make((fv_pixels)f, 320, 240, GREY);
+        fv_drawer *d = only_trails(1000000000);
+        fv_record r = {.labels = &labels};
+        for (int i = 0; i <= FRAMES; i++) {
+            fv_object o = thing(30 + 4 * (float)i, 80, 20, 60, 1);
+            r.pts_ns = i * INT64_C(40000000);
+            r.objects = (fv_objects){1, 1, &o};
+            clear(&p, GREY);
+            fv_drawer_draw(d, &p.frame, &r, NULL, 0);
+        }
+        CHECK_EQUAL(change(&p, 80, 140, GREY), 0);
+        CHECK_EQUAL(change(&p, 120, 140, GREY), 0);
+        CHECK(change(&p, 160, 140, GREY) > 3);
+        CHECK(change(&p, 190, 140, GREY) > change(&p, 160, 140, GREY));
+        CHECK(change(&p, 240, 140, GREY) > change(&p, 190, 140, GREY));
+        CHECK(guards_intact(&p, GREY));
+        r.objects.n = 0;
+        r.pts_ns += 1000000000;
+        clear(&p, GREY);
+        fv_drawer_draw(d, &p.frame, &r, NULL, 0);
+        CHECK_EQUAL(change(&p, 239, 140, GREY), 0);
+        fv_drawer_destroy(&d);
+        free(p.memory);
+    }
+}
+
+static bool same_pixels(const picture *a, const picture *b) {
+    return !memcmp(a->memory, b->memory, a->size);
+}
+
+// The totals that fvevents tells are what is written at lines and zones; a wrong number of them is
+// not believed.
+static void totals_are_written_at_the_rules(void) {
+    float line[][2] = {{0.5f, 0.2f}, {0.5f, 0.8f}};
+    const fv_rule rules[] = {
+        {.name = "gate", .kind = FV_RULE_LINE, .n_points = 2, .point = line, .relative = true}};
+    const fv_rule_count counts[3] = {{.crossed = {0, 0}}, {.crossed = {1, 0}}, {.crossed = {0, 1}}};
+    picture shown[4];
+    for (int i = 0; i < 4; i++) {
+        shown[i] = make(FV_I420, 320, 240, 90);
+        fv_drawer *d = only_trails(0);
+        fv_drawer_set_rules(d, &(fv_rules){.n = 1, .v = rules});
+        fv_drawer_set_counts(d, counts + (i < 3 ? i : 1), i < 3 ? 1 : 2);
+        fv_drawer_draw(d, &shown[i].frame, &(fv_record){.labels = &labels}, NULL, 0);
+        fv_drawer_destroy(&d);
+    }
+    CHECK(!same_pixels(&shown[0], &shown[1]) && !same_pixels(&shown[1], &shown[2]));
+    CHECK(same_pixels(&shown[0], &shown[3]));
+    for (int i = 0; i < 4; i++)
+        free(shown[i].memory);
+}
+
 static GstBuffer *frame_with_object(const GstVideoInfo *info, const void *shared) {
     GstBuffer *b = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, (gpointer)shared,
                                                info->size, 0, info->size, NULL, NULL);
@@ -239,5 +318,7 @@ const fv_suite draw_suite = {"draw",
                                                CASE(hiding_leaves_no_detail_and_spares_the_rest),
                                                CASE(text_is_laid_out_once),
                                                CASE(drawing_never_leaves_the_picture),
+                                               CASE(a_trail_is_as_long_as_it_says_and_fades),
+                                               CASE(totals_are_written_at_the_rules),
                                                CASE(the_element_draws_into_a_copy_of_shared_memory),
                                                {0}}};

@@ -139,13 +139,27 @@ static void events_compare(const event_list *reported, const event_list *drawn) 
     }
 }
 
+// The summary and the report say the same totals.
+static void totals_check(const char *summary, const event_list *drawn, const char *tmp) {
+    char text[256], path[600];
+    snprintf(text, sizeof text, "rules: gate right %d, left %d; road right %d, left %d; yard inside ",
+             event_count(drawn, "cross gate right"), event_count(drawn, "cross gate left"),
+             event_count(drawn, "cross road right"), event_count(drawn, "cross road left"));
+    CHECK_CONTAINS(summary, text);
+    snprintf(path, sizeof path, "%s/report/events.csv", tmp);
+    char *events = fv_test_read(path);
+    snprintf(text, sizeof text, "0,gate,cross,right,%d\n", event_count(drawn, "cross gate right"));
+    CHECK_CONTAINS(events, text);
+    free(events);
+}
+
 static void boxes_and_events_are_those_that_were_drawn(void) {
     static box_list truth, found;
     static event_list drawn, reported;
     const char *tmp = fv_test_tmp("sample");
     char command[2048], output[4096];
-    snprintf(command, sizeof command, "$FOVEA annotate %s -o %s/a.mp4 --events %s/a.jsonl --rules %s",
-             fv_test_source("samples/street.mp4"), tmp, tmp, fv_test_source("samples/street_rules.yaml"));
+    snprintf(command, sizeof command, "$FOVEA annotate %s -o %s/a.mp4 --events %s/a.jsonl --trails --report %s/report --rules %s",
+             fv_test_source("samples/street.mp4"), tmp, tmp, tmp, fv_test_source("samples/street_rules.yaml"));
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
     CHECK_CONTAINS(output, "600 frames decoded = 600 inferred");
     CHECK(truth_load(&truth));
@@ -157,6 +171,7 @@ static void boxes_and_events_are_those_that_were_drawn(void) {
     CHECK(share(&truth) >= 0.9);
     CHECK(share(&found) >= 0.9);
     events_compare(&reported, &drawn);
+    totals_check(output, &drawn, tmp);
 }
 
 const fv_suite sample_suite = {"sample", (const fv_case[]){CASE(boxes_and_events_are_those_that_were_drawn), {0}}};
