@@ -2,8 +2,8 @@
 // height] in pixels, score; and track_id, which evaluators ignore, where there is one. image_id is
 // the frame number.
 //
-// category_id is COCO's own (1..90, with gaps) where every class of the model has the name of one of
-// COCO's 80, else the class number + 1.
+// category_id is COCO's own (1..90, with gaps) where every class of the model has the name of one
+// of COCO's 80, else the class number + 1.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// What DL Streamer's gvametaconvert writes: a JSON object a frame, none for a frame without objects.
+// What DL Streamer's gvametaconvert writes: a JSON object a frame, none when there are no objects.
 // Boxes are inside the picture, x y w h in whole pixels; "timestamp" is stream time in nanoseconds.
 //
 // Events of an object lie where gvaanalytics puts its own: cross in "tripwire_crossings" (direction
@@ -46,13 +46,11 @@ static json_t *violation(const fv_event *e) {
 }
 
 static json_t *dwell(const fv_event *e) {
-    double now = (double)e->pts_ns / 1e9;
+    double first = e->pts_ns == FV_TIME_NONE ? NAN : (double)e->pts_ns / 1e9 - e->value;
     json_t *j = json_object();
     json_object_set_new(j, "zone_id", fv_json_text(e->rule));
     json_object_set_new(j, "dwell_time_sec", fv_json_number(e->value, FV_VALUE_DIGITS));
-    json_object_set_new(j, "first_seen_timestamp_sec",
-                        e->pts_ns == FV_TIME_NONE ? json_null()
-                                                  : fv_json_number(now - e->value, FV_VALUE_DIGITS));
+    json_object_set_new(j, "first_seen_timestamp_sec", fv_json_number(first, FV_VALUE_DIGITS));
     return j;
 }
 

@@ -1,10 +1,10 @@
 // What Frigate says over MQTT (its documentation, "MQTT"), topics below `frigate/` or wherever the
 // target puts them:
 //
-//     events                   {"type":"new"|"update"|"end","before":{..},"after":{..}}: an object's
-//                              life. "new" with its track's id; "update" when its zones or its rest
-//                              changed, and every 5 s at most for a better score; "end" when it was
-//                              not seen for 2 s, or with the stream
+//     events                   {"type":"new"|"update"|"end","before":{..},"after":{..}}: a life
+//                              of an object. "new" with its track's id; "update" when its zones or
+//                              its rest changed, and every 5 s at most for a better score; "end"
+//                              when it was not seen for 2 s, or with the stream
 //     CAMERA/LABEL, CAMERA/all how many there are, when it changes; retained
 //     CAMERA/LABEL/active      those that are not at rest
 //     ZONE/LABEL, ...          the same for each zone

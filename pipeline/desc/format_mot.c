@@ -1,5 +1,5 @@
-// MOTChallenge results: frame (from 1), id, left, top, width, height, score, -1, -1, -1. Objects with
-// a track only. Milan et al. 2016, "MOT16: A Benchmark for Multi-Object Tracking", table 2.
+// MOTChallenge results: frame (from 1), id, left, top, width, height, score, -1, -1, -1. Objects
+// with a track only. Milan et al. 2016, "MOT16: A Benchmark for Multi-Object Tracking", table 2.
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>

@@ -97,9 +97,9 @@ static void put_object(fv_xml *x, const fv_record *r, const fv_object *o) {
 
 typedef enum { OF_OBJECT = 1, STATE = 2, INSIDE = 4, COUNT = 8 } items;
 
-// STATE and INSIDE: a property that is true or false, of an object when OF_OBJECT. What has items is
-// a property and says that it changed; a crossing is none. Names after MyRuleDetector are ours; many
-// cameras keep their own rules there.
+// STATE and INSIDE: a property that is true or false, of an object when OF_OBJECT. What has items
+// is a property and says that it changed; a crossing is none. Names after MyRuleDetector are ours;
+// many cameras keep their own rules there.
 static const struct {
     const char *event, *topic;
     unsigned items;

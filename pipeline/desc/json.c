@@ -62,8 +62,8 @@ json_t *fv_json_numbers(const double *v, int n, int digits) {
 }
 
 json_t *fv_json_point(const float xy[2]) {
-    return isfinite(xy[0]) && isfinite(xy[1]) ? fv_json_numbers((double[]){xy[0], xy[1]}, 2, FV_PIXEL_DIGITS)
-                                              : json_null();
+    bool known = isfinite(xy[0]) && isfinite(xy[1]);
+    return known ? fv_json_numbers((double[]){xy[0], xy[1]}, 2, FV_PIXEL_DIGITS) : json_null();
 }
 
 static json_t *keypoints(const fv_object *o) {

@@ -1,5 +1,5 @@
-// What all JSON of ours is made of. Numbers are rounded before they are printed, so that the text is
-// the same on every run; what is not known is null. New references: the caller's.
+// What all JSON of ours is made of. Numbers are rounded before they are printed, so that the text
+// is the same on every run; what is not known is null. New references: the caller's.
 #pragma once
 
 #include <jansson.h>

@@ -28,8 +28,8 @@ void fv_xml_put(fv_xml *x, const char *format, ...) {
     add(x, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-// Bytes of the character at `p`, 0 when it is none that XML 1.0 allows (its section 2.2): ill-formed
-// UTF-8 (RFC 3629), controls, surrogates, U+FFFE and U+FFFF.
+// Bytes of the character at `p`, 0 when it is none that XML 1.0 allows (its section 2.2):
+// ill-formed UTF-8 (RFC 3629), controls, surrogates, U+FFFE and U+FFFF.
 static size_t character(const unsigned char *p) {
     static const unsigned lowest[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;

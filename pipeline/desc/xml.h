@@ -9,7 +9,7 @@ typedef struct {
     size_t n, room;
 } fv_xml;
 
-// Markup, as it is.
+// Markup, as it is; at most 511 bytes.
 __attribute__((format(printf, 2, 3))) void fv_xml_put(fv_xml *x, const char *format, ...);
 
 // The text between tags or in quotes: & < > " ' and line breaks as references; what XML does not

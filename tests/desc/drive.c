@@ -12,8 +12,8 @@ static int put_objects(const drive *d, int frame, fv_object *v) {
     int n = 0;
     for (int i = 0; i < TRACKS && i <= frame; i++)
         if (i < 2 || frame <= 60)
-            v[n++] = (fv_object){.box = {20.125f + (float)(frame * (i + 1)), 30.5f + (float)(50 * i),
-                                         40.25f, 35.75f},
+            v[n++] = (fv_object){.box = {20.125f + (float)(frame * (i + 1)),
+                                         30.5f + (float)(50 * i), 40.25f, 35.75f},
                                  .score = 0.5f + 0.003f * (float)(frame % 100),
                                  .label = i % d->labels->n,
                                  .id = (uint64_t)(i + 1),

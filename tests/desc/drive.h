@@ -1,5 +1,6 @@
 // A made-up stream for the tests of formats: three tracks that come one after the other, a box
-// without a track, a box half outside the picture; an event of every kind, of objects and without, and one more at the end, without a frame.
+// without a track, a box half outside the picture; an event of every kind, of objects and
+// without, and one more at the end, without a frame.
 #pragma once
 
 #include "pipeline/desc/format.h"

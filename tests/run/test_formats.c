@@ -94,6 +94,28 @@ static void gst_launch_writes_a_list(void) {
     CHECK_TEXT(run_output, "True\n");
 }
 
+// Without -e there is no end of stream, only a stop.
+static void an_interrupted_gst_launch_leaves_a_whole_list(void) {
+    run_shell("timeout -s INT 2 gst-launch-1.0 -q fvsrc uri=%s realtime=true ! fvpublish to=stop.xml "
+              "format=onvif ! fakesink",
+              fv_test_source("samples/street.mp4"));
+    CHECK_EQUAL(run_shell("test $(grep -c Frame stop.xml) -gt 3 && xmllint --noout --nonet --schema "
+                          "%s stop.xml",
+                          fv_test_source("config/schema/onvif.xsd")),
+                0);
+}
+
+static void annotate_takes_a_format(void) {
+    CHECK_EQUAL(run_fovea("annotate %s -o o.mp4 --frames 10 --events e.jsonl --format dlstreamer "
+                          "--quiet",
+                          fv_test_source("samples/street.mp4")),
+                0);
+    CHECK_EQUAL(run_shell("/usr/bin/python3 %s --form dlstreamer e.jsonl && grep -c person e.jsonl",
+                          fv_test_source("tests/formats.py")),
+                0);
+    CHECK_TEXT(run_output, "dlstreamer: well formed\n10\n");
+}
+
 static void wrong_uses_are_told(void) {
     CHECK_EQUAL(run_fovea("annotate in.mp4 -o o.mp4 --format onvif"), 2);
     CHECK_CONTAINS(run_output, "--format is that of --events; give --events FILE");
@@ -112,5 +134,7 @@ const fv_suite formats_suite = {"formats",
                                                   CASE(stored_tracks_without_a_size_need_it),
                                                   CASE(an_interrupted_file_is_whole),
                                                   CASE(gst_launch_writes_a_list),
+                                                  CASE(an_interrupted_gst_launch_leaves_a_whole_list),
+                                                  CASE(annotate_takes_a_format),
                                                   CASE(wrong_uses_are_told),
                                                   {0}}};
