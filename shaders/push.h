@@ -132,6 +132,21 @@ struct fv_push_softmax {
     int out_dim_stride[4];
 };
 
+// grid.comp: `points` places of each picture, n_points of all; the grid is x, y, x, y, ...
+struct fv_push_grid {
+    uint in_at4, in_pitch4, in_w, in_h, out_at4, out_pitch4;
+    uint grid_at, n_points, points, c4; // grid_at: floats
+};
+
+// normalize.comp: `count` runs of n elements. Dimensions 0 and 1 number the runs, 2 to 4 the elements of
+// one; scale and bias have the same strides. All in floats.
+struct fv_push_normalize {
+    uint in_at, out_at, scale_at, bias_at, count, n;
+    float epsilon;
+    uint dim[5];
+    int in_stride[5], out_stride[5], scale_stride[5];
+};
+
 // reduce.comp: over the last `n_reduced` of FV_REDUCE_DIMS dimensions; strides in floats.
 #define FV_REDUCE_DIMS 6
 struct fv_push_reduce {
@@ -164,6 +179,8 @@ typedef struct fv_push_pool fv_push_pool;
 typedef struct fv_push_separable fv_push_separable;
 typedef struct fv_push_resize fv_push_resize;
 typedef struct fv_push_softmax fv_push_softmax;
+typedef struct fv_push_grid fv_push_grid;
+typedef struct fv_push_normalize fv_push_normalize;
 typedef struct fv_push_reduce fv_push_reduce;
 typedef struct fv_push_matmul fv_push_matmul;
 #endif

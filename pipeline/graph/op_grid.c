@@ -1,21 +1,17 @@
 // GridSample: reads a picture at coordinates -1 .. 1.
+#include "pipeline/graph/op_grid.h"
+
 #include <math.h>
 
 #include "pipeline/graph/ops.h"
 
-enum { BILINEAR, NEAREST, BICUBIC, ZEROS = 0, BORDER, REFLECTION };
-
-typedef struct {
-    int mode, padding, align_corners;
-} grid_attr;
-
 static void parse(fv_attrs *a, void *attr) {
     static const char *const modes[] = {"bilinear", "nearest", "bicubic", "linear", "cubic", NULL};
     static const char *const paddings[] = {"zeros", "border", "reflection", NULL};
-    grid_attr *p = attr;
-    int mode = fv_attr_choice(a, "mode", BILINEAR, modes);
-    p->mode = mode == 3 ? BILINEAR : mode == 4 ? BICUBIC : mode;
-    p->padding = fv_attr_choice(a, "padding_mode", ZEROS, paddings);
+    fv_grid_attr *p = attr;
+    int mode = fv_attr_choice(a, "mode", FV_GRID_BILINEAR, modes);
+    p->mode = mode == 3 ? FV_GRID_BILINEAR : mode == 4 ? FV_GRID_BICUBIC : mode;
+    p->padding = fv_attr_choice(a, "padding_mode", FV_GRID_ZEROS, paddings);
     p->align_corners = fv_attr_int(a, "align_corners", 0, 0, 1);
 }
 
@@ -28,7 +24,7 @@ static bool grid_shape(const fv_call *c) {
 }
 
 // -1 .. 1 to pixels.
-static float to_pixel(const grid_attr *p, float v, int64_t n) {
+static float to_pixel(const fv_grid_attr *p, float v, int64_t n) {
     float x = p->align_corners ? (v + 1) / 2 * (float)(n - 1) : ((v + 1) * (float)n - 1) / 2;
     return x > -0x1p24f && x < 0x1p24f ? x : -0x1p24f;
 }
@@ -41,17 +37,17 @@ static float reflect(float x, float lo, float hi) {
     return t <= span ? lo + t : lo + 2 * span - t;
 }
 
-static float pad_coordinate(const grid_attr *p, float x, int64_t n) {
+static float pad_coordinate(const fv_grid_attr *p, float x, int64_t n) {
     float lo = p->align_corners ? 0 : -0.5f,
           hi = p->align_corners ? (float)(n - 1) : (float)n - 0.5f;
-    if (p->padding == REFLECTION)
+    if (p->padding == FV_GRID_REFLECTION)
         x = reflect(x, lo, hi);
-    if (p->padding != ZEROS)
+    if (p->padding != FV_GRID_ZEROS)
         x = x < 0 ? 0 : x > (float)(n - 1) ? (float)(n - 1) : x;
     return x;
 }
 
-static float pixel(const grid_attr *p, const float *x, int64_t h, int64_t w, float fy, float fx) {
+static float pixel(const fv_grid_attr *p, const float *x, int64_t h, int64_t w, float fy, float fx) {
     fy = pad_coordinate(p, fy, h), fx = pad_coordinate(p, fx, w);
     int64_t iy = (int64_t)rintf(fy), ix = (int64_t)rintf(fx);
     return iy < 0 || iy >= h || ix < 0 || ix >= w ? 0 : x[iy * w + ix];
@@ -66,8 +62,8 @@ static float cubic(float x) {
 }
 
 // Weighted pixels around (y, x): 2 x 2 or 4 x 4.
-static float blend(const grid_attr *p, const float *v, int64_t h, int64_t w, float y, float x) {
-    int reach = p->mode == BICUBIC ? 2 : 1;
+static float blend(const fv_grid_attr *p, const float *v, int64_t h, int64_t w, float y, float x) {
+    int reach = p->mode == FV_GRID_BICUBIC ? 2 : 1;
     float fy = floorf(y), fx = floorf(x), sum = 0;
     for (int j = 1 - reach; j <= reach; j++)
         for (int i = 1 - reach; i <= reach; i++) {
@@ -81,7 +77,7 @@ static float blend(const grid_attr *p, const float *v, int64_t h, int64_t w, flo
 }
 
 static bool grid_run(const fv_call *c) {
-    const grid_attr *p = c->attr;
+    const fv_grid_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *y = c->out[0];
     int64_t h = x->dim[2], w = x->dim[3], points = y->dim[2] * y->dim[3];
     for (int64_t i = 0; i < fv_tensor_count(y); i++) {
@@ -89,9 +85,9 @@ static bool grid_run(const fv_call *c) {
             (const float *)c->in[1]->data + (i / points / x->dim[1] * points + i % points) * 2;
         const float *plane = (const float *)x->data + i / points * h * w;
         float fx = to_pixel(p, at[0], w), fy = to_pixel(p, at[1], h);
-        if (p->mode != BICUBIC)
+        if (p->mode != FV_GRID_BICUBIC)
             fx = pad_coordinate(p, fx, w), fy = pad_coordinate(p, fy, h);
-        ((float *)y->data)[i] = p->mode == NEAREST ? pixel(p, plane, h, w, rintf(fy), rintf(fx))
+        ((float *)y->data)[i] = p->mode == FV_GRID_NEAREST ? pixel(p, plane, h, w, rintf(fy), rintf(fx))
                                                    : blend(p, plane, h, w, fy, fx);
     }
     return true;
@@ -103,7 +99,7 @@ static double grid_work(const fv_call *c) {
 
 const fv_op fv_ops_grid[] = {
     {.name = "GridSample", .min_in = 2, .max_in = 2, .max_out = 1, .types = FV_TYPES_FLOAT,
-     .as_float = true, .attr_size = sizeof(grid_attr), .parse = parse, .shape = grid_shape,
+     .as_float = true, .attr_size = sizeof(fv_grid_attr), .parse = parse, .shape = grid_shape,
      .run = grid_run, .work = grid_work},
     {0},
 };

@@ -134,8 +134,9 @@ static bool resize_shape(const fv_call *c) {
 
 // ---- coordinates and weights --------------------------------------------------------------------
 
-float fv_resize_coord(const fv_resize_attr *a, int d, int64_t o, int64_t in_size,
-                      int64_t out_size) {
+// The input coordinate of output index `o` along dimension `d`.
+static float coordinate(const fv_resize_attr *a, int d, int64_t o, int64_t in_size,
+                        int64_t out_size) {
     float i = (float)o, scale = a->scale[d], in = (float)in_size, out = (float)out_size;
     float start = a->roi[0][d], end = a->roi[1][d];
     switch (a->coord) {
@@ -170,19 +171,9 @@ static float cubic(float a, float x) {
                    : 0;
 }
 
-// One output index along one dimension: which inputs count how much.
-typedef struct {
-    int n;
-    bool outside; // tf_crop_and_resize: the extrapolation value stands here
-    int64_t *index;
-    float *weight;
-} taps;
-
-enum { MAX_TAPS = 4096 };
-
-static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, int64_t out,
-                       taps *t) {
-    float x = fv_resize_coord(p, d, o, in, out);
+void fv_resize_taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, int64_t out,
+                          fv_resize_taps *t) {
+    float x = coordinate(p, d, o, in, out);
     t->outside = p->coord == FV_COORD_TF_CROP_AND_RESIZE && (x < 0 || x > (float)(in - 1));
     if (!(x > -0x1p30f && x < 0x1p30f))
         x = 0;
@@ -196,7 +187,7 @@ static void taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in, in
         int64_t from = (int64_t)floorf(x - radius) + 1, to = (int64_t)ceilf(x + radius) - 1;
         if (narrow == 1)
             from = (int64_t)floorf(x) - is_cubic, to = (int64_t)floorf(x) + 1 + is_cubic;
-        t->n = (int)(to - from + 1 < MAX_TAPS ? to - from + 1 : MAX_TAPS);
+        t->n = (int)(to - from + 1 < FV_RESIZE_MAX_TAPS ? to - from + 1 : FV_RESIZE_MAX_TAPS);
         for (int i = 0; i < t->n; i++) {
             float distance = ((float)(from + i) - x) * narrow, triangle = 1 - fabsf(distance);
             bool gone = (p->exclude_outside || p->antialias) && (from + i < 0 || from + i >= in);
@@ -225,11 +216,11 @@ static void resize_dim(const fv_call *c, int d, const float *x, float *y, const 
         outer *= dim[k];
     for (int k = d + 1; k < c->in[0]->n_dims; k++)
         inner *= dim[k];
-    int64_t index[MAX_TAPS];
-    float weight[MAX_TAPS];
+    int64_t index[FV_RESIZE_MAX_TAPS];
+    float weight[FV_RESIZE_MAX_TAPS];
     for (int64_t o = 0; o < out; o++) {
-        taps t = {.index = index, .weight = weight};
-        taps_solve(p, d, o, in, out, &t);
+        fv_resize_taps t = {.index = index, .weight = weight};
+        fv_resize_taps_solve(p, d, o, in, out, &t);
         outside[o] = t.outside;
         for (int64_t k = 0; k < outer; k++) {
             float *to = y + (k * out + o) * inner;

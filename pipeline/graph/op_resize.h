@@ -32,5 +32,13 @@ typedef struct {
     float file_scales[FV_MAX_DIMS];
 } fv_resize_attr;
 
-// The input coordinate of output index `o` along dimension `d`.
-float fv_resize_coord(const fv_resize_attr *a, int d, int64_t o, int64_t in_size, int64_t out_size);
+// Of which inputs one output index along one dimension is made, and how much each counts; beyond the
+// edges the outermost ones repeat. The arrays are the caller's, room for FV_RESIZE_MAX_TAPS.
+enum { FV_RESIZE_MAX_TAPS = 4096 };
+typedef struct {
+    int n;
+    bool outside; // tf_crop_and_resize: the extrapolation value stands here
+    int64_t *index;
+    float *weight;
+} fv_resize_taps;
+void fv_resize_taps_solve(const fv_resize_attr *a, int d, int64_t o, int64_t in, int64_t out, fv_resize_taps *t);

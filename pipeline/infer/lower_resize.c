@@ -1,14 +1,25 @@
 #include "pipeline/infer/lower.h"
 
-#include <math.h>
 #include <stddef.h>
 
 #include "pipeline/graph/op_resize.h"
 #include "shaders/push.h"
 
-enum { LOCAL = 64, EXACT_HALVES = 2048 }; // float16 knows all whole numbers up to 2^11
+enum { LOCAL = 64, MAX_TAPS = 64, EXACT_HALVES = 2048 }; // float16 knows all whole numbers up to 2^11
 
-// Nearest and linear without the rarer options; the host does the others.
+// Taps of one output position at most.
+static int count_taps(const fv_resize_attr *a, int d, int64_t in, int64_t out) {
+    int64_t index[FV_RESIZE_MAX_TAPS];
+    float weight[FV_RESIZE_MAX_TAPS];
+    int most = 1;
+    for (int64_t o = 0; d >= 0 && o < out; o++) {
+        fv_resize_taps t = {.index = index, .weight = weight};
+        fv_resize_taps_solve(a, d, o, in, out, &t);
+        most = t.n > most ? t.n : most;
+    }
+    return most;
+}
+
 static bool fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     const fv_resize_attr *a = n->attr;
@@ -16,36 +27,24 @@ static bool fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
     for (int d = 2; d < x->n_dims && p->half; d++) // the table holds positions
         if (x->dim[d] > EXACT_HALVES)
             return false;
+    for (int d = 2; d < x->n_dims && x->n_dims <= 4; d++)
+        if (count_taps(a, d, x->dim[d], y->dim[d]) > MAX_TAPS)
+            return false;
     return (x->n_dims == 3 || x->n_dims == 4) && x->dim[0] == y->dim[0] && x->dim[1] == y->dim[1] &&
-           a->mode != FV_RESIZE_CUBIC && !a->antialias && !a->exclude_outside && a->coord != FV_COORD_TF_CROP_AND_RESIZE;
-}
-
-static int64_t nearest(fv_nearest rule, float x) {
-    switch (rule) {
-    case FV_ROUND_PREFER_FLOOR: return (int64_t)ceilf(x - 0.5f);
-    case FV_ROUND_PREFER_CEIL: return (int64_t)floorf(x + 0.5f);
-    case FV_FLOOR: return (int64_t)floorf(x);
-    case FV_CEIL: return (int64_t)ceilf(x);
-    }
-    return 0;
-}
-
-static float clamped(int64_t i, int64_t size) {
-    return (float)(i < 0 ? 0 : i >= size ? size - 1 : i);
+           a->coord != FV_COORD_TF_CROP_AND_RESIZE;
 }
 
 // Pairs of input position and weight for every output position along dimension `d` (-1: of size 1).
 static int64_t make_table(fv_plan *p, const fv_resize_attr *a, int d, int64_t in, int64_t out, int taps) {
-    int64_t at;
-    float *table = fv_plan_weights(p, (size_t)(2 * taps * out), &at);
+    int64_t at, index[FV_RESIZE_MAX_TAPS] = {0};
+    float weight[FV_RESIZE_MAX_TAPS], *table = fv_plan_weights(p, (size_t)(2 * taps * out), &at);
     for (int64_t o = 0; o < out; o++, table += 2 * taps) {
-        float x = d < 0 ? 0 : fv_resize_coord(a, d, o, in, out), low = floorf(x);
-        if (taps == 1) {
-            table[0] = clamped(nearest(a->nearest, x), in), table[1] = 1;
-            continue;
-        }
-        table[0] = clamped((int64_t)low, in), table[1] = 1 - (x - low);
-        table[2] = clamped((int64_t)low + 1, in), table[3] = x - low;
+        fv_resize_taps t = {.n = 1, .index = index, .weight = weight};
+        weight[0] = 1;
+        if (d >= 0)
+            fv_resize_taps_solve(a, d, o, in, out, &t);
+        for (int i = 0; i < t.n; i++)
+            table[2 * i] = (float)index[i], table[2 * i + 1] = weight[i];
     }
     return at;
 }
@@ -59,15 +58,16 @@ static void lower(fv_plan *p, const fv_node *n, uint32_t kind) {
     fv_view from = *view, to = fv_plan_make_pixels(p, n->out[0]);
     fv_pixel_view in, out;
     fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out);
-    int taps = a->mode == FV_RESIZE_NEAREST ? 1 : 2, last = from.n_dims - 1;
+    int last = from.n_dims - 1, row = last > 2 ? last - 1 : -1;
+    int row_taps = count_taps(a, row, in.h, out.h), column_taps = count_taps(a, last, in.w, out.w);
     fv_push_resize push = {
         .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .out_at4 = (uint32_t)out.at4,
         .out_pitch4 = (uint32_t)out.pitch4, .n_pixels = (uint32_t)out.n_pixels, .c4 = (uint32_t)out.c4,
         .in_w = (uint32_t)in.w, .in_h = (uint32_t)in.h, .out_w = (uint32_t)out.w, .out_h = (uint32_t)out.h,
-        .row_taps = (uint32_t)taps, .column_taps = (uint32_t)taps};
-    push.rows_at = (uint32_t)make_table(p, a, last > 2 ? last - 1 : -1, in.h, out.h, taps);
-    push.columns_at = (uint32_t)make_table(p, a, last, in.w, out.w, taps);
-    fv_step *s = fv_plan_dispatch(p, n, "resize", (uint32_t[]){taps == 1}, 1, &push, sizeof push,
+        .row_taps = (uint32_t)row_taps, .column_taps = (uint32_t)column_taps};
+    push.rows_at = (uint32_t)make_table(p, a, row, in.h, out.h, row_taps);
+    push.columns_at = (uint32_t)make_table(p, a, last, in.w, out.w, column_taps);
+    fv_step *s = fv_plan_dispatch(p, n, "resize", (uint32_t[]){a->mode == FV_RESIZE_NEAREST}, 1, &push, sizeof push,
                                   out.n_pixels * out.c4, LOCAL);
     fv_step_reads(s, &from, offsetof(fv_push_resize, in_at4), 16);
     fv_step_writes(s, &to, offsetof(fv_push_resize, out_at4), 16);
