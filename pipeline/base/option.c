@@ -118,17 +118,25 @@ static bool parse_bool(const char *text, double *v) {
     return false;
 }
 
+static char *list_choices(const fv_option *row, char *all, size_t size) {
+    all[0] = 0;
+    for (int i = 0; row->choices[i]; i++) {
+        size_t n = strlen(all);
+        snprintf(all + n, size - n, "%s%s", i ? ", " : "", row->choices[i]);
+    }
+    return all;
+}
+
 static bool parse_enum(void *params, const fv_option *row, const char *text, fv_err *err) {
-    char all[256] = "";
+    char all[256];
     for (int i = 0; row->choices[i]; i++) {
         if (!strcmp(text, row->choices[i])) {
             store_number(params, row, i);
             return true;
         }
-        size_t n = strlen(all);
-        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", row->choices[i]);
     }
-    return fv_fail(err, FV_BAD_INPUT, "%s: '%s' is not one of %s", row->name, text, all);
+    return fv_fail(err, FV_BAD_INPUT, "%s: '%s' is not one of %s", row->name, text,
+                   list_choices(row, all, sizeof all));
 }
 
 bool fv_option_parse(void *params, const fv_option *row, const char *text, fv_err *err) {
@@ -154,6 +162,7 @@ bool fv_option_parse(void *params, const fv_option *row, const char *text, fv_er
 }
 
 void fv_option_describe(const fv_option *row, char *text, size_t size) {
+    char all[256];
     switch (row->type) {
     case FV_OPT_BOOL:
         snprintf(text, size, "%s (default %s)", row->help, row->def != 0 ? "true" : "false");
@@ -163,7 +172,8 @@ void fv_option_describe(const fv_option *row, char *text, size_t size) {
                  row->def_string ? row->def_string : "", row->def_string ? ")" : "");
         break;
     case FV_OPT_ENUM:
-        snprintf(text, size, "%s (default %s)", row->help, row->choices[(int)row->def]);
+        snprintf(text, size, "%s (%s; default %s)", row->help, list_choices(row, all, sizeof all),
+                 row->choices[(int)row->def]);
         break;
     case FV_OPT_TIME:
         snprintf(text, size, "%s (default %gs)", row->help, row->def / 1e9);

@@ -32,7 +32,7 @@ static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, out, "out", NULL,
                      "where the events go; standard output without it"),
     FV_OPTION_ENUM(arguments, format, "format", fv_format_names, FV_FORMAT_FOVEA,
-                   "of the events, as fvpublish has it"),
+                   "whose form the events have"),
     FV_OPTION_STRING(arguments, stream, "stream", NULL, "only this stream of the records"),
     FV_OPTION_STRING(
         arguments, size, "size", NULL,

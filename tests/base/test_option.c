@@ -58,6 +58,14 @@ static void wrong_texts_say_what_is_allowed(void) {
     CHECK(p.every == 1 && p.method == 1);
 }
 
+static void help_says_what_is_allowed(void) {
+    char text[200];
+    fv_option_describe(&rows[1], text, sizeof text);
+    CHECK_TEXT(text, "tracker (sort, bytetrack; default bytetrack)");
+    fv_option_describe(&rows[2], text, sizeof text);
+    CHECK_TEXT(text, "lowest score (0 .. 1, default 0.25)");
+}
+
 static void nearest_name(void) {
     CHECK_TEXT(fv_name_nearest("treshold", rows, sizeof rows[0]), "threshold");
     CHECK_TEXT(fv_name_nearest("modle", rows, sizeof rows[0]), "model");
@@ -65,4 +73,4 @@ static void nearest_name(void) {
 }
 
 const fv_suite option_suite = {"option", (const fv_case[]){CASE(defaults_come_from_the_rows), CASE(texts_are_parsed),
-                                                           CASE(wrong_texts_say_what_is_allowed), CASE(nearest_name), {0}}};
+                                                           CASE(wrong_texts_say_what_is_allowed), CASE(nearest_name), CASE(help_says_what_is_allowed), {0}}};
