@@ -1,5 +1,5 @@
 // A depthwise convolution and the 1 x 1 convolution behind it: what conv_tile.comp does, but the input
-// vectors are computed instead of fetched. A lane owns P output pixels, a subgroup OB output channels.
+// vectors are computed instead of fetched. A lane owns P x PY output pixels, a subgroup OB output channels.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #extension GL_KHR_shader_subgroup_basic : enable
@@ -17,60 +17,93 @@ layout(constant_id = 6) const uint STRIDE = 1; // in both directions
 layout(constant_id = 7) const uint ACT = ACT_NONE;
 layout(constant_id = 8) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 9) const uint DEPTHWISE_ACT = ACT_NONE;
+layout(constant_id = 10) const uint PY = 1;
+layout(constant_id = 11) const bool WHOLE = true; // OB divides the output channels
 
 layout(push_constant) uniform Push { fv_push_separable pushed; };
 fv_push_separable push;
 
 const uint TAPS = KW * KH;
 const uint SPAN = (P - 1) * STRIDE + KW; // input pixels in a row under P outputs
+const uint SPAN_Y = (PY - 1) * STRIDE + KH;
 const int OUTSIDE = -0x10000000;         // fetches there give zero
 
-float sum[P][OB];
-int at[KH][SPAN];
-vec4 v[P];
+float sum[PY * P][OB];
+int at[SPAN_Y][SPAN];
+vec4 v[PY * P], tap[TAPS + 1];
+
+// What a pixel of input row r, column j adds to the outputs whose windows it lies in.
+void spread(vec4 x, uint r, uint j) {
+    [[unroll]] for (uint i = 0; i < PY * P; i++) {
+        uint ky = r - i / P * STRIDE, kx = j - i % P * STRIDE; // huge where it lies before the window
+        if (ky < KH && kx < KW)
+            v[i] += x * tap[ky * KW + kx];
+    }
+}
 
 // The depthwise kernel on channels 4k..4k+3 of the lane's pixels.
 void depthwise(int k, uint lane) {
-    vec4 w, tap[TAPS + 1];
+    vec4 w;
     [[unroll]] for (uint t = 0; t <= TAPS; t++) {
         if (t % LANES == 0)
             w = imageLoad(weight_texels, int(push.depthwise_at4 + uint(k) * (TAPS + 1) + t + lane));
         tap[t] = subgroupShuffle(w, t % LANES);
     }
-    [[unroll]] for (uint i = 0; i < P; i++)
+    [[unroll]] for (uint i = 0; i < PY * P; i++)
         v[i] = tap[TAPS];
-    [[unroll]] for (uint ky = 0; ky < KH; ky++) {
-        [[unroll]] for (uint j = 0; j < SPAN; j++) {
-            vec4 x = imageLoad(activation_texels, at[ky][j] + k);
-            [[unroll]] for (uint i = 0; i < P; i++) {
-                uint kx = j - i * STRIDE; // huge where j lies before the window
-                if (kx < KW)
-                    v[i] += x * tap[ky * KW + kx];
-            }
+    [[unroll]] for (uint r = 0; r < SPAN_Y; r++) {
+        [[unroll]] for (uint j = 0; j < SPAN; j++)
+            spread(imageLoad(activation_texels, at[r][j] + k), r, j);
+    }
+    [[unroll]] for (uint i = 0; i < PY * P; i++)
+        v[i] = activate(DEPTHWISE_ACT, v[i], push.depthwise_alpha, push.depthwise_beta);
+}
+
+void find_inputs(uint picture, int in_x, int in_y, bool inside) {
+    [[unroll]] for (int r = 0; r < SPAN_Y; r++) {
+        int y = in_y + r;
+        bool in_row = inside && uint(y) < uint(push.height);
+        int first = int(push.in_at4) + (int(picture) * push.height + y) * push.width * int(push.in_pitch4);
+        [[unroll]] for (int j = 0; j < SPAN; j++)
+            at[r][j] = in_row && uint(in_x + j) < uint(push.width) ? first + (in_x + j) * int(push.in_pitch4) : OUTSIDE;
+    }
+}
+
+void start(uint block, uint lane) {
+    vec4 w;
+    [[unroll]] for (uint c = 0; c < OB / 4; c++) {
+        if (c % LANES == 0)
+            w = imageLoad(weight_texels, int(push.bias_at4 + block * (OB / 4) + c + lane));
+        vec4 b = subgroupShuffle(w, c % LANES);
+        [[unroll]] for (uint i = 0; i < PY * P; i++) {
+            sum[i][4 * c] = b.x;
+            sum[i][4 * c + 1] = b.y;
+            sum[i][4 * c + 2] = b.z;
+            sum[i][4 * c + 3] = b.w;
         }
     }
-    [[unroll]] for (uint i = 0; i < P; i++)
-        v[i] = activate(DEPTHWISE_ACT, v[i], push.depthwise_alpha, push.depthwise_beta);
+}
+
+// `left`: output channels from the first of this vector on.
+vec4 finish(uint i, uint c, int residual_at, int left) {
+    vec4 s = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
+    if (RESIDUAL == 1)
+        s += imageLoad(activation_texels, residual_at);
+    s = activate(ACT, s, push.alpha, push.beta);
+    if (RESIDUAL == 2)
+        s += imageLoad(activation_texels, residual_at);
+    return WHOLE ? s : mix(vec4(0), s, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
 }
 
 void main() {
     push = pushed;
     uint lane = gl_SubgroupInvocationID, block = gl_WorkGroupID.x, column, line;
     uint row = divide(gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x, push.blocks_x, column);
-    uint picture = divide(row, uint(push.out_height), line);
-    bool inside = row < push.rows;
-    int x = int(column * P), in_x = x * int(STRIDE) - push.pad_x, in_y = int(line * STRIDE) - push.pad_y;
-    [[unroll]] for (int ky = 0; ky < KH; ky++) {
-        int y = in_y + ky;
-        bool in_row = inside && uint(y) < uint(push.height);
-        int first = int(push.in_at4) + (int(picture) * push.height + y) * push.width * int(push.in_pitch4);
-        [[unroll]] for (int j = 0; j < SPAN; j++)
-            at[ky][j] = in_row && uint(in_x + j) < uint(push.width) ? first + (in_x + j) * int(push.in_pitch4) : OUTSIDE;
-    }
-    [[unroll]] for (uint i = 0; i < P; i++) {
-        [[unroll]] for (uint c = 0; c < OB; c++)
-            sum[i][c] = 0;
-    }
+    uint picture = divide(row, push.blocks_y, line);
+    int x = int(column * P), y = int(line * PY);
+    bool inside = picture * uint(push.out_height) < push.rows;
+    find_inputs(picture, x * int(STRIDE) - push.pad_x, y * int(STRIDE) - push.pad_y, inside);
+    start(block, lane);
     int w_at = int(push.weights_at4 + block * push.channels4 * OB + lane);
     for (int k = 0; k < int(push.channels4); k++) {
         depthwise(k, lane);
@@ -79,7 +112,7 @@ void main() {
             if (c % LANES == 0)
                 w = imageLoad(weight_texels, w_at + int(c));
             vec4 b = subgroupShuffle(w, c % LANES);
-            [[unroll]] for (uint i = 0; i < P; i++) {
+            [[unroll]] for (uint i = 0; i < PY * P; i++) {
                 sum[i][c] += v[i].x * b.x;
                 sum[i][c] += v[i].y * b.y;
                 sum[i][c] += v[i].z * b.z;
@@ -88,24 +121,16 @@ void main() {
         }
         w_at += int(OB);
     }
-    uint pixel = row * uint(push.out_width) + uint(x);
-    [[unroll]] for (uint i = 0; i < P; i++) {
-        if (inside && x + int(i) < push.out_width) {
+    uint first = (picture * uint(push.out_height) + uint(y)) * uint(push.out_width) + uint(x);
+    [[unroll]] for (uint i = 0; i < PY * P; i++) {
+        uint pixel = first + i / P * uint(push.out_width) + i % P;
+        if (inside && x + int(i % P) < push.out_width && y + int(i / P) < push.out_height) {
             [[unroll]] for (uint c = 0; c < OB / 4; c++) {
                 uint channel4 = block * (OB / 4) + c;
                 int left = int(push.out_channels) - int(4 * channel4);
-                if (left > 0) {
-                    vec4 s = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
-                    s += imageLoad(weight_texels, int(push.bias_at4 + channel4));
-                    int residual_at = int(push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel4);
-                    if (RESIDUAL == 1)
-                        s += imageLoad(activation_texels, residual_at);
-                    s = activate(ACT, s, push.alpha, push.beta);
-                    if (RESIDUAL == 2)
-                        s += imageLoad(activation_texels, residual_at);
-                    s = mix(vec4(0), s, lessThan(ivec4(0, 1, 2, 3), ivec4(left)));
-                    store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel4, s);
-                }
+                if (WHOLE || left > 0)
+                    store4(push.out_at4 + pixel * push.out_pitch4 + channel4,
+                           finish(i, c, int(push.residual_at4 + pixel * push.residual_pitch4 + channel4), left));
             }
         }
     }

@@ -98,7 +98,7 @@ struct fv_push_separable {
     int width, height;                 // of one input picture
     uint out_at4, out_pitch4, out_channels;
     int out_width, out_height;
-    uint rows, blocks_x;               // rows of all pictures; blocks of P output pixels in a row
+    uint rows, blocks_x, blocks_y;     // rows of all pictures; blocks of P x PY output pixels in one
     uint depthwise_at4;                // [channels4][taps, then the bias] of vec4
     uint weights_at4, bias_at4;        // [block][channels4][OB outputs] of vec4 over inputs; [outputs]
     int pad_x, pad_y;

@@ -6,16 +6,22 @@
 #include "pipeline/graph/op_conv.h"
 #include "shaders/push.h"
 
-// A step costs a CPU about as much as EXTRA fetches of a depthwise kernel: that many may be done twice
-// or, with a large kernel, less cleverly than conv_depthwise.comp does them.
-enum { PIXELS = 4, MAX_TAPS = 25, SMALL_TAPS = 9, EXTRA = 60000, EXTRA_LARGE = 600000 };
+// In cycles of a CPU for four channels of a pixel: one more turn of the depthwise kernel costs about a cycle
+// a tap, the tensor between the two that is not written and read again saves BETWEEN. A step saves STEP.
+enum { MAX_TAPS = 25, MAX_BLOCK = 64, SQUARE_BLOCK = 48, BETWEEN = 12, STEP = 320000 };
 
 static bool is_conv(const fv_node *n) {
     return !strcmp(fv_node_op(n), "Conv");
 }
 
-static int block_of(int64_t channels) {
-    return channels % 48 == 0 || channels > 64 ? 48 : channels > 16 ? 32 : 16;
+static int64_t blocks_of(int64_t channels) {
+    return (channels + MAX_BLOCK - 1) / MAX_BLOCK;
+}
+
+// Output channels of a block: equal blocks, for which the depthwise kernel is done again.
+static int64_t block_of(int64_t channels) {
+    int64_t blocks = blocks_of(channels);
+    return ((channels + blocks - 1) / blocks + 3) / 4 * 4;
 }
 
 static bool is_depthwise(const fv_plan *p, const fv_node *n) {
@@ -34,10 +40,9 @@ static bool is_pointwise(const fv_node *n) {
 
 static bool pays(const fv_plan *p, const fv_node *dw, const fv_node *pw) {
     const fv_conv_attr *a = dw->attr;
-    int64_t m = fv_plan_tensor(p, pw->out[0])->dim[1], blocks = (m + block_of(m) - 1) / block_of(m);
+    int64_t again = blocks_of(fv_plan_tensor(p, pw->out[0])->dim[1]) - 1;
     int64_t taps = (int64_t)a->kernel[0] * a->kernel[1];
-    int64_t fetches = fv_tensor_count(fv_plan_tensor(p, dw->out[0])) / 4 * taps;
-    return fetches * (blocks - 1) <= EXTRA && (taps <= SMALL_TAPS || fetches * blocks <= EXTRA_LARGE);
+    return fv_tensor_count(fv_plan_tensor(p, dw->out[0])) / 4 * (taps * again - BETWEEN) <= STEP;
 }
 
 const fv_node *fv_separable_find(const fv_plan *p, const fv_node *n) {
@@ -98,22 +103,27 @@ void fv_lower_separable(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     fv_pixel_view in, out, residual;
     fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out), fv_view_as_pixels(&add, &residual);
     uint32_t lanes = fv_gpu_get_caps(p->gpu)->subgroup, block = (uint32_t)block_of(out.c);
+    uint32_t x = 2, y = block > SQUARE_BLOCK ? 1 : 2; // more pixels by more channels would not fit a CPU's registers
     fv_push_separable push = {
         .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .channels4 = (uint32_t)in.c4,
         .width = (int)in.w, .height = (int)in.h, .out_at4 = (uint32_t)out.at4, .out_pitch4 = (uint32_t)out.pitch4,
         .out_channels = (uint32_t)out.c, .out_width = (int)out.w, .out_height = (int)out.h,
-        .rows = (uint32_t)(out.n * out.h), .blocks_x = ((uint32_t)out.w + PIXELS - 1) / PIXELS,
+        .rows = (uint32_t)(out.n * out.h), .blocks_x = ((uint32_t)out.w + x - 1) / x,
+        .blocks_y = ((uint32_t)out.h + y - 1) / y,
         .pad_x = a->pad[1], .pad_y = a->pad[0], .residual_at4 = (uint32_t)residual.at4,
         .residual_pitch4 = (uint32_t)residual.pitch4, .alpha = b->activation.alpha, .beta = b->activation.beta,
         .depthwise_alpha = a->activation.alpha, .depthwise_beta = a->activation.beta};
     push.depthwise_at4 = pack_depthwise(p, dw, in.c, (int64_t)a->kernel[0] * a->kernel[1]);
     push.weights_at4 = pack_pointwise(p, pw, out.c, in.c, block);
     push.bias_at4 = pack_bias(p, pw, out.c);
-    uint32_t spec[] = {lanes, lanes, PIXELS, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
-                       (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind};
-    fv_step *s = fv_plan_dispatch(p, pw, "conv_separable", spec, 10, &push, sizeof push, 1, 1);
+    uint32_t pieces = (uint32_t)out.n * push.blocks_y * push.blocks_x;
+    uint32_t local = pieces >= 8 * lanes ? 2 * lanes : lanes;
+    uint32_t spec[] = {local, lanes, x, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
+                       (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind, y,
+                       out.c % block == 0};
+    fv_step *s = fv_plan_dispatch(p, pw, "conv_separable", spec, 12, &push, sizeof push, 1, 1);
     s->groups[0] = ((uint32_t)out.c + block - 1) / block;
-    s->groups[1] = (push.rows * push.blocks_x + lanes - 1) / lanes;
+    s->groups[1] = (pieces + local - 1) / local;
     s->note = "depthwise + 1x1";
     fv_step_reads(s, &from, offsetof(fv_push_separable, in_at4), 16);
     fv_step_writes(s, &to, offsetof(fv_push_separable, out_at4), 16);
