@@ -6,6 +6,7 @@
 
 #include "pipeline/base/log.h"
 
+static const char vector_width[] = "LP_NATIVE_VECTOR_WIDTH";
 static const char no_vulkan[] = "no Vulkan device; install mesa-vulkan-drivers (CPU) or your GPU's driver";
 
 bool fv_gpu_result(VkResult result, const char *call, fv_err *err) {
@@ -36,27 +37,39 @@ static bool has_layer(const char *name) {
     return false;
 }
 
-// Mesa's CPU driver uses 256-bit vectors unless told otherwise; with AVX-512 the kernels here run up to
-// twice as fast on 512-bit ones. It reads the variable once, when it is loaded. The user's own value
-// stays.
-static void widen_cpu_vectors(void) {
+// Mesa's CPU driver reads the width of its vectors from the environment when it is loaded. The user's own
+// value stays. True when none was there and 512 bits, which AVX-512 has, were asked for.
+static bool widen_cpu_vectors(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    if (!getenv(vector_width) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        setenv("LP_NATIVE_VECTOR_WIDTH", "512", 0);
+        return !setenv(vector_width, "512", 0);
 #endif
+    return false;
 }
 
-VkInstance fv_gpu_instance_create(bool validate, fv_err *err) {
+// Mesa 22.3 runs these kernels up to twice as fast on 512-bit vectors as on 256-bit ones, Mesa 25.0 at
+// a third of the speed.
+static bool likes_narrow_vectors(VkInstance instance) {
+    VkPhysicalDevice devices[16];
+    uint32_t n = 16;
+    if (vkEnumeratePhysicalDevices(instance, &n, devices) < 0)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        int major = 0;
+        VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+        VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver};
+        vkGetPhysicalDeviceProperties2(devices[i], &all);
+        if (driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE && sscanf(driver.driverInfo, "Mesa %d", &major) == 1 && major > 22)
+            return true;
+    }
+    return false;
+}
+
+static VkResult make_instance(bool validate, VkInstance *instance) {
     static const char *const layer = "VK_LAYER_KHRONOS_validation";
     static const char *const extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-    if (validate && !has_layer(layer)) {
-        fv_fail(err, FV_UNSUPPORTED, "no Vulkan validation layer; install vulkan-validationlayers");
-        return NULL;
-    }
-    widen_cpu_vectors();
-    VkInstance instance = NULL;
-    VkResult result = vkCreateInstance(
+    return vkCreateInstance(
         &(VkInstanceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
             .pApplicationInfo = &(VkApplicationInfo){.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -64,7 +77,22 @@ VkInstance fv_gpu_instance_create(bool validate, fv_err *err) {
             .enabledLayerCount = validate, .ppEnabledLayerNames = &layer,
             .enabledExtensionCount = validate, .ppEnabledExtensionNames = &extension,
         },
-        NULL, &instance);
+        NULL, instance);
+}
+
+VkInstance fv_gpu_instance_create(bool validate, fv_err *err) {
+    if (validate && !has_layer("VK_LAYER_KHRONOS_validation")) {
+        fv_fail(err, FV_UNSUPPORTED, "no Vulkan validation layer; install vulkan-validationlayers");
+        return NULL;
+    }
+    bool widened = widen_cpu_vectors();
+    VkInstance instance = NULL;
+    VkResult result = make_instance(validate, &instance);
+    if (result == VK_SUCCESS && widened && likes_narrow_vectors(instance)) {
+        vkDestroyInstance(instance, NULL); // which unloads the driver
+        setenv(vector_width, "256", 1);
+        result = make_instance(validate, &instance);
+    }
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         fv_fail(err, FV_UNSUPPORTED, no_vulkan);
     else
