@@ -37,6 +37,8 @@ fv_job *fv_job_create(void) {
 void fv_job_destroy(fv_job **job) {
     if (!job || !*job)
         return;
+    for (int i = 0; (*job)->probes && i < (*job)->desc.streams.n; i++)
+        fv_probe_finish(&(*job)->probes[i]);
     fv_arena *arena = (*job)->arena;
     fv_arena_destroy(&arena);
     *job = NULL;

@@ -219,6 +219,13 @@ static bool make_pipeline(supervisor *s, fv_arena *arena) {
     return false;
 }
 
+// A live source that is open already.
+static void hand_over(supervisor *s, int i) {
+    g_autoptr(GstElement) source = named(s->pipeline, s->names[i], "source", -1);
+    if (s->params->probes[i].session)
+        gst_element_set_context(source, s->params->probes[i].session);
+}
+
 static void prepare(supervisor *s) {
     const fv_desc *d = s->params->desc;
     g_object_set(s->pipeline, "message-forward", TRUE, NULL);
@@ -227,6 +234,7 @@ static void prepare(supervisor *s) {
     s->names = g_new0(const char *, s->n_streams);
     for (int i = 0; i < s->n_streams; i++) {
         s->names[i] = stream_at(s, i)->name;
+        hand_over(s, i);
         s->meters[i] = fv_meter_create(s->pipeline, s->names[i], &s->params->probes[i]);
     }
     find_endings(s);

@@ -8,6 +8,9 @@
 #include "pipeline/run/gst.h"
 #include "pipeline/run/message.h"
 
+// Of plugins/src/session.h.
+static const char session_context[] = "fovea.source";
+
 typedef struct {
     fv_probe *probe;
     fv_arena *arena;
@@ -26,12 +29,12 @@ static void take_audio(probing *p, GstPad *pad) {
     gst_caps_unref(caps);
 }
 
-// In the source's thread, once: the wait below is over.
+// In the source's thread, once: the wait below is over. The thread stays here, between two reads.
 static GstPadProbeReturn first_frame(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
     (void)pad, (void)info;
     gst_element_post_message(
         user, gst_message_new_application(user, gst_structure_new_empty("first-frame")));
-    return GST_PAD_PROBE_REMOVE;
+    return GST_PAD_PROBE_OK;
 }
 
 // Audio pads stay without a peer: their caps are known, their data is not needed.
@@ -47,7 +50,7 @@ static void take_pad(probing *p, GstPad *pad) {
         return;
     GstElement *sink = gst_element_factory_make("fakesink", NULL);
     g_object_set(sink, "sync", FALSE, NULL);
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, first_frame, p->pipeline, NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BLOCK, first_frame, p->pipeline, NULL);
     gst_bin_add(GST_BIN(p->pipeline), sink);
     g_autoptr(GstPad) into = gst_element_get_static_pad(sink, "sink");
     gst_pad_link(pad, into);
@@ -140,6 +143,8 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
         return fv_fail(err, FV_BAD_INPUT,
                        "the element fvsrc is missing from the plugin; install Fovea again");
     set_all(source, p->arena, settings);
+    g_autoptr(GstContext) context = gst_context_new(session_context, TRUE);
+    gst_element_set_context(source, context);
     gst_bin_add(GST_BIN(p->pipeline), source);
     g_signal_connect(source, "pad-added", G_CALLBACK(pad_added), p);
     g_autoptr(GstPad) always = gst_element_get_static_pad(source, "video");
@@ -154,6 +159,9 @@ static bool probe_pipeline(probing *p, const fv_settings *settings, fv_err *err)
         !take_video(p, uri ? uri->text : "the source", err))
         return false;
     take_limit(p->probe, settings);
+    gst_element_set_state(p->pipeline, GST_STATE_READY);
+    if (p->probe->is_live)
+        p->probe->session = gst_element_get_context(source, session_context);
     return true;
 }
 
@@ -167,4 +175,10 @@ bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source
     gst_object_unref(p.pipeline);
     g_mutex_clear(&p.lock);
     return ok;
+}
+
+void fv_probe_finish(fv_probe *probe) {
+    if (probe->session)
+        gst_context_unref(probe->session);
+    probe->session = NULL;
 }

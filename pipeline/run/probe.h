@@ -1,6 +1,7 @@
 // A look at a source before the pipeline is built: what is in it decides how outputs are made.
 #pragma once
 
+#include <gst/gst.h>
 #include <stdint.h>
 
 #include "pipeline/base/arena.h"
@@ -18,11 +19,13 @@ typedef struct {
     int64_t duration_ns;      // 0: not known
     int64_t frames;           // by duration and rate; 0: not known
     const char *orientation;  // as the image-orientation tag: "rotate-90", ...; NULL: upright
+    GstContext *session;      // a live source, open: the run's fvsrc goes on with it; else NULL
     int n_audio;
     const char *audio_caps[FV_PROBE_MAX_AUDIO]; // of the pads audio_0, audio_1, ...
 } fv_probe;
 
-// Opens the source once by fvsrc with the description's settings, up to the first frame. The texts
-// live in the arena. Waits for a camera's first frame too. FV_BAD_INPUT when the source is not
-// there, is no video or has no frame.
+// Opens the source by fvsrc with the description's settings, up to the first frame. The texts live in
+// the arena. Waits for a camera's first frame too, and leaves it open: some cameras let themselves be
+// opened only once. FV_BAD_INPUT when the source is not there, is no video or has no frame.
 bool fv_probe_source(fv_probe *probe, fv_arena *arena, const fv_settings *source, fv_err *err);
+void fv_probe_finish(fv_probe *probe); // closes a session that nobody took

@@ -224,7 +224,7 @@ static void reset(fv_src *s) {
     s->need_segment = UINT_MAX;
     s->anchored = s->end_requested = s->playing = s->can_seek = false;
     s->info = (GstVideoInfo){0};
-    s->seek_ns = FV_TIME_NONE;
+    s->seek_ns = s->last_ns = s->old_ns = FV_TIME_NONE;
     s->offset_ns = s->end_ns = s->position_ns = s->duration_ns = 0;
     s->next_frame = s->pushed = s->dropped_late = s->reconnects = 0;
     s->counts = s->counts_before = (fv_reader_counts){0};

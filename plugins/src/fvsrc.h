@@ -53,6 +53,8 @@ typedef struct {
     int64_t offset_ns;                     // added to the reader's times
     int64_t end_ns;                        // of the last frame, after adding
     uint64_t next_frame;
+    int64_t last_ns;                       // the reader's time of its last frame
+    int64_t old_ns;                        // what is before it came while nobody looked; FV_TIME_NONE: nothing
 
     // Statistics, under lock.
     fv_reader_counts counts, counts_before; // of this reader, of those before it
@@ -62,4 +64,14 @@ typedef struct {
 } fv_src;
 
 void fv_src_loop(void *src);              // the task of the video pad
-void fv_src_close(fv_src *s);             // reader, pads of audio; the task rests
+
+// open.c: the task's, or others' while it rests.
+bool fv_src_open(fv_src *s, fv_err *err); // the reader; pads of audio when it is the first one
+void fv_src_begin_pad(fv_src *s, GstPad *pad);
+void fv_src_count(fv_src *s);             // the reader's counts into the statistics
+void fv_src_close_reader(fv_src *s);
+void fv_src_close(fv_src *s);             // reader, pads of audio; a live one may stay open, see session.h
+bool fv_src_is_camera(const fv_src *s);   // live, and no file that is shown as if it were
+
+// Nothing was read since then (monotonic); the last frame had this time of the reader.
+void fv_src_rested(fv_src *s, int64_t pts_ns, gint64 since_us);

@@ -170,6 +170,15 @@ fv_reader *fv_reader_open(const fv_reader_params *params, const atomic_bool *sto
     return r;
 }
 
+void fv_reader_resume(fv_reader *r, const atomic_bool *stop) {
+    static const atomic_bool never;
+    r->stop = stop ? stop : &never;
+    r->counts = (fv_reader_counts){0};
+    r->is_first = true;
+    for (int i = 0; i < FV_READER_MAX_AUDIO; i++)
+        r->audio_first[i] = true;
+}
+
 void fv_reader_destroy(fv_reader **r) {
     if (!r || !*r)
         return;

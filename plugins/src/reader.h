@@ -52,6 +52,9 @@ typedef struct fv_reader fv_reader;
 fv_reader *fv_reader_open(const fv_reader_params *params, const atomic_bool *stop, fv_err *err);
 fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err);
 
+// Another thread goes on with an open reader; NULL: nobody stops it. Counts begin anew.
+void fv_reader_resume(fv_reader *r, const atomic_bool *stop);
+
 // To the last picture that can be decoded at or before `to_ns`; frames before to_ns follow, for the
 // caller to skip.
 bool fv_reader_seek(fv_reader *r, int64_t to_ns, fv_err *err);

@@ -19,102 +19,6 @@ static void push_all(fv_src *s, GstEvent *event) {
     gst_pad_push_event(s->video, event);
 }
 
-// ---- start of the streams -----------------------------------------------------------------------
-
-static void push_stream_start(fv_src *s, GstPad *pad) {
-    char *id = gst_pad_create_stream_id(pad, GST_ELEMENT(s), GST_PAD_NAME(pad));
-    GstEvent *event = gst_event_new_stream_start(id);
-    gst_event_set_group_id(event, s->group_id);
-    gst_pad_push_event(pad, event);
-    g_free(id);
-}
-
-static void add_audio_pad(fv_src *s, int i, GstCaps *caps) {
-    GstPadTemplate *t = gst_element_get_pad_template(GST_ELEMENT(s), "audio_%u");
-    char *name = g_strdup_printf("audio_%u", s->n_audio_pads++);
-    s->audio[i] = fv_audio_create(GST_ELEMENT(s), t, name, s->video);
-    g_free(name);
-    GstPad *pad = fv_audio_pad(s->audio[i]);
-    push_stream_start(s, pad);
-    gst_pad_push_event(pad, gst_event_new_caps(caps));
-    gst_flow_combiner_add_pad(s->flows, pad);
-    gst_element_add_pad(GST_ELEMENT(s), pad);
-}
-
-static void add_audio(fv_src *s) {
-    for (int i = 0; i < fv_reader_n_audio(s->reader); i++) {
-        const AVStream *stream = fv_reader_audio(s->reader, i);
-        GstCaps *caps = fv_sound_caps(stream);
-        if (caps)
-            add_audio_pad(s, i, caps);
-        else
-            GST_WARNING_OBJECT(s, "audio stream %d is left out: no caps for %s", i,
-                               avcodec_get_name(stream->codecpar->codec_id));
-        gst_clear_caps(&caps);
-    }
-}
-
-// Once per run; a stream that comes back after a break goes on in the same pads.
-static void start_streams(fv_src *s) {
-    s->started = true;
-    push_stream_start(s, s->video);
-    add_audio(s);
-    gst_element_no_more_pads(GST_ELEMENT(s));
-    const char *orientation = fv_reader_orientation(s->reader);
-    if (orientation) // after caps and segment, when there are some: sticky events go out in order
-        gst_pad_store_sticky_event(s->video, gst_event_new_tag(gst_tag_list_new(
-                                                 GST_TAG_IMAGE_ORIENTATION, orientation, NULL)));
-}
-
-static bool open_reader(fv_src *s, fv_err *err) {
-    const fv_src_params *p = &s->active;
-    s->reader = fv_reader_open(&(fv_reader_params){.uri = p->uri,
-                                                   .timeout_ns = p->timeout_ns,
-                                                   .threads = p->threads,
-                                                   .tcp = p->transport == FV_TRANSPORT_TCP,
-                                                   .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
-                               &s->stop, err);
-    if (!s->reader)
-        return false;
-    if (!s->started)
-        start_streams(s);
-    s->anchored = false;
-    g_mutex_lock(&s->lock);
-    s->duration_ns = fv_reader_duration_ns(s->reader);
-    s->can_seek = fv_reader_can_seek(s->reader) && !s->is_live;
-    g_mutex_unlock(&s->lock);
-    s->segment.duration = s->duration_ns ? (guint64)s->duration_ns : GST_CLOCK_TIME_NONE;
-    return true;
-}
-
-static void keep_counts(fv_src *s) {
-    fv_reader_counts now = fv_reader_get_counts(s->reader), *before = &s->counts_before;
-    g_mutex_lock(&s->lock);
-    s->counts = (fv_reader_counts){before->decoded + now.decoded, before->corrupt + now.corrupt,
-                                   before->repaired + now.repaired};
-    g_mutex_unlock(&s->lock);
-}
-
-static void close_reader(fv_src *s) {
-    if (!s->reader)
-        return;
-    keep_counts(s);
-    s->counts_before = s->counts;
-    fv_reader_destroy(&s->reader);
-}
-
-void fv_src_close(fv_src *s) {
-    close_reader(s);
-    for (int i = 0; i < FV_READER_MAX_AUDIO; i++) {
-        if (!s->audio[i])
-            continue;
-        gst_flow_combiner_remove_pad(s->flows, fv_audio_pad(s->audio[i]));
-        fv_audio_destroy(&s->audio[i]);
-    }
-    s->n_audio_pads = 0;
-    s->started = false;
-}
-
 // ---- waiting -----------------------------------------------------------------------------------
 
 static GstClockTime running_time(fv_src *s) {
@@ -128,12 +32,17 @@ static GstClockTime running_time(fv_src *s) {
 
 // A live source gives nothing while it is paused; what came meanwhile is old.
 static void wait_for_playing(fv_src *s) {
+    gint64 since = g_get_monotonic_time();
+    bool rested = false;
     g_mutex_lock(&s->lock);
     while (s->is_live && !s->playing && !atomic_load(&s->stop)) {
         s->anchored = false;
+        rested = true;
         g_cond_wait(&s->wake, &s->lock);
     }
     g_mutex_unlock(&s->lock);
+    if (rested && s->reader)
+        fv_src_rested(s, s->last_ns, since);
 }
 
 static void wait_for(fv_src *s, int64_t ns) {
@@ -229,13 +138,30 @@ static void add_meta(fv_src *s, GstBuffer *buffer, const fv_reader_item *item) {
     }
 }
 
+// Its number stays empty in the records.
+static void count_dropped(fv_src *s) {
+    s->next_frame++;
+    g_mutex_lock(&s->lock);
+    s->dropped_late++;
+    g_mutex_unlock(&s->lock);
+}
+
+// It came while the source was paused; before the first frame of a run nobody misses it.
+static bool is_old(fv_src *s, int64_t pts_ns) {
+    if (s->old_ns == FV_TIME_NONE || pts_ns >= s->old_ns) {
+        s->old_ns = FV_TIME_NONE;
+        return false;
+    }
+    if (s->next_frame)
+        count_dropped(s);
+    return true;
+}
+
 static bool is_too_late(fv_src *s, int64_t ts) {
     GstClockTime now = s->is_live ? running_time(s) : GST_CLOCK_TIME_NONE;
     if (!GST_CLOCK_TIME_IS_VALID(now) || (int64_t)now - ts < LATE_NS)
         return false;
-    g_mutex_lock(&s->lock);
-    s->dropped_late++;
-    g_mutex_unlock(&s->lock);
+    count_dropped(s);
     return true;
 }
 
@@ -246,6 +172,9 @@ static GstFlowReturn fail(fv_src *s, const fv_err *err) {
 
 static GstFlowReturn push_video(fv_src *s, const fv_reader_item *item) {
     fv_err err = {0};
+    s->last_ns = item->pts_ns;
+    if (is_old(s, item->pts_ns))
+        return GST_FLOW_OK;
     anchor(s, item->pts_ns);
     int64_t ts = item->pts_ns + s->offset_ns;
     guint64 begin = (guint64)MAX(ts, 0), length = (guint64)item->duration_ns;
@@ -337,14 +266,14 @@ static void post_status(fv_src *s, const char *status) {
 // The camera went away: try again until it comes back or nobody wants it any more.
 static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
     fv_err err = *why;
-    close_reader(s);
+    fv_src_close_reader(s);
     if (!err.text[0])
         fv_fail(&err, FV_IO, "%s: the stream ended", fv_uri_redact(s->active.uri));
     fv_element_warning(GST_ELEMENT(s), &err);
     post_status(s, "lost");
     while (!atomic_load(&s->stop)) {
         wait_for(s, s->active.reconnect_ns);
-        if (!atomic_load(&s->stop) && open_reader(s, &err)) {
+        if (!atomic_load(&s->stop) && fv_src_open(s, &err)) {
             g_mutex_lock(&s->lock);
             s->reconnects++;
             g_mutex_unlock(&s->lock);
@@ -357,7 +286,7 @@ static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
 
 static void warn_if_nothing_came(fv_src *s) {
     fv_err err = {0};
-    keep_counts(s);
+    fv_src_count(s);
     if (s->counts.decoded || s->seek_ns != FV_TIME_NONE)
         return;
     fv_fail(&err, FV_BAD_INPUT,
@@ -389,8 +318,7 @@ static void warn_if_cut_short(fv_src *s) {
 
 static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
     fv_err err = {0};
-    bool camera = s->is_live && !s->active.realtime;
-    if (camera && s->active.reconnect_ns > 0)
+    if (fv_src_is_camera(s) && s->active.reconnect_ns > 0)
         return reconnect(s, why);
     if (why->text[0])
         return fail(s, why);
@@ -421,7 +349,7 @@ static void push_eos(fv_src *s) {
 // ---- the task ----------------------------------------------------------------------------------
 
 static bool begin(fv_src *s, fv_err *err) {
-    if (!s->reader && !open_reader(s, err))
+    if (!s->reader && !fv_src_open(s, err))
         return false;
     if (s->seek_ns == FV_TIME_NONE)
         return true;
@@ -440,7 +368,7 @@ static GstFlowReturn step(fv_src *s) {
         return atomic_load(&s->stop) ? GST_FLOW_FLUSHING : fail(s, &err);
     wait_for_playing(s);
     fv_read_result result = fv_reader_next(s->reader, &item, &err);
-    keep_counts(s);
+    fv_src_count(s);
     if (result == FV_READ_STOPPED)
         return GST_FLOW_FLUSHING;
     if (result != FV_READ_ITEM)
@@ -464,6 +392,6 @@ void fv_src_loop(void *src) {
     if (flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_NOT_NEGOTIATED)
         GST_ELEMENT_FLOW_ERROR(s, flow);
     if (!s->started) // nothing could be opened; EOS needs a stream all the same
-        push_stream_start(s, s->video);
+        fv_src_begin_pad(s, s->video);
     push_eos(s);
 }

@@ -3,9 +3,10 @@
 #include "tests/test.h"
 
 extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite,
-    meta_suite, mp4_suite, pipeline_suite, publish_suite;
+    meta_suite, mp4_suite, camera_suite, pipeline_suite, publish_suite;
 
 static const fv_suite *const suites[] = {
+    &camera_suite,
     &draw_suite,
     &element_suite,
     &fvevents_suite,

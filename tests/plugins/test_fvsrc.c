@@ -1,7 +1,6 @@
-// fvsrc on clips that libav itself makes (lavfi), on broken files, and on an RTSP server of its
-// own.
+// fvsrc on clips that libav itself makes (lavfi) and on broken files.
+#include <gio/gio.h>
 #include <gst/check/gstharness.h>
-#include <gst/rtsp-server/rtsp-server.h>
 #include <gst/video/video.h>
 #include <unistd.h>
 
@@ -434,56 +433,6 @@ static void a_silent_server_times_out(void) {
     g_object_unref(service);
 }
 
-static gpointer serve(gpointer loop) {
-    g_main_context_push_thread_default(g_main_loop_get_context(loop));
-    g_main_loop_run(loop);
-    return NULL;
-}
-
-static GstRTSPServer *start_server(GMainContext *context, const char *port) {
-    GstRTSPServer *server = gst_rtsp_server_new();
-    GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
-    gst_rtsp_server_set_service(server, port);
-    gst_rtsp_media_factory_set_launch(
-        factory,
-        "( videotestsrc is-live=true ! video/x-raw,format=I420,width=64,height=48,framerate=30/1 ! "
-        "jpegenc ! "
-        "rtpjpegpay name=pay0 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 )");
-    GstRTSPMountPoints *mounts = gst_rtsp_server_get_mount_points(server);
-    gst_rtsp_mount_points_add_factory(mounts, "/cam", factory);
-    g_object_unref(mounts);
-    gst_rtsp_server_attach(server, context);
-    return server;
-}
-
-static void a_camera_over_rtsp_with_sound(void) {
-    GMainContext *context = g_main_context_new();
-    GMainLoop *loop = g_main_loop_new(context, FALSE);
-    GstRTSPServer *server = start_server(context, "0");
-    GThread *thread = g_thread_new("rtsp", serve, loop);
-    outcome o;
-    char line[400];
-    snprintf(line, sizeof line,
-             "fvsrc name=s uri=rtsp://127.0.0.1:%d/cam ! queue ! fakesink name=v sync=true  "
-             "s.audio_0 ! fakesink name=a",
-             gst_rtsp_server_get_bound_port(server));
-    GstElement *pipeline = pipeline_of(&o, line);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    for (int i = 0; i < 100 && (o.frames < 20 || o.sounds < 5); i++)
-        g_usleep(100000);
-    CHECK(o.frames >= 20);
-    CHECK(o.sounds >= 5);
-    CHECK(o.is_monotonic);
-    gst_element_send_event(pipeline, gst_event_new_eos());
-    CHECK(wait_end(pipeline, &o, 5 * GST_SECOND));
-    close_pipeline(pipeline);
-    g_main_loop_quit(loop);
-    g_thread_join(thread);
-    g_object_unref(server);
-    g_main_loop_unref(loop);
-    g_main_context_unref(context);
-}
-
 static void states_up_and_down(void) {
     outcome o;
     char line[2000];
@@ -515,6 +464,5 @@ const fv_suite fvsrc_suite = {"fvsrc",
                                                 CASE(a_loop_goes_on_in_time),
                                                 CASE(realtime_takes_its_time_and_eos_ends_it),
                                                 CASE(a_silent_server_times_out),
-                                                CASE(a_camera_over_rtsp_with_sound),
                                                 CASE(states_up_and_down),
                                                 {0}}};

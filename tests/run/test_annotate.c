@@ -46,6 +46,21 @@ static void same_bytes_every_time(void) {
     CHECK_EQUAL(run_shell("cmp s0.jsonl s1.jsonl"), 0);
 }
 
+// What the source dropped because nobody could follow is in the ledger, and its numbers are missing in the records.
+static void late_frames_are_counted(void) {
+    int decoded, inferred, dropped, qos;
+    CHECK_EQUAL(run_shell("echo '{fovea: 1, streams: [{name: late, source: {uri: in.mp4, realtime: true}, detect: {device: reference, late: keep,"
+                          " slots: 1}, outputs: [{publish: late.jsonl}]}]}' > late.yaml; timeout 100 \"$FOVEA\" run late.yaml"), 0);
+    CHECK_EQUAL(sscanf(run_output, "late: %d frames decoded = %d inferred + 0 predicted + 0 skipped + %d dropped (qos %d)",
+                       &decoded, &inferred, &dropped, &qos), 4);
+    CHECK_EQUAL(decoded, 50);
+    CHECK_EQUAL(inferred + dropped, decoded);
+    CHECK(dropped > 0 && dropped == qos);
+    check_records("late.jsonl", inferred);
+    run_shell("sed 's/.*\"frame\":\\([0-9]*\\).*\"pts_ns\":\\([0-9]*\\).*/\\1 \\2/' late.jsonl | awk '{d = $2 - p - ($1 - n) * 40000000; if (NR > 1 && d*d > 1e14) print; n = $1; p = $2}'");
+    CHECK_TEXT(run_output, ""); // a number for every 40 ms
+}
+
 // Every description under config/, and the rules they name.
 static void shipped_descriptions(void) {
     CHECK_EQUAL(run_shell("for f in %s/*.yaml; do INPUT=in.mp4 A=in.mp4 B=vfr.mp4 \"$FOVEA\" check "
@@ -82,6 +97,7 @@ static void the_ready_description_runs(void) {
 
 const fv_suite annotate_suite = {"annotate", (const fv_case[]){CASE(real_footage),
                                                                CASE(same_bytes_every_time),
+                                                               CASE(late_frames_are_counted),
                                                                CASE(shipped_descriptions),
                                                                CASE(every_key_is_shown),
                                                                CASE(the_ready_description_runs),
