@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pipeline/desc/address.h"
 #include "pipeline/desc/format.h"
 #include "pipeline/desc/rules.h"
 
@@ -323,14 +324,17 @@ static void resolve_publish(fv_yaml *y, fv_settings *publish) {
     fv_setting *to = (fv_setting *)fv_settings_find(publish, "to");
     if (!to) {
         fv_yaml_mistake(y, publish->given.node,
-                        "publish lacks 'to': a file, or - for standard output");
+                        "publish lacks 'to': a file, - for standard output, or an address");
         return;
     }
-    if (!fv_desc_is_local_file(to->text))
-        return;
-    to->text = fv_yaml_path(y, to->node, to->text);
-    if (strcmp(to->text, "-") != 0)
-        check_writable(y, to->node, to->text);
+    fv_address a;
+    fv_err err;
+    if (!fv_address_parse(&a, to->text, &err))
+        fv_yaml_mistake(y, to->node, "%s", err.text);
+    else if (a.kind == FV_TO_FILE)
+        check_writable(y, to->node, to->text = fv_yaml_path(y, to->node, to->text));
+    else if (a.kind == FV_TO_UNIX)
+        to->text = fv_arena_printf(fv_yaml_arena(y), "unix:%s", fv_yaml_path(y, to->node, a.path));
 }
 
 // What the element would refuse at its start, or take and then never write.
@@ -365,7 +369,10 @@ static void check_format(fv_yaml *y, const fv_desc_stream *stream, const fv_sett
 
 static const char *output_path(const fv_desc_output *o) {
     const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
-    return o->file ? o->file->path : to ? to->text : NULL;
+    fv_address a;
+    if (o->file)
+        return o->file->path;
+    return to && fv_address_parse(&a, to->text, NULL) && a.kind == FV_TO_FILE ? to->text : NULL;
 }
 
 static const fv_yaml_node *output_node(const fv_desc_output *o) {
@@ -403,7 +410,7 @@ static void check_collisions(fv_yaml *y, const fv_desc *d) {
         for (int k = 0; k < streams[i].outputs.n; k++) {
             const fv_desc_output *o = (const fv_desc_output *)streams[i].outputs.v + k;
             const char *path = output_path(o);
-            if (!path || !strcmp(path, "-"))
+            if (!path)
                 continue;
             if (uri && same_file(uri->text, path))
                 fv_yaml_mistake(y, output_node(o), "%s is the source; write to another file", path);

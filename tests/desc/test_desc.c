@@ -258,6 +258,22 @@ static void formats_fit_what_is_asked_of_them(void) {
     }
 }
 
+static void addresses_of_publishers(void) {
+    CHECK_CONTAINS(
+        read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{publish: {to: mqqt://b/x}}]}\n"),
+        "d.yaml:3:45: error: mqqt://b/x: unknown target 'mqqt:', did you mean 'mqtt:'");
+    CHECK_CONTAINS(
+        read_text("fovea: 1\nstreams:\n- source: in.mp4\n  outputs:\n  - publish: tcp://host\n"),
+        "d.yaml:5:14: error: tcp://host: the port is missing");
+    CHECK_TEXT(read_text("fovea: 1\nstreams:\n- source: in.mp4\n  outputs:\n"
+                         "  - publish: tcp://h:1\n  - publish: tcp://h:1\n  - publish: unix:a\n"),
+               "");
+    char path[1200];
+    snprintf(path, sizeof path, "unix:%s/a", folder);
+    const fv_desc_stream *s = desc.streams.v;
+    CHECK_TEXT(setting(((const fv_desc_output *)s->outputs.v)[2].publish, "to"), path);
+}
+
 static void rules_of_a_file_report_into_the_same_list(void) {
     read_text("a: 1");
     char path[1200];
@@ -280,5 +296,9 @@ const fv_suite desc_suite = {"desc",
                                                CASE(assignments_win),
                                                CASE(all_mistakes_in_one_pass),
                                                CASE(outputs_do_not_collide), CASE(formats_fit_what_is_asked_of_them),
+}
+
+                                               CASE(outputs_do_not_collide),
+                                               CASE(addresses_of_publishers),
                                                CASE(rules_of_a_file_report_into_the_same_list),
                                                {0}}};
