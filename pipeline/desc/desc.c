@@ -320,7 +320,18 @@ static void resolve_file(fv_yaml *y, fv_desc_file *f) {
     check_writable(y, node, f->path);
 }
 
+static void resolve_publish_files(fv_yaml *y, fv_settings *publish) {
+    static const char *const files[] = {"tls-ca", "tls-cert", "tls-key", "password-file",
+                                        "hmac-file"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        resolve(y, publish, files[i]);
+    fv_setting *spool = (fv_setting *)fv_settings_find(publish, "spool");
+    if (spool)
+        spool->text = fv_yaml_path(y, spool->node, spool->text);
+}
+
 static void resolve_publish(fv_yaml *y, fv_settings *publish) {
+    resolve_publish_files(y, publish);
     fv_setting *to = (fv_setting *)fv_settings_find(publish, "to");
     if (!to) {
         fv_yaml_mistake(y, publish->given.node,

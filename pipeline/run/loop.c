@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pipeline/desc/address.h"
 #include "pipeline/run/message.h"
 #include "pipeline/run/meter.h"
 #include "pipeline/run/progress.h"
@@ -154,6 +155,15 @@ static void on_warning(supervisor *s, GstMessage *message) {
         fail_with(s, fv_err_exit_code(&err));
 }
 
+// News of our elements, a broker that does not answer for instance: nothing is lost.
+static void on_info(supervisor *s, GstMessage *message) {
+    fv_err err = {0};
+    if (!strstr(GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), "-publish-"))
+        return;
+    fv_message_error(message, &err);
+    say(s, "note", err.text);
+}
+
 // Sinks' own messages come wrapped; of them the end of each sink counts.
 static void on_forwarded(supervisor *s, GstMessage *message) {
     const GstStructure *t = gst_message_get_structure(message);
@@ -180,6 +190,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR: on_error(s, message); break;
     case GST_MESSAGE_WARNING: on_warning(s, message); break;
+    case GST_MESSAGE_INFO: on_info(s, message); break;
     case GST_MESSAGE_ELEMENT: on_forwarded(s, message); break;
     case GST_MESSAGE_EOS: on_tick(s); break;
     case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(s->pipeline)); break;
@@ -274,15 +285,41 @@ static void run(supervisor *s) {
     gst_object_unref(bus);
 }
 
+// "gate: sent 120 records to mqtt://broker; 3 wait in the spool"
+static void print_sent(const supervisor *s, int stream, int k, const fv_address *address) {
+    g_autoptr(GstElement) publisher = named(s->pipeline, s->names[stream], "publish", k);
+    g_autoptr(GstStructure) stats = NULL;
+    guint64 sent = 0, lost = 0, waiting = 0;
+    char shown[1200];
+    if (publisher)
+        g_object_get(publisher, "stats", &stats, NULL);
+    if (!stats || !gst_structure_get(stats, "lines", G_TYPE_UINT64, &sent, "lost", G_TYPE_UINT64,
+                                     &lost, "waiting", G_TYPE_UINT64, &waiting, NULL))
+        return;
+    fprintf(stderr, "%s: sent %" PRIu64 " records to %s", s->names[stream], sent,
+            fv_address_show(address, shown, sizeof shown));
+    if (lost)
+        fprintf(stderr, "; %" PRIu64 " were lost", lost);
+    if (waiting)
+        fprintf(stderr, "; %" PRIu64 " wait in the spool", waiting);
+    fputc('\n', stderr);
+}
+
 static void print_output(const supervisor *s, int stream, int k) {
     const fv_desc_output *o = (const fv_desc_output *)stream_at(s, stream)->outputs.v + k;
     const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
-    const char *path = o->file ? o->file->path : to ? to->text : NULL;
+    const char *path = o->file ? o->file->path : NULL;
+    fv_address address;
     bool failed = false;
+    if (to && fv_address_parse(&address, to->text, NULL)) {
+        path = address.kind == FV_TO_FILE ? to->text : NULL;
+        if (address.kind != FV_TO_FILE && address.kind != FV_TO_STDOUT)
+            print_sent(s, stream, k, &address);
+    }
     for (int i = 0; i < s->n_endings; i++)
         failed |=
             s->endings[i].stream == stream && s->endings[i].output == k && s->endings[i].failed;
-    if (path && strcmp(path, "-") != 0)
+    if (path)
         fprintf(stderr, "%s: %s %s\n", s->names[stream], failed ? "broke off" : "wrote", path);
 }
 

@@ -67,6 +67,8 @@ void fv_message_error(GstMessage *message, fv_err *err) {
     GstObject *source = GST_MESSAGE_SRC(message);
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING)
         gst_message_parse_warning(message, &error, &debug);
+    else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_INFO)
+        gst_message_parse_info(message, &error, &debug);
     else
         gst_message_parse_error(message, &error, &debug);
     g_autofree char *path = location(source), *why = reason(debug);

@@ -5,6 +5,6 @@
 
 #include "pipeline/base/err.h"
 
-// Fills err from an ERROR or WARNING message. Fovea's own elements say all in the text; of others
+// Fills err from an ERROR, WARNING or INFO message. Fovea's own elements say all in the text; of others
 // the system's reason is added and the file named.
 void fv_message_error(GstMessage *message, fv_err *err);

@@ -48,6 +48,10 @@ void fv_element_warning(GstElement *element, const fv_err *err) {
     post(element, GST_MESSAGE_WARNING, err);
 }
 
+void fv_element_info(GstElement *element, const fv_err *err) {
+    post(element, GST_MESSAGE_INFO, err);
+}
+
 // An error is posted once; what follows from it is silent.
 static GstFlowReturn fail(fv_element *e, const fv_err *err) {
     if (!e->failed)

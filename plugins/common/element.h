@@ -97,6 +97,8 @@ bool fv_element_register(GstPlugin *plugin, const fv_element_row *row);
 void fv_element_error(GstElement *element, const fv_err *err);
 // The same for what does not stop the stream.
 void fv_element_warning(GstElement *element, const fv_err *err);
+// And for news: nothing is lost.
+void fv_element_info(GstElement *element, const fv_err *err);
 
 // How late the buffer is at this element against the pipeline's clock, beyond the latency that live
 // sources announced; 0 when not live, not playing or without time.

@@ -1,6 +1,7 @@
-// fvpublish: what is known of each frame, and the events, as lines. The video passes untouched.
+// fvpublish: what is known of each frame, and the events, as messages. The video passes untouched.
 //
 //     gst-launch-1.0 ... ! fvdetect ! fvtrack ! fvpublish to=out.jsonl ! fakesink
+//     gst-launch-1.0 ... ! fvpublish what=events to=mqtt://broker/fovea ! fakesink
 //
 // Formats are rows of pipeline/desc/format.c, targets of target.c.
 #include "pipeline/desc/format.h"
@@ -11,25 +12,20 @@ static const char *const what_names[] = {"all", "frames", "events", NULL};
 static const unsigned what_masks[] = {FV_WHAT_ALL, FV_WHAT_FRAMES, FV_WHAT_EVENTS};
 
 typedef struct {
-    const char *to;
+    fv_target_params target;
     int format, what;
-    bool append;
 } params;
 
 static const fv_option options[] = {
-    FV_OPTION_STRING(params, to, "to", "-", "a file, or - for standard output"),
     FV_OPTION_CHOICE(params, format, "format", fv_format_names, fv_format_helps, FV_FORMAT_FOVEA,
                      "whose form the records have"),
     FV_OPTION_ENUM(params, what, "what", what_names, 0, "frames, events or all"),
-    FV_OPTION_BOOL(params, append, "append", false,
-                   "go on at the end of a file that is there, instead of emptying it"),
     {0},
 };
 
 typedef struct {
     fv_target *target;
     fv_formatter *formatter;
-    fv_target_counts counts;
     uint64_t frames, events;
 } state;
 
@@ -37,33 +33,37 @@ static void take(void *user, const fv_message *message) {
     fv_target_add(((state *)user)->target, message);
 }
 
+// What is lost counts as a failure of this output; an outage that ends is news.
+static void tell(void *user, bool grave, const fv_err *err) {
+    GstElement *element = user;
+    if (grave)
+        fv_element_warning(element, err);
+    else
+        fv_element_info(element, err);
+}
+
 static bool start(fv_element *e, fv_err *err) {
     const params *p = e->params;
     state *s = e->state;
-    if (!p->to || !*p->to)
-        return fv_fail(err, FV_BAD_INPUT,
-                       "fvpublish: `to` is empty; give a file, or - for standard output");
-    if (!fv_format_check((fv_format)p->format, what_masks[p->what], p->append, err))
+    if (!fv_format_check((fv_format)p->format, what_masks[p->what], p->target.append, err))
         return false;
-    s->target = fv_target_create(p->to, p->append, &fv_format_rows[p->format], err);
+    fv_target_setup setup = {GST_OBJECT_NAME(e), &fv_format_rows[p->format], tell, e};
+    fv_target *target = fv_target_create(&p->target, &setup, err);
     s->formatter = fv_formatter_create((fv_format)p->format, what_masks[p->what], take, s);
-    return s->target;
+    g_mutex_lock(&e->lock);
+    s->target = target;
+    g_mutex_unlock(&e->lock);
+    return target;
 }
 
 static void stop(fv_element *e) {
     state *s = e->state;
     fv_formatter_destroy(&s->formatter);
-    fv_target_destroy(&s->target);
-}
-
-static void flush_lines(fv_element *e, bool now) {
-    state *s = e->state;
-    fv_err err = {0};
-    if (!fv_target_flush(s->target, now, &err))
-        fv_element_warning(GST_ELEMENT(e), &err);
     g_mutex_lock(&e->lock);
-    s->counts = fv_target_count(s->target);
+    fv_target *target = s->target;
+    s->target = NULL;
     g_mutex_unlock(&e->lock);
+    fv_target_destroy(&target);
 }
 
 static bool caps(fv_element *e, fv_err *err) {
@@ -77,7 +77,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     state *s = e->state;
     const fv_frame_meta *meta = fv_meta_get(buffer);
     fv_formatter_frame(s->formatter, record, meta->events, meta->n_events);
-    flush_lines(e, false);
+    fv_target_flush(s->target);
     g_mutex_lock(&e->lock);
     s->frames++;
     s->events += (uint64_t)meta->n_events;
@@ -112,8 +112,9 @@ static void sink_event(fv_element *e, GstEvent *event) {
 }
 
 static void finish(fv_element *e) {
-    fv_formatter_finish(((state *)e->state)->formatter);
-    flush_lines(e, true);
+    state *s = e->state;
+    fv_formatter_finish(s->formatter);
+    fv_target_finish(s->target);
 }
 
 static void flush(fv_element *e) {
@@ -122,11 +123,13 @@ static void flush(fv_element *e) {
 
 static GstStructure *stats(fv_element *e) {
     const state *s = e->state;
-    fv_target_counts c = s->counts;
+    fv_target_counts c = {0};
+    if (s->target)
+        c = fv_target_count(s->target);
     return gst_structure_new("fvpublish-stats", "frames", G_TYPE_UINT64, s->frames, "events",
                              G_TYPE_UINT64, s->events, "lines", G_TYPE_UINT64, c.lines, "bytes",
                              G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "errors",
-                             G_TYPE_UINT64, c.errors, NULL);
+                             G_TYPE_UINT64, c.errors, "waiting", G_TYPE_UINT64, c.waiting, NULL);
 }
 
 const fv_element_row fv_publish_element = {
@@ -135,9 +138,9 @@ const fv_element_row fv_publish_element = {
     .long_name = "Fovea publisher",
     .klass = "Filter/Metadata/Video",
     .description =
-        "Writes what is known of each frame, and the events, in a format of one's choice; the video passes "
-        "untouched",
-    .options = {{options, 0}},
+        "Writes or sends what is known of each frame, and the events, in a format of one's choice; the "
+        "video passes untouched",
+    .options = {{fv_target_options, offsetof(params, target)}, {options, 0}},
     .params_size = sizeof(params),
     .state_size = sizeof(state),
     .start = start,

@@ -1,215 +1,203 @@
-#define _GNU_SOURCE
 #include "plugins/publish/target.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "pipeline/base/log.h"
+#include "fovea-config.h"
+#include "plugins/publish/delivery.h"
+#include "plugins/publish/lines.h"
 
-enum { SPOOL_BYTES = 8 << 20, DUE_BYTES = 64 << 10, DUE_NS = 1000000000 };
+static const char *const mqtt_versions[] = {"3.1.1", "5", NULL};
 
-// One row per kind of target. `write` writes whole lines: true when all n bytes arrived, else none
-// of the lines it returns false for may be left half written.
-typedef struct {
+const fv_option fv_target_options[] = {
+    FV_OPTION_STRING(fv_target_params, to, "to", "-",
+                     "a file, - for standard output, unix:/path, tcp://host:port, "
+                     "mqtt(s)://user@host/topic, http(s)://host/path, kafka(s)://host,host/topic"),
+    FV_OPTION_BOOL(fv_target_params, append, "append", false,
+                   "go on at the end of a file that is there, instead of emptying it"),
+    FV_OPTION_FLOAT(fv_target_params, rotate_size, "rotate-size", 0, 1e6, 0,
+                    "MiB after which a file is put aside as FILE.1 and begun anew; 0: never"),
+    FV_OPTION_TIME(fv_target_params, rotate_ns, "rotate-time", 0, 8760 * 3600e9, 0,
+                   "after which a file is put aside and begun anew; 0: never"),
+    FV_OPTION_INT(fv_target_params, keep, "keep", 0, 1000, 9,
+                  "old files that stay: FILE.1 is the youngest"),
+    FV_OPTION_STRING(fv_target_params, spool, "spool", "",
+                     "folder where records wait for the network; unset: one in "
+                     "~/.local/state/fovea/spool named after the element and the target"),
+    FV_OPTION_FLOAT(fv_target_params, spool_max, "spool-max", 0.01, 1e6, 64,
+                    "MiB of records that wait; when it is full the oldest are dropped and counted"),
+    FV_OPTION_TIME(fv_target_params, sync_ns, "spool-sync", 0, 3600e9, 1e9,
+                   "how much a loss of power may cost; the end of the process costs nothing"),
+    FV_OPTION_TIME(fv_target_params, linger_ns, "linger", 0, 3600e9, 5e9,
+                   "how long the end waits for deliveries; the rest waits in the spool"),
+    FV_OPTION_TIME(fv_target_params, retry_ns, "retry-max", 100e6, 3600e9, 30e9,
+                   "longest time between two attempts"),
+    FV_OPTION_TIME(fv_target_params, timeout_ns, "timeout", 100e6, 3600e9, 10e9,
+                   "without an answer after which an attempt has failed"),
+    FV_OPTION_STRING(fv_target_params, password_env, "password-env", "",
+                     "environment variable with the password (webhook without user: bearer token)"),
+    FV_OPTION_STRING(fv_target_params, password_file, "password-file", "",
+                     "file whose first line is the password"),
+    FV_OPTION_STRING(fv_target_params, tls_ca, "tls-ca", "",
+                     "PEM file of the authorities that are trusted; unset: those of the system"),
+    FV_OPTION_STRING(fv_target_params, tls_cert, "tls-cert", "", "PEM file of our certificate"),
+    FV_OPTION_STRING(fv_target_params, tls_key, "tls-key", "", "PEM file of its key"),
+    FV_OPTION_BOOL(fv_target_params, tls_insecure, "tls-insecure", false,
+                   "take any certificate: whoever sits on the way can read and change records"),
+    FV_OPTION_ENUM(fv_target_params, mqtt_version, "mqtt-version", mqtt_versions, FV_MQTT_311,
+                   "of the protocol"),
+    FV_OPTION_INT(fv_target_params, qos, "qos", 0, 1, 1,
+                  "of MQTT: 1 waits for receipts; 0 loses what is on its way in an outage"),
+    FV_OPTION_STRING(fv_target_params, client_id, "client-id", "",
+                     "of MQTT and Kafka; unset: one that is unique"),
+    FV_OPTION_STRING(fv_target_params, status_topic, "status-topic", "",
+                     "of MQTT, retained: online, offline also when this process dies; unset: "
+                     "TOPIC/ELEMENT/status (frigate: TOPIC/available)"),
+    FV_OPTION_STRING(fv_target_params, hmac_env, "hmac-env", "",
+                     "environment variable with the key that signs what a webhook gets"),
+    FV_OPTION_STRING(fv_target_params, hmac_file, "hmac-file", "",
+                     "file whose first line is that key"),
+    FV_OPTION_STRING(fv_target_params, kafka_options, "kafka-options", "",
+                     "more settings of librdkafka: compression.type=lz4,linger.ms=20"),
+    {0},
+};
+
+#define BIT(kind) (1u << (kind))
+enum {
+    FILES = BIT(FV_TO_FILE),
+    NETWORK = BIT(FV_TO_UNIX) | BIT(FV_TO_TCP) | BIT(FV_TO_MQTT) | BIT(FV_TO_HTTP) | BIT(FV_TO_KAFKA),
+    SECURE = BIT(FV_TO_MQTT) | BIT(FV_TO_HTTP) | BIT(FV_TO_KAFKA),
+};
+
+// Which targets have an option; what is not here all have.
+static const struct {
     const char *name;
-    bool (*is_for)(const char *to);
-    bool (*open)(fv_target *t, bool append, fv_err *err);
-    bool (*write)(fv_target *t, const char *text, size_t n, fv_err *err);
-    void (*close)(fv_target *t);
-    bool at_once; // somebody reads along: no line waits
-} target_row;
+    unsigned kinds;
+    const char *of;
+} belongs[] = {
+    {"append", FILES, "a file"},
+    {"rotate-size", FILES, "a file"},
+    {"rotate-time", FILES, "a file"},
+    {"keep", FILES, "a file"},
+    {"spool", NETWORK, "a target on the network"},
+    {"spool-max", NETWORK, "a target on the network"},
+    {"spool-sync", NETWORK, "a target on the network"},
+    {"linger", NETWORK, "a target on the network"},
+    {"retry-max", NETWORK, "a target on the network"},
+    {"timeout", NETWORK, "a target on the network"},
+    {"password-env", SECURE, "mqtt, webhook and kafka"},
+    {"password-file", SECURE, "mqtt, webhook and kafka"},
+    {"tls-ca", SECURE, "mqtt, webhook and kafka"},
+    {"tls-cert", SECURE, "mqtt, webhook and kafka"},
+    {"tls-key", SECURE, "mqtt, webhook and kafka"},
+    {"tls-insecure", SECURE, "mqtt, webhook and kafka"},
+    {"mqtt-version", BIT(FV_TO_MQTT), "mqtt"},
+    {"qos", BIT(FV_TO_MQTT), "mqtt"},
+    {"client-id", BIT(FV_TO_MQTT) | BIT(FV_TO_KAFKA), "mqtt and kafka"},
+    {"status-topic", BIT(FV_TO_MQTT), "mqtt"},
+    {"hmac-env", BIT(FV_TO_HTTP), "a webhook"},
+    {"hmac-file", BIT(FV_TO_HTTP), "a webhook"},
+    {"kafka-options", BIT(FV_TO_KAFKA), "kafka"},
+};
+
+static const fv_link_row *const links[FV_N_TO] = {
+    [FV_TO_UNIX] = &fv_link_socket,
+    [FV_TO_TCP] = &fv_link_socket,
+#if FV_WITH_MQTT
+    [FV_TO_MQTT] = &fv_link_mqtt,
+#endif
+#if FV_WITH_WEBHOOK
+    [FV_TO_HTTP] = &fv_link_webhook,
+#endif
+#if FV_WITH_KAFKA
+    [FV_TO_KAFKA] = &fv_link_kafka,
+#endif
+};
 
 struct fv_target {
-    const target_row *row;
-    const fv_format_row *format;
-    char *to;
-    bool begun; // the document has its first message
-    int fd;
-    char *spool;
-    size_t n, room; // bytes in the spool
-    int64_t flushed_ns;
-    bool failing;
-    fv_target_counts counts;
+    fv_lines *lines; // one of both
+    fv_delivery *delivery;
 };
 
-static int64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+// ---- options ------------------------------------------------------------------------------------
+
+static size_t size_of(const fv_option *o) {
+    static const size_t sizes[] = {[FV_OPT_INT] = sizeof(int),           [FV_OPT_FLOAT] = sizeof(float),
+                                   [FV_OPT_BOOL] = sizeof(bool),         [FV_OPT_ENUM] = sizeof(int),
+                                   [FV_OPT_TIME] = sizeof(int64_t)};
+    return sizes[o->type];
 }
 
-// ---- files and standard output ------------------------------------------------------------------
-
-static bool is_stdout(const char *to) {
-    return !strcmp(to, "-");
+static bool is_default(const fv_target_params *p, const fv_option *o) {
+    fv_target_params defaults = {0};
+    fv_options_default(&defaults, fv_target_options);
+    const char *a = (const char *)p + o->offset, *b = (const char *)&defaults + o->offset;
+    if (o->type != FV_OPT_STRING)
+        return !memcmp(a, b, size_of(o));
+    const char *text = *(const char *const *)a;
+    return !text || !*text;
 }
 
-static bool is_any(const char *to) {
-    (void)to;
-    return true;
+static bool check_options(const fv_target_params *p, const fv_address *a, fv_err *err) {
+    bool secure = a->tls || a->kind != FV_TO_MQTT;
+    for (size_t i = 0; i < sizeof belongs / sizeof belongs[0]; i++)
+        if (!(belongs[i].kinds & BIT(a->kind)) &&
+            !is_default(p, fv_option_find(fv_target_options, belongs[i].name)))
+            return fv_fail(err, FV_BAD_INPUT, "%s: `%s` is for %s; leave it out", p->to,
+                           belongs[i].name, belongs[i].of);
+    bool any_tls = (p->tls_ca && *p->tls_ca) || (p->tls_cert && *p->tls_cert) || p->tls_insecure;
+    return secure || !any_tls ||
+           fv_fail(err, FV_BAD_INPUT, "%s: TLS is asked for with mqtts://", p->to);
 }
 
-static bool open_stdout(fv_target *t, bool append, fv_err *err) {
-    (void)append, (void)err;
-    t->fd = STDOUT_FILENO;
-    return true;
-}
+// ---- the target ---------------------------------------------------------------------------------
 
-static bool open_file(fv_target *t, bool append, fv_err *err) {
-    t->fd = open(t->to, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
-    return t->fd >= 0 ||
-           fv_fail(err, FV_BAD_INPUT, "%s: cannot be written: %s", t->to, strerror(errno));
-}
-
-static bool write_all(int fd, const char *text, size_t n, size_t *done) {
-    for (*done = 0; *done < n;) {
-        ssize_t w = write(fd, text + *done, n - *done);
-        if (w < 0 && errno == EAGAIN)
-            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-        else if (w < 0 && errno != EINTR)
-            return false;
-        *done += w > 0 ? (size_t)w : 0;
-    }
-    return true;
-}
-
-static bool write_file(fv_target *t, const char *text, size_t n, fv_err *err) {
-    off_t start = lseek(t->fd, 0, SEEK_END);
-    size_t done;
-    if (write_all(t->fd, text, n, &done))
-        return true;
-    int why = errno;
-    if (done && start >= 0 && ftruncate(t->fd, start))
-        done = 0; // cannot even be cut: the retry writes the lines again
-    return fv_fail(err, fv_err_of_write(why), "%s: %s; records wait for room, make some", t->to,
-                   strerror(why));
-}
-
-static bool write_stdout(fv_target *t, const char *text, size_t n, fv_err *err) {
-    size_t done;
-    if (write_all(t->fd, text, n, &done))
-        return true;
-    return fv_fail(err, FV_IO, "standard output: %s", strerror(errno));
-}
-
-static void close_file(fv_target *t) {
-    if (t->fd >= 0)
-        close(t->fd);
-}
-
-static void close_nothing(fv_target *t) {
-    (void)t;
-}
-
-static const target_row rows[] = {
-    {"stdout", is_stdout, open_stdout, write_stdout, close_nothing, true},
-    {"file", is_any, open_file, write_file, close_file, false},
-};
-
-// ---- the spool ----------------------------------------------------------------------------------
-
-static void add_line(fv_target *t, const char *before, const char *line, size_t n);
-
-fv_target *fv_target_create(const char *to, bool append, const fv_format_row *format, fv_err *err) {
-    if (append && *format->close) {
-        fv_fail(err, FV_BAD_INPUT, "%s: a file of format %s is closed at its end and cannot be "
-                "appended to; give another file", to, format->name);
+fv_target *fv_target_create(const fv_target_params *p, const fv_target_setup *setup, fv_err *err) {
+    fv_address a;
+    if (!p->to || !*p->to) {
+        fv_fail(err, FV_BAD_INPUT, "`to` is empty; give a file, - for standard output, or an address");
         return NULL;
     }
+    if (!fv_address_parse(&a, p->to, err) || !check_options(p, &a, err))
+        return NULL;
     fv_target *t = calloc(1, sizeof *t);
-    t->format = format;
-    t->to = strdup(to);
-    t->fd = -1;
-    t->flushed_ns = now_ns();
-    for (t->row = rows; !t->row->is_for(to);)
-        t->row++;
-    if (!t->row->open(t, append, err))
+    if (links[a.kind])
+        t->delivery = fv_delivery_create(links[a.kind], &a, p, setup, err);
+    else
+        t->lines = fv_lines_create(&a, p, setup, err);
+    if (!t->delivery && !t->lines)
         fv_target_destroy(&t);
-    else if (*format->open)
-        add_line(t, "", format->open, strlen(format->open));
     return t;
 }
 
-static void drop(fv_target *t, size_t bytes) {
-    memmove(t->spool, t->spool + bytes, t->n - bytes);
-    t->n -= bytes;
+void fv_target_add(fv_target *t, const fv_message *message) {
+    if (t->lines)
+        fv_lines_add(t->lines, message);
+    else
+        fv_delivery_add(t->delivery, message);
 }
 
-static void make_room(fv_target *t, size_t more) {
-    while (t->n && t->n + more > SPOOL_BYTES) {
-        const char *end = memchr(t->spool, '\n', t->n);
-        drop(t, (size_t)(end - t->spool) + 1);
-        t->counts.lost++;
-    }
-    if (t->n + more > t->room) {
-        t->room = 2 * (t->n + more);
-        t->spool = realloc(t->spool, t->room);
-    }
+void fv_target_flush(fv_target *t) {
+    if (t->lines)
+        fv_lines_flush(t->lines, false);
 }
 
-static void add_line(fv_target *t, const char *before, const char *line, size_t n) {
-    size_t n_before = strlen(before);
-    make_room(t, n_before + n + 1);
-    memcpy(t->spool + t->n, before, n_before);
-    memcpy(t->spool + t->n + n_before, line, n);
-    t->n += n_before + n;
-    t->spool[t->n++] = '\n';
+void fv_target_finish(fv_target *t) {
+    if (t->lines)
+        fv_lines_flush(t->lines, true);
+    else
+        fv_delivery_finish(t->delivery);
 }
 
-void fv_target_add(fv_target *t, const fv_message *m) {
-    add_line(t, t->begun ? t->format->between : "", m->line, m->line_size);
-    t->begun = true;
-}
-
-static uint64_t count_lines(const char *text, size_t n) {
-    uint64_t lines = 0;
-    for (const char *p = text; (p = memchr(p, '\n', n - (size_t)(p - text))); p++)
-        lines++;
-    return lines;
-}
-
-bool fv_target_flush(fv_target *t, bool now, fv_err *err) {
-    bool late = now_ns() - t->flushed_ns >= DUE_NS;
-    bool due = late || (!t->failing && (t->row->at_once || t->n >= DUE_BYTES));
-    if (!t->n || !(now || due))
-        return true;
-    t->flushed_ns = now_ns();
-    bool was_failing = t->failing;
-    t->failing = !t->row->write(t, t->spool, t->n, err);
-    if (t->failing) {
-        t->counts.errors++;
-        return was_failing;
-    }
-    t->counts.bytes += t->n;
-    t->counts.lines += count_lines(t->spool, t->n);
-    t->n = 0;
-    return true;
-}
-
-fv_target_counts fv_target_count(const fv_target *t) {
-    return t->counts;
+fv_target_counts fv_target_count(fv_target *t) {
+    return t->lines ? fv_lines_count(t->lines) : fv_delivery_count(t->delivery);
 }
 
 void fv_target_destroy(fv_target **t) {
     if (!t || !*t)
         return;
-    fv_err err;
-    if ((*t)->fd >= 0 && *(*t)->format->close)
-        add_line(*t, "", (*t)->format->close, strlen((*t)->format->close));
-    if (!fv_target_flush(*t, true, &err))
-        fv_log(FV_LOG_ERROR, "%s", err.text);
-    if ((*t)->n)
-        fv_log(FV_LOG_ERROR, "%s: %llu records could not be written", (*t)->to,
-               (unsigned long long)count_lines((*t)->spool, (*t)->n));
-    (*t)->row->close(*t);
-    free((*t)->spool);
-    free((*t)->to);
+    fv_lines_destroy(&(*t)->lines);
+    fv_delivery_destroy(&(*t)->delivery);
     free(*t);
     *t = NULL;
 }

@@ -295,10 +295,8 @@ const fv_suite desc_suite = {"desc",
                                                CASE(long_forms_and_models),
                                                CASE(assignments_win),
                                                CASE(all_mistakes_in_one_pass),
-                                               CASE(outputs_do_not_collide), CASE(formats_fit_what_is_asked_of_them),
-}
-
                                                CASE(outputs_do_not_collide),
+                                               CASE(formats_fit_what_is_asked_of_them),
                                                CASE(addresses_of_publishers),
                                                CASE(rules_of_a_file_report_into_the_same_list),
                                                {0}}};
