@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "plugins/publish/link.h"
 
@@ -168,6 +170,17 @@ static bool step(mqtt_link *l, int wait_ms, fv_link_fault *fault) {
     return true;
 }
 
+// libmosquitto 2.0.11 does not notice that a TLS connection was refused before it began.
+static bool is_open(const mqtt_link *l, fv_link_fault *fault) {
+    struct pollfd p = {.fd = mosquitto_socket(l->client), .events = POLLOUT};
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (p.fd < 0 || poll(&p, 1, 0) <= 0 || !(p.revents & (POLLERR | POLLHUP)))
+        return true;
+    getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return fv_fail(&fault->err, FV_IO, "cannot be reached: %s", strerror(error ? error : EPIPE));
+}
+
 static bool call(mqtt_link *l, fv_link_fault *fault) {
     const fv_address *a = l->setup.address;
     int64_t deadline = fv_link_now_ns() + l->setup.params->timeout_ns;
@@ -182,7 +195,7 @@ static bool call(mqtt_link *l, fv_link_fault *fault) {
         return fail_with(fault, error == MOSQ_ERR_TLS ? FV_BAD_INPUT : FV_IO, "cannot be reached",
                          error);
     while (l->phase != CONNECTED) {
-        if (!step(l, STEP_MS, fault))
+        if (!step(l, STEP_MS, fault) || (l->phase == CALLING && !is_open(l, fault)))
             return false;
         if (*l->setup.stop || fv_link_now_ns() > deadline)
             return fv_fail(&fault->err, FV_IO, "does not answer");

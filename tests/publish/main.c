@@ -1,7 +1,11 @@
+#include <signal.h>
+
 #include "tests/test.h"
 
-extern const fv_suite spool_suite;
+extern const fv_suite lines_suite, socket_suite, spool_suite;
 
 int main(int argc, char **argv) {
-    return fv_test_main(argc, argv, (const fv_suite *[]){&spool_suite, NULL});
+    signal(SIGPIPE, SIG_DFL); // targets must not need it ignored
+    return fv_test_main(argc, argv,
+                        (const fv_suite *[]){&spool_suite, &lines_suite, &socket_suite, NULL});
 }

@@ -1,0 +1,17 @@
+#include <signal.h>
+
+#include "fovea-config.h"
+#include "tests/test.h"
+
+extern const fv_suite mqtt_suite, webhook_suite, kafka_suite;
+
+int main(int argc, char **argv) {
+    const fv_suite *suites[] = {
+#if FV_WITH_MQTT
+        &mqtt_suite,
+#endif
+        NULL,
+    };
+    signal(SIGPIPE, SIG_DFL); // targets must not need it ignored
+    return fv_test_main(argc, argv, suites);
+}

@@ -1,0 +1,215 @@
+#define _GNU_SOURCE
+// plugins/publish/link_socket: readers that come late, go away, do not read.
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/publish/publisher.h"
+
+typedef struct {
+    char address[1200];
+    int listener, peer;
+    char *text;
+    size_t n;
+} reader;
+
+static void listen_again(reader *r) {
+    struct sockaddr_un u = {.sun_family = AF_UNIX};
+    struct sockaddr_in i = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool is_unix = r->address[0] == 'u';
+    snprintf(u.sun_path, sizeof u.sun_path, "%.107s", strchr(r->address, ':') + 1);
+    i.sin_port = htons((uint16_t)atoi(strrchr(r->address, ':') + 1));
+    r->listener = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    unlink(u.sun_path);
+    CHECK_EQUAL(bind(r->listener, is_unix ? (void *)&u : (void *)&i, is_unix ? sizeof u : sizeof i), 0);
+    CHECK_EQUAL(listen(r->listener, 4), 0);
+}
+
+static void accept_again(reader *r) {
+    struct timeval patience = {5, 0};
+    setsockopt(r->listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    r->peer = accept(r->listener, NULL, NULL);
+    CHECK(r->peer >= 0);
+    setsockopt(r->peer, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){0, 300000}, sizeof patience);
+}
+
+static void reader_init(reader *r, bool is_unix) {
+    *r = (reader){.peer = -1, .text = calloc(1, 1 << 24)};
+    if (is_unix)
+        snprintf(r->address, sizeof r->address, "unix:%s/s", fv_test_tmp("socket"));
+    else
+        snprintf(r->address, sizeof r->address, "tcp://127.0.0.1:%d", publisher_free_port());
+}
+
+// At least `bytes`, or what comes until nothing comes for 0.3 s.
+static void read_some(reader *r, size_t bytes) {
+    size_t begun = r->n;
+    for (ssize_t got = 1; got > 0 && r->n - begun < bytes; r->n += got > 0 ? (size_t)got : 0)
+        got = read(r->peer, r->text + r->n, 4096);
+    r->text[r->n] = 0;
+}
+
+static void go_away(reader *r) {
+    close(r->peer);
+    close(r->listener);
+    char *end = strrchr(r->text, '\n'); // of a line that was torn only the beginning is lost
+    if (end)
+        end[1] = 0, r->n = (size_t)(end + 1 - r->text);
+}
+
+static void all_comes(bool is_unix) {
+    reader r;
+    reader_init(&r, is_unix);
+    fv_target_params p = publisher_params(r.address);
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, 100); // nobody listens yet
+    usleep(400000);
+    CHECK_CONTAINS(publisher_told(), "cannot be reached");
+    listen_again(&r);
+    accept_again(&r);
+    publisher_add(t, 100, 200);
+    read_some(&r, 1 << 20);
+    CHECK(publisher_wait(t, 5));
+    CHECK_EQUAL(fv_target_count(t).lines, 200);
+    fv_target_destroy(&t);
+    CHECK_EQUAL(publisher_check(r.text, 200, false), 0);
+    CHECK_CONTAINS(publisher_told(), "takes records again after");
+    CHECK(!strstr(publisher_told(), "!"));
+    go_away(&r);
+    free(r.text);
+}
+
+static void tcp_reader_comes_late(void) {
+    all_comes(false);
+}
+
+static void unix_reader_comes_late(void) {
+    all_comes(true);
+}
+
+// The reader goes away again and again, at any byte: it gets every line, some of them twice.
+static void unix_reader_goes_away(void) {
+    reader r;
+    reader_init(&r, true);
+    fv_target_params p = publisher_params(r.address);
+    listen_again(&r);
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, 3000);
+    for (int i = 0; i < 8; i++) {
+        accept_again(&r);
+        read_some(&r, 10000 + (size_t)i * 3777);
+        go_away(&r);
+        usleep(50000);
+        listen_again(&r);
+    }
+    accept_again(&r);
+    read_some(&r, 1 << 22);
+    CHECK(publisher_wait(t, 10));
+    fv_target_destroy(&t);
+    CHECK(publisher_check(r.text, 3000, true) > 0);
+    go_away(&r);
+    free(r.text);
+}
+
+// Of tcp the first line after the end of the reader meets a dead connection, and comes again.
+static void tcp_reader_goes_away(void) {
+    reader r;
+    reader_init(&r, false);
+    fv_target_params p = publisher_params(r.address);
+    listen_again(&r);
+    fv_target *t = publisher_create(&p);
+    int n = 0;
+    for (int i = 0; i < 5; i++, n += 310) {
+        publisher_add(t, n, n + 300);
+        accept_again(&r);
+        read_some(&r, 1 << 22);
+        go_away(&r);
+        publisher_add(t, n + 300, n + 310);
+        usleep(50000);
+        listen_again(&r);
+    }
+    accept_again(&r);
+    read_some(&r, 1 << 22);
+    CHECK(publisher_wait(t, 10));
+    fv_target_destroy(&t);
+    publisher_check(r.text, n, true);
+    go_away(&r);
+    free(r.text);
+}
+
+// A reader that does not read holds up nobody; what does not fit is dropped from the old end, and the
+// count is right.
+static void a_reader_that_sleeps(void) {
+    reader r;
+    reader_init(&r, false);
+    fv_target_params p = publisher_params(r.address);
+    p.spool_max = 0.5f;
+    p.linger_ns = 100000000;
+    listen_again(&r);
+    fv_target *t = publisher_create(&p);
+    double begun = publisher_seconds(), longest = 0;
+    for (int i = 0; i < 100000; i++) {
+        double before = publisher_seconds(), took;
+        publisher_add(t, i, i + 1);
+        took = publisher_seconds() - before;
+        longest = took > longest ? took : longest;
+    }
+    fprintf(stderr, "100,000 messages against a full spool in %.2f s, the longest %.1f ms\n",
+            publisher_seconds() - begun, longest * 1000);
+    fv_target_counts c = fv_target_count(t);
+    CHECK(c.lost > 50000);
+    CHECK_EQUAL(c.lines + c.lost + c.waiting, 100000);
+    fv_target_destroy(&t);
+    CHECK_CONTAINS(publisher_told(), "! tcp://127.0.0.1");
+    CHECK_CONTAINS(publisher_told(), "the spool is full and the oldest records are dropped");
+    CHECK_CONTAINS(publisher_told(), "wait in the spool");
+    close(r.listener);
+    free(r.text);
+}
+
+// What waits at the end is delivered by the next run, first.
+static void the_next_run_delivers(void) {
+    reader r;
+    reader_init(&r, false);
+    fv_target_params p = publisher_params(r.address);
+    p.linger_ns = 50000000;
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, 50);
+    double begun = publisher_seconds();
+    fv_target_finish(t);
+    fv_target_destroy(&t);
+    CHECK(publisher_seconds() - begun < 3);
+    CHECK_CONTAINS(publisher_told(), "! tcp://127.0.0.1");
+    CHECK_CONTAINS(publisher_told(), "50 records wait in the spool");
+    listen_again(&r);
+    p.linger_ns = 5000000000;
+    t = publisher_create(&p);
+    publisher_add(t, 50, 60);
+    accept_again(&r);
+    read_some(&r, 1 << 20);
+    fv_target_destroy(&t);
+    CHECK_EQUAL(publisher_check(r.text, 60, false), 0);
+    CHECK_TEXT(publisher_told(), "");
+    go_away(&r);
+    free(r.text);
+}
+
+static void spool_in_use(void) {
+    fv_target_params p = publisher_params("tcp://127.0.0.1:1");
+    p.linger_ns = 0;
+    fv_target *t = publisher_create(&p);
+    publisher_refuses(&p, "in use by another publisher");
+    fv_target_destroy(&t);
+}
+
+const fv_suite socket_suite = {"socket", (const fv_case[]){CASE(tcp_reader_comes_late),
+                                                           CASE(unix_reader_comes_late),
+                                                           CASE(tcp_reader_goes_away),
+                                                           CASE(unix_reader_goes_away),
+                                                           CASE(a_reader_that_sleeps),
+                                                           CASE(the_next_run_delivers),
+                                                           CASE(spool_in_use),
+                                                           {0}}};
