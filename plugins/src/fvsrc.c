@@ -19,6 +19,13 @@ static const fv_option options[] = {
                      "*.jpg) or lavfi:GRAPH"),
     FV_OPTION_STRING(fv_src_params, stream, "stream", NULL,
                      "name of the stream in records and events (unset: the element's name)"),
+    FV_OPTION_STRING(fv_src_params, size, "size", NULL,
+                     "of a camera's pictures, like 1280x720 (unset: as the camera gives them)"),
+    FV_OPTION_STRING(fv_src_params, rate, "rate", NULL,
+                     "frames a second of a camera or of a series of pictures, like 30 or 30000/1001 (unset: as "
+                     "the camera gives them; pictures 25)"),
+    FV_OPTION_STRING(fv_src_params, format, "format", NULL,
+                     "of a camera's pictures, like mjpeg or yuyv422 (unset: the camera's first)"),
     FV_OPTION_TIME(fv_src_params, reconnect_ns, "reconnect", 0, 86400e9, 5e9,
                    "a live stream that breaks is opened again after this time, for ever; 0: an "
                    "error, or the end"),

@@ -17,7 +17,7 @@ typedef enum { FV_HWACCEL_NONE, FV_HWACCEL_AUTO } fv_hwaccel;
 typedef enum { FV_TRANSPORT_TCP, FV_TRANSPORT_UDP } fv_transport;
 
 typedef struct {
-    const char *uri, *stream;
+    const char *uri, *stream, *size, *rate, *format;
     int64_t timeout_ns, reconnect_ns, latency_ns;
     bool loop, realtime;
     int hwaccel, threads, transport, frames;

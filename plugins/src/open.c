@@ -71,9 +71,12 @@ static fv_reader *get_reader(fv_src *s, fv_err *err) {
         return session.reader;
     }
     return fv_reader_open(&(fv_reader_params){.uri = p->uri,
-                                              .timeout_ns = p->timeout_ns,
+                                              .wish = {.size = p->size,
+                                                       .rate = p->rate,
+                                                       .format = p->format,
+                                                       .timeout_ns = p->timeout_ns,
+                                                       .tcp = p->transport == FV_TRANSPORT_TCP},
                                               .threads = p->threads,
-                                              .tcp = p->transport == FV_TRANSPORT_TCP,
                                               .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
                           &s->stop, err);
 }

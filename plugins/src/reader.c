@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugins/src/uri.h"
-
 static const AVRational NS = {1, 1000000000};
 
 struct fv_reader {
@@ -40,13 +38,13 @@ static int interrupted(void *user) {
 }
 
 static void set_deadline(fv_reader *r) {
-    bool bounded = r->params.timeout_ns > 0 && (r->uri.is_network || r->uri.is_live);
-    r->deadline_us = bounded ? av_gettime_relative() + r->params.timeout_ns / 1000 : 0;
+    bool bounded = r->params.wish.timeout_ns > 0 && (r->uri.is_network || r->uri.is_live);
+    r->deadline_us = bounded ? av_gettime_relative() + r->params.wish.timeout_ns / 1000 : 0;
 }
 
 static bool open_format(fv_reader *r, fv_err *err) {
     const fv_reader_params *p = &r->params;
-    if (!fv_uri_parse(&r->uri, p->uri, p->tcp, p->timeout_ns, err))
+    if (!fv_uri_parse(&r->uri, p->uri, &p->wish, err))
         return false;
     if (!(r->format = avformat_alloc_context()))
         return fv_fail(err, FV_MEMORY, "fvsrc: no memory for a demuxer");

@@ -18,14 +18,14 @@
 
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
+#include "plugins/src/uri.h"
 
 enum { FV_READER_MAX_AUDIO = 8 };
 
 typedef struct {
     const char *uri;
-    int64_t timeout_ns;      // no data for so long is an error; 0: wait for ever
+    fv_uri_wish wish;        // of its timeout: no data for so long is an error; 0: wait for ever
     int threads;             // of the decoder; 0: one per core
-    bool tcp;                // RTSP over TCP
     bool hwaccel;            // decode on a device where that is possible
 } fv_reader_params;
 

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <libavdevice/avdevice.h>
 #include <libavutil/avstring.h>
+#include <libavutil/parseutils.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,15 +97,56 @@ static bool parse_file(fv_uri *u, const char *uri, fv_err *err) {
     return choose_format(u, "image2", uri, err);
 }
 
-static void network_options(fv_uri *u, bool tcp, int64_t timeout_ns) {
+static void network_options(fv_uri *u, const fv_uri_wish *wish) {
     bool rtsp = !strncmp(u->url, "rtsp", 4);
     if (rtsp)
-        av_dict_set(&u->options, "rtsp_transport", tcp ? "tcp" : "udp", 0);
-    if (timeout_ns > 0)
-        av_dict_set_int(&u->options, rtsp ? "timeout" : "rw_timeout", timeout_ns / 1000, 0);
+        av_dict_set(&u->options, "rtsp_transport", wish->tcp ? "tcp" : "udp", 0);
+    if (wish->timeout_ns > 0)
+        av_dict_set_int(&u->options, rtsp ? "timeout" : "rw_timeout", wish->timeout_ns / 1000, 0);
 }
 
-bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_err *err) {
+static bool is_size(const char *text) {
+    int w, h;
+    return av_parse_video_size(&w, &h, text) >= 0;
+}
+
+static bool is_rate(const char *text) {
+    AVRational rate;
+    return av_parse_video_rate(&rate, text) >= 0;
+}
+
+static bool is_word(const char *text) {
+    return !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_")];
+}
+
+// What may be asked of which demuxer.
+static bool picture_options(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_err *err) {
+    const char *demuxer = u->format ? u->format->name : "";
+    bool camera = strstr(demuxer, "v4l2"), series = !strcmp(demuxer, "image2");
+    const struct {
+        const char *name, *text, *key, *like;
+        bool (*is_right)(const char *text);
+        bool fits;
+    } rows[] = {
+        {"size", wish->size, "video_size", "1280x720", is_size, camera},
+        {"rate", wish->rate, "framerate", "30 or 30000/1001", is_rate, camera || series},
+        {"format", wish->format, "input_format", "mjpeg or yuyv422", is_word, camera},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!rows[i].text || !*rows[i].text)
+            continue;
+        if (!rows[i].fits)
+            return fv_fail(err, FV_BAD_INPUT, "%s: `%s` can be asked of cameras only, not of this; leave it out",
+                           fv_uri_redact(uri), rows[i].name);
+        if (!rows[i].is_right(rows[i].text))
+            return fv_fail(err, FV_BAD_INPUT, "%s: %s: '%s' is not like %s", fv_uri_redact(uri), rows[i].name,
+                           rows[i].text, rows[i].like);
+        av_dict_set(&u->options, rows[i].key, rows[i].text, 0);
+    }
+    return true;
+}
+
+static bool parse_kind(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_err *err) {
     *u = (fv_uri){0};
     if (!uri || !*uri)
         return fv_fail(
@@ -127,8 +169,12 @@ bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_e
             "%s: unknown kind of URL; http, https, rtsp, rtmp, udp, srt and file are known",
             fv_uri_redact(uri));
     if (u->is_network)
-        network_options(u, tcp, timeout_ns);
+        network_options(u, wish);
     return u->is_network || parse_file(u, uri, err);
+}
+
+bool fv_uri_parse(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_err *err) {
+    return parse_kind(u, uri, wish, err) && picture_options(u, uri, wish, err);
 }
 
 void fv_uri_finish(fv_uri *u) {
@@ -162,6 +208,9 @@ bool fv_uri_fail(const char *uri, int error, fv_err *err) {
         {AVERROR_INVALIDDATA, FV_BAD_INPUT,
          "not a video that can be read: empty, truncated or of another kind; `ffprobe` says more"},
         {AVERROR_EOF, FV_BAD_INPUT, "ends before the first frame: empty or truncated"},
+        {AVERROR(ENODEV), FV_BAD_INPUT, "no camera is behind it; is it plugged in? `fovea devices` lists what is there"},
+        {AVERROR(ENXIO), FV_BAD_INPUT, "no camera is behind it; is it plugged in? `fovea devices` lists what is there"},
+        {AVERROR(ENOTTY), FV_BAD_INPUT, "is no camera; `fovea devices` lists what is there"},
         {AVERROR(EBUSY), FV_IO, "in use by another program; close that first"},
         {AVERROR(ECONNREFUSED), FV_IO,
          "connection refused; is the camera or server on, and the port right?"},

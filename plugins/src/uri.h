@@ -16,15 +16,23 @@ typedef struct {
     bool poll;                    // a device that blocks for ever unless it is asked not to
 } fv_uri;
 
+// What is asked of a source; NULL and 0: as it comes.
+typedef struct {
+    const char *size, *rate, *format; // of a camera's pictures: "1280x720", "30" or "30000/1001", "mjpeg"; `rate` also
+                                      // of a series of pictures
+    int64_t timeout_ns;               // of network sources
+    bool tcp;                         // RTSP over TCP instead of UDP
+} fv_uri_wish;
+
 // `uri` is one of
 //     /path/file.mp4, file:///path, relative/path         a file
 //     img_%04d.png, frames/*.jpg                          a series of pictures
 //     http://, https://, rtsp://, rtmp://, udp://, srt:// a stream
 //     /dev/video0, v4l2:///dev/video0                     a camera
 //     lavfi:testsrc=size=320x240:rate=30:duration=2       a libavfilter graph
-// `tcp`: RTSP over TCP instead of UDP. Fails for a text that is none of these or whose library is
-// missing.
-bool fv_uri_parse(fv_uri *u, const char *uri, bool tcp, int64_t timeout_ns, fv_err *err);
+// Fails for a text that is none of these or whose library is missing, and for a wish that this kind of source cannot
+// have.
+bool fv_uri_parse(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_err *err);
 void fv_uri_finish(fv_uri *u);
 
 // Live without opening it: the element must know when it changes state.

@@ -47,6 +47,7 @@ static void sources(void) {
         {"rtsp://me:secret@127.0.0.1:9/x", both, {"rtsp://***@127.0.0.1:9/x: connection refused"}},
         {"gopher://x", both, {"gopher://x: unknown kind of URL"}},
         {"/dev/video99", both, {"/dev/video99: no such file or device"}},
+        {"v4l2://in.mp4", both, {"v4l2://in.mp4: is no camera; `fovea devices` lists what is there"}},
         {"nothing_%03d.png", both, {"nothing_%03d.png: no such file"}},
         {"lavfi:nonsense", both, {"lavfi:nonsense: "}},
     };
