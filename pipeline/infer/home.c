@@ -45,7 +45,7 @@ static bool may_move(const fv_plan *p, int tensor) {
 static void set_home(fv_plan *p, int tensor, const fv_view *view) {
     fv_pixel_view pixels;
     bool fits = p->place[tensor].natural_pixels ? fv_view_as_pixels(view, &pixels) : fv_view_is_dense(view);
-    if (!may_move(p, tensor) || !fits)
+    if (!may_move(p, tensor) || (!fits && !p->place[tensor].collected))
         return;
     p->place[tensor].has_home = true;
     p->place[tensor].home = *view;
@@ -56,6 +56,16 @@ static bool is_output(const fv_plan *p, int tensor) {
         if (p->graph->output[i] == tensor)
             return true;
     return false;
+}
+
+// What the host alone reads is row-major from the start.
+static void house_output(fv_plan *p, int tensor) {
+    const fv_tensor *t = fv_plan_tensor(p, tensor);
+    fv_place *place = &p->place[tensor];
+    if (!place->collected || place->has_home)
+        return;
+    place->home = fv_plan_scratch(p, t->n_dims, t->dim, false);
+    place->has_home = true;
 }
 
 // The parts of a concatenation are asked to be born in their places.
@@ -104,6 +114,18 @@ static void house_view(fv_plan *p, const fv_node *n) {
         set_home(p, n->in[0], &view);
 }
 
+static void house_transpose(fv_plan *p, const fv_node *n) {
+    const int *perm = ((const fv_transpose_attr *)n->attr)->perm;
+    const fv_place *out = &p->place[n->out[0]];
+    int back[FV_MAX_DIMS];
+    if (!out->collected || !out->has_home)
+        return;
+    for (int d = 0; d < out->home.n_dims; d++)
+        back[perm[d]] = d;
+    fv_view view = fv_view_transpose(&out->home, back);
+    set_home(p, n->in[0], &view);
+}
+
 void fv_plan_assign_homes(fv_plan *p) {
     for (int i = 0; i < p->graph->n_inputs; i++) { // pictures; place_inputs says so too
         const fv_tensor *t = fv_plan_tensor(p, p->graph->input[i]);
@@ -116,6 +138,8 @@ void fv_plan_assign_homes(fv_plan *p) {
             if (n->out[k] >= 0)
                 p->place[n->out[k]].natural_pixels = pixels;
     }
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        house_output(p, p->graph->output[i]);
     for (int i = p->graph->n_nodes - 1; i >= 0; i--) {
         const fv_node *n = &p->graph->node[i];
         if (!fv_lower_find(p, n))
@@ -124,6 +148,8 @@ void fv_plan_assign_homes(fv_plan *p) {
             house_concat(p, n);
         else if (is(n, "Split"))
             house_split(p, n);
+        else if (is(n, "Transpose"))
+            house_transpose(p, n);
         else if (n->op->view)
             house_view(p, n);
     }

@@ -35,7 +35,11 @@ static void lower(fv_plan *p, const fv_node *n, uint32_t kind) {
         const fv_view *from = fv_plan_any(p, n->in[i]);
         if (!from)
             return;
-        if (!is_at(p, n->in[i], &part))
+        if (is_at(p, n->in[i], &part))
+            continue;
+        if (p->place[out].collected && from->space == FV_SPACE_ACTIVATIONS)
+            fv_plan_collect(p, from, &part);
+        else
             fv_plan_copy(p, n, from, &part, "concat");
     }
 }

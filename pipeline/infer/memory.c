@@ -65,7 +65,7 @@ bool fv_plan_place_roots(fv_plan *p, fv_err *err) {
         if (i == p->frame_root)
             p->root[i].first = 0;
         if (p->root[i].kept && p->root[i].first < 0)
-            p->root[i].first = 0;
+            p->root[i].first = p->n_steps; // the host alone writes it, at the end
     }
     p->activation_bytes = fv_roots_place(p->root, p->n_roots);
     if (p->activation_bytes > (size_t)4 * UINT32_MAX)

@@ -67,6 +67,12 @@ static void place_output(fv_plan *p, int tensor, fv_output *o) {
             return;
         }
     }
+    const fv_view *made = place->n_views ? &place->view[0] : NULL;
+    if (made && made->space == FV_SPACE_ACTIVATIONS && fv_gpu_get_caps(p->gpu)->cpu && !p->half) {
+        *o = (fv_output){FV_OUTPUT_ACTIVATIONS, fv_plan_scratch(p, t->n_dims, t->dim, false)};
+        fv_plan_collect(p, made, &o->view);
+        return;
+    }
     *o = (fv_output){FV_OUTPUT_READBACK,
                      fv_view_dense(FV_SPACE_READBACK, 0, (int64_t)p->readback_bytes / 4, t->n_dims, t->dim)};
     p->readback_bytes += align16(fv_tensor_bytes(t));
@@ -185,6 +191,7 @@ static bool build(fv_plan *p, fv_err *err) {
     for (int i = 0; i < p->graph->n_outputs; i++)
         p->place[p->graph->output[i]].n_uses++;
     place_host_tensors(p);
+    fv_plan_find_collected(p);
     fv_plan_assign_homes(p);
     place_inputs(p);
     if (p->params.tune)

@@ -62,6 +62,7 @@ typedef struct {
     bool has_home, natural_pixels;
     fv_view home;
     int n_uses;
+    bool collected;            // only the host reads it: put together in its home (collect.c)
     size_t host_at;            // from the start of a slot's host memory; SIZE_MAX: not there
 } fv_place;
 
@@ -77,6 +78,12 @@ typedef struct {
     fv_view view;              // dense, of the first two
 } fv_output;
 
+// A copy that the host makes when all steps are done. Dimensions slowest first, strides in floats.
+typedef struct {
+    int from_root, to_root, n_dims; // at least 2
+    int64_t from_at, to_at, dim[FV_MAX_DIMS + 1], from_stride[FV_MAX_DIMS + 1], to_stride[FV_MAX_DIMS + 1];
+} fv_collect;
+
 struct fv_plan {
     fv_gpu *gpu;
     const fv_graph *graph;
@@ -91,6 +98,8 @@ struct fv_plan {
     fv_root *root;
     fv_segment *segment;
     fv_output *output;
+    int n_collects;
+    fv_collect *collect;
     int n_import;              // the first steps, which bring pushed tensors in
     int frame_root;            // input 0 as pixels, where a frame's preprocess writes it; -1: not needed
     fv_view frame_view;
@@ -144,6 +153,14 @@ bool fv_plan_fail(fv_plan *p, fv_code code, const char *format, ...) __attribute
 
 // A plan of float32 or of float16 elements, unchecked; fv_plan_create (precision.c) chooses.
 fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err);
+
+// ---- outputs that the host puts together (collect.c) ------------------------------------------------
+
+// Marks what is collected: nothing unless the device is the CPU and the plan is float32.
+void fv_plan_find_collected(fv_plan *p);
+// Both views in the activation block; from now on their roots live to the end.
+void fv_plan_collect(fv_plan *p, const fv_view *from, const fv_view *to);
+void fv_plan_collect_run(const fv_plan *p, char *activations);
 
 // ---- passes ----------------------------------------------------------------------------------------
 

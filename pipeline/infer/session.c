@@ -117,6 +117,8 @@ bool fv_session_pull(fv_session *s, fv_result *result, fv_err *err) {
     for (int i = 0; i < s->plan->n_segments; i++)
         if (!run_segment(s, slot, i, err))
             return false;
+    if (s->plan->n_collects)
+        fv_plan_collect_run(s->plan, fv_gpu_buffer_map(slot->activations));
     *result = (fv_result){.n = s->plan->graph->n_outputs, .tensor = slot->output, .user = slot->user,
                           .fit = slot->frame_pushed ? slot->fit : (fv_fit){1, 1, 0, 0}};
     return true;

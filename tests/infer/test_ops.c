@@ -242,6 +242,22 @@ static void shuffles_and_views(void) {
     compare_chain(flat, 4, 5);
 }
 
+// What only the host reads costs no step on a CPU: two bring the input in, the convolution; the host does
+// the rest.
+static void outputs_are_collected(void) {
+    int more = fv_compare_gpu() && !fv_gpu_get_caps(fv_compare_gpu())->cpu ? 3 : 0; // copies
+    const fv_one_node cells[] = {{"Conv", "2x8x6x10 c13x8x1x1", "", 0}, {"Reshape", "@ i[2,13,60]", "", 0},
+                                 {"Transpose", "@", "perm:ints=0,2,1", 0}};
+    compare_chain(cells, 3, 4 + more);
+    const fv_one_node twice[] = {{"Conv", "1x8x5x7 c5x8x1x1", "", 0}, {"Concat", "@ @ c1x2x5x7", "axis:i=1", 0},
+                                 {"Reshape", "@ i[1,12,35]", "", 0}, {"Transpose", "@", "perm:ints=2,0,1", 0},
+                                 {"Concat", "@ @", "axis:i=0", 0}};
+    compare_chain(twice, 5, 5 + more);
+    const fv_one_node backwards[] = {{"Conv", "1x8x6x20 c6x8x1x1", "", 0},
+                                     {"Slice", "@ i[-1] i[-100] i[3] i[-2]", "", 0}, {"Transpose", "@", "perm:ints=3,2,1,0", 0}};
+    compare_chain(backwards, 3, 4 + more);
+}
+
 // Ops without a kernel run on the host in the middle of a plan.
 static void the_host_helps_out(void) {
     const fv_one_node chain[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0},
@@ -269,4 +285,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(shuffles_and_views), CASE(the_host_helps_out), {0}}};
+    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
