@@ -10,6 +10,7 @@ static const struct {
     {"drop identities", fv_pass_identity},
     {"fold pads into convolutions and pools", fv_pass_pad},
     {"fold batch normalisations and constant factors into convolutions", fv_pass_scale},
+    {"make convolutions of every second row and column convolutions of the picture", fv_pass_focus},
     {"make transposed convolutions convolutions", fv_pass_transpose},
     {"recognise hard sigmoid", fv_pass_hard_sigmoid},
     {"recognise x f(x): SiLU, hard swish, Mish", fv_pass_gated},

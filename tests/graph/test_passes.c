@@ -90,6 +90,31 @@ static void transposed_with_norm(build *b) {
     build_node(b, "Relu", "d", "y", "");
 }
 
+// Every second row and column of a 10 x 10 picture, the way YOLOX is exported: rows first, then columns.
+static void focus(build *b) {
+    static const char *const rows[] = {"a", "d", "a", "d"}, *const columns[] = {"e", "f", "g", "h"};
+    float w[144];
+    fill(w, 144);
+    build_floats(b, "w8", 4, (int64_t[]){2, 8, 3, 3}, w);
+    build_longs(b, "zero_i", 1, (int64_t[]){0});
+    build_longs(b, "one_i", 1, (int64_t[]){1});
+    build_longs(b, "far", 1, (int64_t[]){1000});
+    build_longs(b, "two", 1, (int64_t[]){2});
+    build_longs(b, "three_i", 1, (int64_t[]){3});
+    build_node(b, "Concat", "x x", "x2", "axis=2");
+    build_node(b, "Concat", "x2 x2", "x4", "axis=3");
+    build_node(b, "Slice", "x4 zero_i far two two", "a", "");
+    build_node(b, "Slice", "x4 one_i far two two", "d", "");
+    for (int i = 0; i < 4; i++) {
+        char inputs[64];
+        snprintf(inputs, sizeof inputs, "%s %s far three_i two", rows[i], i < 2 ? "zero_i" : "one_i");
+        build_node(b, "Slice", inputs, columns[i], "");
+    }
+    build_node(b, "Concat", "e f g h", "s", "axis=1");
+    build_node(b, "Conv", "s w8 c", "r", "pads=1,1,1,1");
+    build_node(b, "Relu", "r", "y", "");
+}
+
 static void batch_norm(build *b) {
     CONV("x", "a");
     build_node(b, "BatchNormalization", "a c v c v", "d", "");
@@ -202,6 +227,10 @@ static void transposed_convolutions(void) {
     check(transposed_with_norm, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
 
+static void focused(void) {
+    check(focus, 3, FV_ACT_RELU, FV_RESIDUAL_NONE); // two that make the picture, Conv
+}
+
 static void activations(void) {
     check(silu, 1, FV_ACT_SILU, FV_RESIDUAL_NONE);
     check(hard_swish, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
@@ -260,6 +289,7 @@ const fv_suite passes_suite = {
     "passes",
     (const fv_case[]){CASE(into_convolutions),
                       CASE(transposed_convolutions),
+                      CASE(focused),
                       CASE(activations),
                       CASE(residuals),
                       CASE(detectors_stay_the_same),
