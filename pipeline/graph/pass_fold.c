@@ -14,10 +14,6 @@ typedef struct {
     bool divide, subtract;
 } affine;
 
-static bool is_constant(const fv_passes *p, int t) {
-    return t >= 0 && p->g->tensor[t].data && p->g->tensor[t].dtype == FV_F32;
-}
-
 // A constant of this pass alone may be changed where it lies; others are copied first. The input of
 // the node then is the copy. NULL when there is no room.
 static float *own_data(fv_passes *p, fv_node *n, int k) {
@@ -74,8 +70,8 @@ static bool apply(fv_passes *p, fv_node *conv, affine f) {
 // A plain Conv with constant float32 weights that feeds input k of n alone.
 static fv_node *plain_conv(const fv_passes *p, const fv_node *n, int k) {
     fv_node *conv = fv_pass_sole(p, n, k, "Conv");
-    if (!conv || !is_constant(p, conv->in[1]) ||
-        (conv->n_in > 2 && conv->in[2] >= 0 && !is_constant(p, conv->in[2])))
+    if (!conv || !fv_pass_constant(p, conv->in[1]) ||
+        (conv->n_in > 2 && conv->in[2] >= 0 && !fv_pass_constant(p, conv->in[2])))
         return NULL;
     const fv_conv_attr *a = conv->attr;
     return a->activation.kind || a->residual ? NULL : conv;
@@ -84,7 +80,7 @@ static fv_node *plain_conv(const fv_passes *p, const fv_node *n, int k) {
 static bool fold_batch_norm(fv_passes *p, fv_node *n) {
     fv_node *conv = plain_conv(p, n, 0);
     for (int k = 1; conv && k < 5; k++)
-        if (!is_constant(p, n->in[k]))
+        if (!fv_pass_constant(p, n->in[k]))
             return false;
     if (!conv)
         return false;
@@ -116,7 +112,7 @@ static int channel_step(const fv_tensor *t, int n_dims, int64_t channels) {
 static bool fold_factor(fv_passes *p, fv_node *n) {
     bool mul = fv_node_is(n, "Mul"), div = fv_node_is(n, "Div"), sub = fv_node_is(n, "Sub");
     for (int k = 0; k < (div || sub ? 1 : 2); k++) {
-        fv_node *conv = n->n_in == 2 && is_constant(p, n->in[!k]) ? plain_conv(p, n, k) : NULL;
+        fv_node *conv = n->n_in == 2 && fv_pass_constant(p, n->in[!k]) ? plain_conv(p, n, k) : NULL;
         if (!conv || ((fv_pair_attr *)n->attr)->axis >= 0)
             continue;
         const fv_tensor *t = &p->g->tensor[n->in[!k]];

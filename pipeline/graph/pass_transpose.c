@@ -24,20 +24,16 @@ static bool solve(const fv_conv_attr *a, int d, int64_t in, int64_t out, directi
     return begin >= 0 && end >= 0 && begin < 1 << 16 && end < 1 << 16;
 }
 
-static bool is_constant(const fv_passes *p, int t) {
-    return t >= 0 && p->g->tensor[t].data && p->g->tensor[t].dtype == FV_F32;
-}
-
 static bool fits(const fv_passes *p, const fv_node *n, direction r[2]) {
     const fv_conv_attr *a = n->attr;
     if (!fv_node_is(n, "ConvTranspose"))
         return false;
     const fv_tensor *x = &p->g->tensor[n->in[0]], *y = &p->g->tensor[n->out[0]];
     bool bias = n->n_in > 2 && n->in[2] >= 0;
-    return x->n_dims == 4 && x->dtype == FV_F32 && is_constant(p, n->in[1]) && (!bias || is_constant(p, n->in[2])) &&
+    return x->n_dims == 4 && x->dtype == FV_F32 && fv_pass_constant(p, n->in[1]) && (!bias || fv_pass_constant(p, n->in[2])) &&
            a->stride[0] == a->stride[1] && a->dilation[0] == 1 && a->dilation[1] == 1 &&
            fv_tensor_count(y) > 0 && fv_tensor_count(x) > 0 && solve(a, 0, x->dim[2], y->dim[2], &r[0]) &&
-           solve(a, 1, x->dim[3], y->dim[3], &r[1]) && p->tensor_room >= 4;
+           solve(a, 1, x->dim[3], y->dim[3], &r[1]) && p->tensor_room >= 6;
 }
 
 // Number of an output channel: places of one after the other, or (with groups, so that these stay
@@ -62,21 +58,6 @@ static void spread_weights(const fv_conv_attr *a, const fv_tensor *from, const d
                 }
 }
 
-static int add_constant(fv_passes *p, const fv_tensor *like, int n_dims, const int64_t *dim) {
-    fv_tensor t = {.name = like->name, .dtype = FV_F32, .n_dims = n_dims};
-    memcpy(t.dim, dim, (size_t)n_dims * sizeof *dim);
-    t.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&t) + 4);
-    return fv_pass_add_tensor(p, &t);
-}
-
-static fv_node make_node(fv_passes *p, const fv_node *n, const char *op, int in, int out, const void *attr, size_t size) {
-    fv_node r = {.op = fv_op_find(op), .name = n->name, .n_in = 1, .n_out = 1};
-    r.in = fv_arena_memdup(p->g->arena, &in, sizeof in);
-    r.out = fv_arena_memdup(p->g->arena, &out, sizeof out);
-    r.attr = fv_arena_memdup(p->g->arena, attr, size);
-    return r;
-}
-
 static int add_like(fv_passes *p, int like, int64_t c, int64_t h, int64_t w) {
     fv_tensor t = p->g->tensor[like];
     t.dim[1] = c, t.dim[2] = h, t.dim[3] = w;
@@ -88,8 +69,8 @@ static fv_node make_conv(fv_passes *p, const fv_node *n, const direction r[2], i
     const fv_conv_attr *a = n->attr;
     const fv_tensor *w = &p->g->tensor[n->in[1]];
     int64_t m = w->dim[1] * a->group, places = (int64_t)a->stride[0] * a->stride[0];
-    int weights = add_constant(p, w, 4, (int64_t[]){m * places, w->dim[0] / a->group, r[0].taps, r[1].taps});
-    int bias = add_constant(p, w, 1, (int64_t[]){m * places});
+    int weights = fv_pass_add_constant(p, n->in[1], 4, (int64_t[]){m * places, w->dim[0] / a->group, r[0].taps, r[1].taps});
+    int bias = fv_pass_add_constant(p, n->in[1], 1, (int64_t[]){m * places});
     spread_weights(a, w, r, p->g->tensor[weights].data);
     const float *b = n->n_in > 2 && n->in[2] >= 0 ? p->g->tensor[n->in[2]].data : NULL;
     for (int64_t i = 0; b && i < m * places; i++) {
@@ -99,15 +80,17 @@ static fv_node make_conv(fv_passes *p, const fv_node *n, const direction r[2], i
     }
     fv_conv_attr conv = {.kernel = {r[0].taps, r[1].taps}, .stride = {1, 1}, .dilation = {1, 1}, .group = a->group,
                          .pad = {r[0].begin, r[1].begin, r[0].end, r[1].end}};
-    fv_node made = make_node(p, n, "Conv", n->in[0], out, &conv, sizeof conv);
+    fv_node made = fv_pass_make_node(p, n, "Conv", n->in[0], out, &conv, sizeof conv);
     made.n_in = 3;
     made.in = fv_arena_memdup(p->g->arena, (int[]){n->in[0], weights, bias}, 3 * sizeof(int));
     return made;
 }
 
-// Puts the nodes that do the work of n at `to`; returns how many, at most 3.
-static int replace(fv_passes *p, const fv_node *n, const direction r[2], fv_node *to) {
+static int replace(fv_passes *p, const fv_node *n, fv_node *to) {
     const fv_conv_attr *a = n->attr;
+    direction r[2];
+    if (!fits(p, n, r))
+        return 0;
     int y = n->out[0], k = 0, s = a->stride[0];
     int64_t m = p->g->tensor[y].dim[1], h = p->g->tensor[y].dim[2], w = p->g->tensor[y].dim[3];
     bool cut = r[0].skip || r[1].skip || r[0].n * s != h || r[1].n * s != w;
@@ -115,11 +98,11 @@ static int replace(fv_passes *p, const fv_node *n, const direction r[2], fv_node
     int places = s > 1 ? add_like(p, y, m * s * s, r[0].n, r[1].n) : spread;
     to[k++] = make_conv(p, n, r, places);
     if (s > 1)
-        to[k++] = make_node(p, n, "DepthToSpace", places, spread, &(fv_block_attr){.block = s, .crd = a->group > 1},
+        to[k++] = fv_pass_make_node(p, n, "DepthToSpace", places, spread, &(fv_block_attr){.block = s, .crd = a->group > 1},
                             sizeof(fv_block_attr));
     fv_slice_attr slice = {.start = {0, 0, r[0].skip, r[1].skip}, .step = {1, 1, 1, 1}};
     if (cut)
-        to[k++] = make_node(p, n, "Slice", spread, y, &slice, sizeof slice);
+        to[k++] = fv_pass_make_node(p, n, "Slice", spread, y, &slice, sizeof slice);
     return k;
 }
 
@@ -134,9 +117,9 @@ static int own_copy(fv_passes *p, int tensor) {
 // Weights and bias take its factors in.
 static bool fold_norm(fv_passes *p, fv_node *n) {
     fv_node *t = fv_node_is(n, "BatchNormalization") ? fv_pass_sole(p, n, 0, "ConvTranspose") : NULL;
-    bool ok = t && p->tensor_room >= 4 && is_constant(p, t->in[1]) && (t->n_in < 3 || is_constant(p, t->in[2]));
+    bool ok = t && p->tensor_room >= 6 && fv_pass_constant(p, t->in[1]) && (t->n_in < 3 || fv_pass_constant(p, t->in[2]));
     for (int k = 1; ok && k < 5; k++)
-        ok = is_constant(p, n->in[k]);
+        ok = fv_pass_constant(p, n->in[k]);
     if (!ok)
         return false;
     const fv_conv_attr *a = t->attr;
@@ -145,7 +128,7 @@ static bool fold_norm(fv_passes *p, fv_node *n) {
         v[k] = p->g->tensor[n->in[k]].data;
     int64_t outs = p->g->tensor[t->in[1]].dim[1], m_n = outs * a->group, c_n = p->g->tensor[t->in[1]].dim[0] / a->group;
     int64_t taps = (int64_t)a->kernel[0] * a->kernel[1];
-    int weights = own_copy(p, t->in[1]), bias = add_constant(p, &p->g->tensor[t->in[1]], 1, &m_n);
+    int weights = own_copy(p, t->in[1]), bias = fv_pass_add_constant(p, t->in[1], 1, &m_n);
     float *w = p->g->tensor[weights].data, *b = p->g->tensor[bias].data;
     for (int64_t m = 0; m < m_n; m++) {
         float scale = v[1][m] / sqrtf(v[4][m] + ((const fv_norm_attr *)n->attr)->epsilon);
@@ -161,28 +144,10 @@ static bool fold_norm(fv_passes *p, fv_node *n) {
 }
 
 int fv_pass_transpose(fv_passes *p) {
-    fv_graph *g = p->g;
-    direction r[2];
-    int changes = 0, n = 0, folded = 0;
-    for (int i = 0; i < g->n_nodes; i++)
-        folded += g->node[i].op && fold_norm(p, &g->node[i]);
+    int folded = 0;
+    for (int i = 0; i < p->g->n_nodes; i++)
+        folded += p->g->node[i].op && fold_norm(p, &p->g->node[i]);
     if (folded)
         return folded; // the rest in the next round, with tables made anew
-    for (int i = 0; i < g->n_nodes; i++)
-        changes += fits(p, &g->node[i], r);
-    if (!changes)
-        return 0;
-    fv_node *old = g->node, *node = FV_ARENA_NEW(g->arena, fv_node, g->n_nodes + 2 * changes);
-    changes = 0;
-    for (int i = 0; i < g->n_nodes; i++) {
-        bool fit = fits(p, &old[i], r); // may find no more room for tensors
-        if (!fit)
-            node[n++] = old[i];
-        else
-            n += replace(p, &old[i], r, node + n);
-        changes += fit;
-    }
-    g->node = node;
-    g->n_nodes = n;
-    return changes;
+    return fv_pass_replace(p, 3, replace);
 }

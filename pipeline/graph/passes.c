@@ -12,6 +12,7 @@ static const struct {
     {"fold batch normalisations and constant factors into convolutions", fv_pass_scale},
     {"make convolutions of every second row and column convolutions of the picture", fv_pass_focus},
     {"make transposed convolutions convolutions", fv_pass_transpose},
+    {"make products with constant matrices convolutions", fv_pass_matmul},
     {"recognise hard sigmoid", fv_pass_hard_sigmoid},
     {"recognise x f(x): SiLU, hard swish, Mish", fv_pass_gated},
     {"recognise GELU", fv_pass_gelu},
@@ -65,7 +66,7 @@ static void sweep(fv_passes *p) {
 }
 
 static bool passes_init(fv_passes *p, fv_graph *g) {
-    int room = 2 * g->n_nodes + 8;
+    int room = 6 * g->n_nodes + 8;
     size_t n = (size_t)g->n_tensors + (size_t)room;
     *p = (fv_passes){.g = g,
                      .tensor_room = room,
@@ -128,6 +129,10 @@ bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value) {
     return true;
 }
 
+bool fv_pass_constant(const fv_passes *p, int t) {
+    return t >= 0 && p->g->tensor[t].data && p->g->tensor[t].dtype == FV_F32;
+}
+
 int fv_pass_scalar_side(const fv_passes *p, const fv_node *n, float *value) {
     for (int k = 0; k < 2; k++)
         if (n->n_in == 2 && fv_pass_scalar(p, n, k, value) &&
@@ -165,4 +170,40 @@ int fv_pass_add_tensor(fv_passes *p, const fv_tensor *t) {
     p->g->tensor[index] = *t;
     p->producer[index] = -1, p->readers[index] = 1, p->kept[index] = false, p->alias[index] = index;
     return index;
+}
+
+int fv_pass_add_constant(fv_passes *p, int named, int n_dims, const int64_t *dim) {
+    fv_tensor t = {.name = p->g->tensor[named].name, .dtype = FV_F32, .n_dims = n_dims};
+    memcpy(t.dim, dim, (size_t)n_dims * sizeof *dim);
+    t.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&t) + 4);
+    return fv_pass_add_tensor(p, &t);
+}
+
+fv_node fv_pass_make_node(fv_passes *p, const fv_node *n, const char *op, int in, int out,
+                          const void *attr, size_t size) {
+    fv_node r = {.op = fv_op_find(op), .name = n->name, .n_in = 1, .n_out = 1};
+    r.in = fv_arena_memdup(p->g->arena, &in, sizeof in);
+    r.out = fv_arena_memdup(p->g->arena, &out, sizeof out);
+    r.attr = fv_arena_memdup(p->g->arena, attr, size);
+    return r;
+}
+
+int fv_pass_replace(fv_passes *p, int most,
+                    int (*replace)(fv_passes *p, const fv_node *n, fv_node *to)) {
+    fv_graph *g = p->g;
+    int n = 0, changes = 0;
+    fv_node *node = malloc(((size_t)g->n_nodes * (size_t)most + 1) * sizeof *node);
+    for (int i = 0; node && i < g->n_nodes; i++) {
+        int made = g->node[i].op ? replace(p, &g->node[i], node + n) : 0;
+        changes += made > 0;
+        if (!made && g->node[i].op)
+            node[n++] = g->node[i];
+        n += made;
+    }
+    if (changes) {
+        g->node = fv_arena_memdup(g->arena, node, (size_t)n * sizeof *node);
+        g->n_nodes = n;
+    }
+    free(node);
+    return changes;
 }

@@ -31,6 +31,7 @@ int fv_pass_activation(fv_passes *p);   // pass_fuse.c
 int fv_pass_residual(fv_passes *p);
 int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
 int fv_pass_transpose(fv_passes *p);    // pass_transpose.c
+int fv_pass_matmul(fv_passes *p);       // pass_matmul.c
 
 // ---- asking -------------------------------------------------------------------------------------
 
@@ -42,6 +43,8 @@ fv_node *fv_pass_sole(const fv_passes *p, const fv_node *n, int k, const char *o
 const fv_activation *fv_pass_activation_of(const fv_node *n);
 // Input k of n is a constant float32 with one value: gives it.
 bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value);
+// Tensor t is a constant float32 (-1: it is not).
+bool fv_pass_constant(const fv_passes *p, int t);
 // Of a node with two inputs, one of them a constant scalar: which one it is, -1.
 int fv_pass_scalar_side(const fv_passes *p, const fv_node *n, float *value);
 
@@ -54,3 +57,12 @@ void fv_pass_become(fv_passes *p, fv_node *n, const char *op, int x, fv_activati
 void fv_pass_merge(fv_node *early, fv_node *late);
 // A tensor of the graph; -1 when there is no more room.
 int fv_pass_add_tensor(fv_passes *p, const fv_tensor *t);
+// A constant float32, zeroed, with the name of another tensor; -1 when there is no more room.
+int fv_pass_add_constant(fv_passes *p, int named, int n_dims, const int64_t *dim);
+// A node with one input and one output; `attr` is copied. Its name is that of n.
+fv_node fv_pass_make_node(fv_passes *p, const fv_node *n, const char *op, int in, int out,
+                          const void *attr, size_t size);
+// Every node may become up to `most` others: `replace` writes these and returns how many, 0 leaves it.
+// It may drop later nodes. Returns how many nodes were replaced.
+int fv_pass_replace(fv_passes *p, int most,
+                    int (*replace)(fv_passes *p, const fv_node *n, fv_node *to));

@@ -20,6 +20,8 @@ static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
     size_t size;
     fill(w, 36);
     build_floats(&b, "w", 4, (int64_t[]){2, 2, 3, 3}, w);
+    build_floats(&b, "m", 2, (int64_t[]){5, 5}, w);
+    build_floats(&b, "five", 1, (int64_t[]){5}, w + 25);
     build_floats(&b, "g", 4, (int64_t[]){2, 1, 3, 4}, w);
     build_floats(&b, "c", 1, (int64_t[]){2}, c);
     build_floats(&b, "c3", 3, (int64_t[]){2, 1, 1}, c);
@@ -64,6 +66,24 @@ static void check(void (*nodes)(build *b), int left, fv_act act, fv_residual res
 }
 
 #define CONV(in, out) build_node(b, "Conv", in " w", out, "pads=1,1,1,1")
+
+// Rows of five.
+static void linear(build *b) {
+    build_node(b, "MatMul", "x m", "a", "");
+    build_node(b, "Add", "five a", "d", "");
+    build_node(b, "Relu", "d", "y", "");
+}
+
+static void linear_gemm(build *b) {
+    build_node(b, "Flatten", "x", "f", "axis=3");
+    build_node(b, "Gemm", "f m five", "y", "transB=1 alpha=0.5 beta=2.0");
+}
+
+static void linear_needed_twice(build *b) { // before the sum as well
+    build_node(b, "MatMul", "x m", "a", "");
+    build_node(b, "Add", "five a", "d", "");
+    build_node(b, "Mul", "a d", "y", "");
+}
 
 // Outputs of 5 x 5 each: kernel 3 with stride 2 from 3 x 3 pooled ones, cut at the edges.
 #define SMALL "x", "p", "kernel_shape=3,3"
@@ -231,6 +251,13 @@ static void focused(void) {
     check(focus, 3, FV_ACT_RELU, FV_RESIDUAL_NONE); // two that make the picture, Conv
 }
 
+// Reshape, Transpose, Conv, Transpose, Reshape.
+static void products_with_constants(void) {
+    check(linear, 5, FV_ACT_RELU, FV_RESIDUAL_NONE);
+    check(linear_gemm, 6, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(linear_needed_twice, 7, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
 static void activations(void) {
     check(silu, 1, FV_ACT_SILU, FV_RESIDUAL_NONE);
     check(hard_swish, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
@@ -290,6 +317,7 @@ const fv_suite passes_suite = {
     (const fv_case[]){CASE(into_convolutions),
                       CASE(transposed_convolutions),
                       CASE(focused),
+                      CASE(products_with_constants),
                       CASE(activations),
                       CASE(residuals),
                       CASE(detectors_stay_the_same),

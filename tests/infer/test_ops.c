@@ -231,6 +231,18 @@ static void transposed_convolutions(void) {
         compare_chain(&rows[i], 1, 7);
 }
 
+// One convolution, without a copy where the rows are whole vectors.
+static void products_with_constants(void) {
+    const fv_one_node rows[][3] = {
+        {{"MatMul", "1x40x24 c24x36", "", 0}, {"Add", "@ c36", "", 0}, {"Relu", "@", "", 0}},
+        {{"MatMul", "2x7x9 c9x5", "", 0}, {"Add", "@ c1", "", 0}, {"Sigmoid", "@", "", 0}},
+        {{"MatMul", "2x3x4x8 c8x12", "", 0}, {"Relu", "@", "", 0}, {"MatMul", "@ c12x16", "", 0}},
+        {{"Gemm", "6x12 c20x12 c20", "transB:i=1 alpha:f=0.5", 0}, {"Relu", "@", "", 0}, {"Gemm", "@ c20x3", "", 0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        compare_chain(rows[i], 3, i == 0 ? 3 : 7);
+}
+
 // Concatenations are born in place, splits are views, the halves of a shuffle are taken in one step.
 static void shuffles_and_views(void) {
     const fv_one_node shuffle[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,60]", "", 0},
@@ -285,4 +297,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
+    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
