@@ -58,9 +58,9 @@
 //     empty         start: nobody inside for `hold`; end: somebody is
 //     stopped       start: the anchor stayed within 0.15 box heights for `stopped`; end: it moves
 //                   or leaves; value: seconds
-//     wrong-way     start: the way of the last second (0.25 box heights or more) points more
-//                   than `heading_tolerance` away from `heading`; end: it no longer does;
-//                   value: degrees
+//     wrong-way     start: for 0.3 s the way of the last second (0.25 box heights or more) has
+//                   pointed more than `heading_tolerance` away from `heading`; end: it no longer
+//                   does; value: degrees
 //     speed         start: the bottom anchor's speed over the last second, on the calibrated
 //                   ground, is above `speed_limit`; end: below 0.9 of it; value:
 //                   metres per second, at the end the highest

@@ -29,7 +29,7 @@ typedef struct {
     bool inside, counted[2];
     int net;                   // crossings since the last clear position
     fv_point last, before;     // last position, last clear position
-    int64_t since_ns, rest_ns; // inside since, at rest since
+    int64_t since_ns, rest_ns, wrong_ns; // inside, at rest, on the wrong way since
     fv_point rest;
     uint64_t dwell_id, stopped_id, wrong_id, speed_id;
     int64_t dwelled; // how often `dwell` has passed

@@ -2,7 +2,7 @@
 
 #include "pipeline/vision/rules_priv.h"
 
-static const int64_t window_ns = 1000000000, least_window_ns = 300000000;
+static const int64_t window_ns = 1000000000, least_window_ns = 300000000, wrong_hold_ns = 300000000;
 static const double rest_radius = 0.15, least_way = 0.25, speed_release = 0.9;
 
 static double seconds(int64_t ns) {
@@ -83,11 +83,15 @@ static bool look_back(const fv_watch *w, const fv_guest *g, fv_box *box, double 
 static void wrong_way(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_box before) {
     fv_point from = fv_geometry_anchor(before, s->rule->anchor);
     double x = v->last.x - from.x, y = v->last.y - from.y;
-    if (!s->rule->has_heading || hypot(x, y) < least_way * (double)g->object.box.h)
+    if (!s->rule->has_heading || hypot(x, y) < least_way * (double)g->object.box.h) {
+        v->wrong_ns = w->now_ns;
         return;
+    }
     double off = fabs(remainder(atan2(y, x) * 180 / M_PI - (double)s->rule->heading, 360));
     bool wrong = off > (s->rule->heading_tolerance > 0 ? (double)s->rule->heading_tolerance : 90);
-    if (wrong && !v->wrong_id)
+    if (!wrong)
+        v->wrong_ns = w->now_ns;
+    if (!v->wrong_id && w->now_ns - v->wrong_ns >= wrong_hold_ns)
         begin(w, s, g, FV_EVENT_WRONG_WAY, &v->wrong_id, off);
     else if (!wrong)
         end(w, s, g, FV_EVENT_WRONG_WAY, &v->wrong_id, off);
@@ -115,8 +119,10 @@ static void look_inside(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
     double dt_s;
     dwell(w, s, g, v);
     stopped(w, s, g, v);
-    if (!look_back(w, g, &before, &dt_s))
+    if (!look_back(w, g, &before, &dt_s)) {
+        v->wrong_ns = w->now_ns;
         return;
+    }
     wrong_way(w, s, g, v, before);
     speed(w, s, g, v, before, dt_s);
 }
@@ -134,7 +140,7 @@ void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns)
 static void come(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_point before) {
     fv_visit *v = &g->visit[s->index];
     v->inside = true;
-    v->since_ns = v->rest_ns = w->now_ns;
+    v->since_ns = v->rest_ns = v->wrong_ns = w->now_ns;
     v->rest = v->last;
     v->dwelled = 0;
     s->count->inside++;

@@ -123,6 +123,25 @@ static void wrong_way(void) {
     fv_watch_destroy(&w);
 }
 
+// A box that is cut short for a moment draws its anchor back; that is no way.
+static void a_twitch_is_not_the_wrong_way(void) {
+    fv_rule r = yard;
+    r.n_points = 0;
+    r.has_heading = true;
+    r.heading = 0;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    walk(w, 100, 500, 300, 500, 50);
+    for (int i = 0; i < 5; i++)
+        step(w, 150, 500);
+    walk(w, 300, 500, 500, 500, 50);
+    fv_watch_destroy(&w);
+    w = watch_of(&(fv_rules){1, &r, NULL, 0}); // also where nothing was known before
+    walk(w, 150, 500, 140, 500, 9);
+    walk(w, 150, 500, 350, 500, 50);
+    CHECK_EQUAL(count_of("wrong-way", -1), 0);
+    fv_watch_destroy(&w);
+}
+
 static void speed_by_the_ground(void) {
     const fv_calibration c = {.relative = true,
                               .picture = {{0, 0}, {1, 0}, {1, 1}, {0, 1}},
@@ -234,6 +253,7 @@ const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(zone_is_entered_an
                                                          CASE(overcrowding_holds_and_empty),
                                                          CASE(stopped_and_moving_again),
                                                          CASE(wrong_way),
+                                              CASE(a_twitch_is_not_the_wrong_way),
                                                          CASE(speed_by_the_ground),
                                                          CASE(conditions),
                                                          CASE(mistakes_are_named),
