@@ -168,7 +168,16 @@ struct fv_push_matmul {
     float alpha, beta;
 };
 
+// matmul_tile.comp: rows of a and columns of b in vec4 along k; the result with any strides (floats).
+struct fv_push_matmul_tile {
+    uint a_at4, a_row4, a_b0, a_b1;
+    uint b_at4, b_column4, b_b0, b_b1;
+    uint out_at, out_b0, out_b1, out_m, out_n;
+    uint batch1, m, n, k4;
+};
+
 #ifdef __STDC__
+typedef struct fv_push_matmul_tile fv_push_matmul_tile;
 typedef struct fv_push_copy fv_push_copy;
 typedef struct fv_push_copy4 fv_push_copy4;
 typedef struct fv_push_unzip fv_push_unzip;

@@ -243,6 +243,19 @@ static void products_with_constants(void) {
         compare_chain(rows[i], 3, i == 0 ? 3 : 7);
 }
 
+// Products of what is computed: in tiles, with copies where lines do not lie along k.
+static void computed_products(void) {
+    const row rows[] = {
+        {"MatMul", "2x3x17x24 2x3x24x20", "", 0, 0}, {"MatMul", "2x9x16 1x16x11", "", 0, 0},
+        {"MatMul", "1x4x33x8 8x36", "", 0, 0}, {"MatMul", "90x40 40x70", "", 0, 0}, {"MatMul", "3x1x12x16 4x16x9", "", 0, 0},
+    };
+    COMPARE(rows);
+    const fv_one_node attention[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[1,2,8,60]", "", 0},
+                                     {"Transpose", "@", "perm:ints=0,1,3,2", 0}, {"MatMul", "@ 1x2x8x60", "", 0},
+                                     {"Softmax", "@", "axis:i=-1", 0}, {"MatMul", "@ 1x2x60x12", "", 0}};
+    compare_chain(attention, 6, 12);
+}
+
 // Concatenations are born in place, splits are views, the halves of a shuffle are taken in one step.
 static void shuffles_and_views(void) {
     const fv_one_node shuffle[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,60]", "", 0},
@@ -297,4 +310,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
+    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
