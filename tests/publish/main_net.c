@@ -10,6 +10,12 @@ int main(int argc, char **argv) {
 #if FV_WITH_MQTT
         &mqtt_suite,
 #endif
+#if FV_WITH_WEBHOOK
+        &webhook_suite,
+#endif
+#if FV_WITH_KAFKA
+        &kafka_suite,
+#endif
         NULL,
     };
     signal(SIGPIPE, SIG_DFL); // targets must not need it ignored
