@@ -43,12 +43,10 @@ static const char *text_or_null(const char *text) {
 // ---- callbacks: all within mosquitto_loop, in our thread -----------------------------------------
 
 static void on_connect(struct mosquitto *client, void *user, int code) {
+    (void)client;
     mqtt_link *l = user;
-    const fv_link_setup *s = &l->setup;
     l->code = code;
     l->phase = code ? REFUSED : CONNECTED;
-    if (!code)
-        mosquitto_publish(client, NULL, s->status_topic, 6, "online", s->params->qos, true);
 }
 
 static void on_disconnect(struct mosquitto *client, void *user, int code) {
@@ -200,6 +198,7 @@ static bool call(mqtt_link *l, fv_link_fault *fault) {
         if (*l->setup.stop || fv_link_now_ns() > deadline)
             return fv_fail(&fault->err, FV_IO, "does not answer");
     }
+    mosquitto_publish(l->client, NULL, l->setup.status_topic, 6, "online", l->setup.params->qos, true);
     return true;
 }
 
