@@ -10,7 +10,8 @@
 // IDF1 (Ristani et al. 2016): one partner per identity over the whole sequence, IDTP the most boxes
 // that can be explained so.
 //     IDP = IDTP / results    IDR = IDTP / truths    IDF1 = 2 IDTP / (truths + results)
-// HOTA (Luiten et al. 2020), mean over the 19 overlap limits 0.05 ... 0.95:
+// HOTA (Luiten et al. 2020), mean over the 19 overlap limits 0.05 ... 0.95, matched as its authors'
+// TrackEval does (once, by overlap times fit of the identities, not once a limit):
 //     DetA = TP / (TP + FN + FP)    AssA = mean over TP of TPA / (TPA + FNA + FPA)
 //     HOTA = sqrt(DetA * AssA)
 #pragma once
