@@ -26,6 +26,7 @@ layout(constant_id = 7) const uint DILATION_X = 1;
 layout(constant_id = 8) const uint ACT = ACT_NONE;
 layout(constant_id = 9) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 10) const bool WHOLE = true; // OB divides the channels of a group; false: any number
+layout(constant_id = 11) const uint CHANNELS = 4; // of a vector of inputs that are not zero
 
 // Stores cost CPUs an instruction sequence a lane and element: the wider the cheaper.
 #ifdef STORE_WIDE
@@ -35,7 +36,8 @@ uint64_t pack(vec2 v) {
 }
 #endif
 
-layout(push_constant) uniform Push { fv_push_tile push; };
+layout(push_constant) uniform Push { fv_push_tile pushed; };
+fv_push_tile push;
 
 const uint SPAN = (P - 1) * STRIDE_X + (KW - 1) * DILATION_X + 1; // input pixels under P outputs
 const int OUTSIDE = -0x10000000;
@@ -71,13 +73,14 @@ vec4 finish(uint i, uint c, uint residual_at, int left) {
 }
 
 void main() {
+    push = pushed;
     uint lane = gl_SubgroupInvocationID, block = gl_WorkGroupID.x;
     uint group = block / push.group_blocks;
     uint q = gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    uint row = q / push.blocks_x;
-    int x = int((q - row * push.blocks_x) * P);
-    uint picture = row / uint(push.out_height);
-    int y = int(row - picture * uint(push.out_height));
+    uint column, line;
+    uint row = divide(q, push.blocks_x, column);
+    uint picture = divide(row, uint(push.out_height), line);
+    int x = int(column * P), y = int(line);
     bool inside = row < push.rows;
 
     start(block, lane);
@@ -108,9 +111,12 @@ void main() {
                     [[unroll]] for (uint i = 0; i < P; i++) {
                         vec4 a = v[i * STRIDE_X + t * DILATION_X];
                         sum[i][c] += a.x * b.x;
-                        sum[i][c] += a.y * b.y;
-                        sum[i][c] += a.z * b.z;
-                        sum[i][c] += a.w * b.w;
+                        if (CHANNELS > 1)
+                            sum[i][c] += a.y * b.y;
+                        if (CHANNELS > 2)
+                            sum[i][c] += a.z * b.z;
+                        if (CHANNELS > 3)
+                            sum[i][c] += a.w * b.w;
                     }
                 }
             }
@@ -131,7 +137,7 @@ void main() {
                 if (c % 2 == 0 && (WHOLE || int(4 * c) < left)) {
                     vec4 a = finish(i, c, residual_at + c, left - int(4 * c)),
                          b = finish(i, c + 1, residual_at + c + 1, left - int(4 * c + 4));
-                    activation8[(out_at + c) / 2] = u64vec4(pack(a.xy), pack(a.zw), pack(b.xy), pack(b.zw));
+                    activation8[min((out_at + c) / 2, BEYOND4)] = u64vec4(pack(a.xy), pack(a.zw), pack(b.xy), pack(b.zw));
                 }
 #else
                 if (WHOLE || int(4 * c) < left)

@@ -99,14 +99,14 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
 }
 
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    int ob = block_channels(row, s), m = s->out_channels / s->groups;
+    int ob = block_channels(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
         .kernel = s->half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile",
-        .n_spec = 11,
+        .n_spec = 12,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
-                 s->act, s->residual, m % ob == 0}};
+                 s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4)}};
 }
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
