@@ -5,9 +5,28 @@
 
 layout(constant_id = 0) const uint FROM = IN_ACTIVATIONS;
 layout(constant_id = 1) const bool LOGARITHM = false;
+layout(constant_id = 2) const bool VECTORS = false; // lines lie one element after the other, in whole vectors
 
 layout(push_constant) uniform Push { fv_push_softmax pushed; };
 fv_push_softmax push;
+
+float largest_of(vec4 v) {
+    return max(max(v.x, v.y), max(v.z, v.w));
+}
+
+void in_vectors(uint from, uint to) {
+    vec4 largest = vec4(-3.402823466e38), sum = vec4(0);
+    for (uint i = 0; i < push.n / 4; i++)
+        largest = max(largest, load4(FROM, from + i));
+    float top = largest_of(largest);
+    for (uint i = 0; i < push.n / 4; i++)
+        sum += exp(load4(FROM, from + i) - top);
+    float all = dot(sum, vec4(1)), scale = LOGARITHM ? log(all) : 1.0 / all;
+    for (uint i = 0; i < push.n / 4; i++) {
+        vec4 x = load4(FROM, from + i) - top;
+        store4(to + i, LOGARITHM ? x - scale : exp(x) * scale);
+    }
+}
 
 void main() {
     push = pushed;
@@ -20,6 +39,10 @@ void main() {
         rest = divide(rest, push.dim[d], i);
         from += int(i) * push.in_dim_stride[d];
         to += int(i) * push.out_dim_stride[d];
+    }
+    if (VECTORS) {
+        in_vectors(uint(from) / 4, uint(to) / 4);
+        return;
     }
     float largest = -3.402823466e38, sum = 0;
     for (uint i = 0; i < push.n; i++)

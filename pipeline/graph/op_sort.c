@@ -26,6 +26,40 @@ static int by_smallest(const void *a, const void *b) {
                                  : p->index > q->index;
 }
 
+typedef int (*order_fn)(const void *, const void *);
+
+static void swap(ranked *a, ranked *b) {
+    ranked t = *a;
+    *a = *b, *b = t;
+}
+
+enum { MAX_ROUNDS = 64 }; // then the rest is sorted: no line of values takes for ever
+
+// Brings the k first of n to the front, in any order: quickselect. Bounds are tested because
+// not-a-numbers have no order.
+static void select_first(ranked *v, int64_t n, int64_t k, order_fn order) {
+    int64_t lo = 0, hi = n;
+    for (int round = 0; round < MAX_ROUNDS && hi - lo > 16 && k > lo && k < hi; round++) {
+        ranked pivot = v[lo + (hi - lo) / 2];
+        int64_t i = lo, j = hi - 1;
+        while (i <= j) {
+            while (i < hi && order(&v[i], &pivot) < 0)
+                i++;
+            while (j >= lo && order(&v[j], &pivot) > 0)
+                j--;
+            if (i <= j)
+                swap(&v[i++], &v[j--]);
+        }
+        if (k <= j + 1)
+            hi = j + 1;
+        else if (k > i)
+            lo = i;
+        else
+            return; // between the two lies the pivot
+    }
+    qsort(v + lo, (size_t)(hi - lo), sizeof *v, order);
+}
+
 // ---- TopK ---------------------------------------------------------------------------------------
 
 static void topk_parse(fv_attrs *a, void *attr) {
@@ -60,7 +94,9 @@ static void topk_line(const fv_call *c, ranked *line, int64_t from, int64_t to, 
     size_t size = fv_dtype_size(x->dtype);
     for (int64_t i = 0; i < n; i++)
         line[i] = (ranked){fv_element_get(x, from + i * step), i};
-    qsort(line, (size_t)n, sizeof *line, p->largest ? by_largest : by_smallest);
+    order_fn order = p->largest ? by_largest : by_smallest;
+    select_first(line, n, p->k, order);
+    qsort(line, (size_t)p->k, sizeof *line, order);
     for (int64_t i = 0; i < p->k; i++) {
         if (c->out[0])
             memcpy((char *)c->out[0]->data + (size_t)(to + i * step) * size,

@@ -17,6 +17,14 @@ static bool fits_softmax(const fv_plan *p, const fv_node *n, uint32_t kind) {
     return x->n_dims <= SOFTMAX_DIMS + 1 && x->n_dims > 0 && a->kind < 2 && (!a->flat || a->axis == x->n_dims - 1);
 }
 
+// Lines of whole vectors, one element after the other.
+static bool in_vectors(const fv_view *v, int axis) {
+    bool ok = v->at % 4 == 0 && v->stride[axis] == 1 && v->dim[axis] % 4 == 0 && v->space != FV_SPACE_UPLOAD;
+    for (int d = 0; d < v->n_dims; d++)
+        ok = ok && (d == axis || v->dim[d] == 1 || v->stride[d] % 4 == 0);
+    return ok;
+}
+
 static void lower_softmax(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     const fv_softmax_attr *a = n->attr;
@@ -35,8 +43,8 @@ static void lower_softmax(fv_plan *p, const fv_node *n, uint32_t kind) {
         push.in_dim_stride[k] = d >= 0 ? (int32_t)from.stride[d] : 0;
         push.out_dim_stride[k--] = d >= 0 ? (int32_t)to.stride[d] : 0;
     }
-    fv_step *s = fv_plan_dispatch(p, n, "softmax", (uint32_t[]){from.space, a->kind == 1}, 2, &push, sizeof push,
-                                  push.count, LOCAL);
+    uint32_t spec[] = {from.space, a->kind == 1, in_vectors(&from, a->axis) && in_vectors(&to, a->axis)};
+    fv_step *s = fv_plan_dispatch(p, n, "softmax", spec, 3, &push, sizeof push, push.count, LOCAL);
     fv_step_reads(s, &from, offsetof(fv_push_softmax, in_at), 4);
     fv_step_writes(s, &to, offsetof(fv_push_softmax, out_at), 4);
 }

@@ -1,9 +1,9 @@
 #include "tests/test.h"
 
-extern const fv_suite conformance_suite, hostile_suite, import_suite, passes_suite;
+extern const fv_suite conformance_suite, hostile_suite, import_suite, passes_suite, sort_suite;
 
 int main(int argc, char **argv) {
     return fv_test_main(argc, argv,
-                        (const fv_suite *[]){&import_suite, &passes_suite, &conformance_suite,
+                        (const fv_suite *[]){&import_suite, &passes_suite, &sort_suite, &conformance_suite,
                                              &hostile_suite, NULL});
 }

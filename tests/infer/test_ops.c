@@ -147,7 +147,7 @@ static void products_and_reductions(void) {
         {"MatMul", "6 6x4", "", 0, 0}, {"Gemm", "5x6 c6x4 c4", "alpha:f=0.5 beta:f=2", 0, 0},
         {"Gemm", "6x5 c4x6 c5x1", "transA:i=1 transB:i=1", 0, 0},
         {"Softmax", "2x5x7", "axis:i=1", 0, 0}, {"Softmax", "1x16x4x9", "axis:i=1", 0, 0},
-        {"LogSoftmax", "3x9", "axis:i=-1", 0, 0}, {"ReduceMean", "2x3x4x5", "axes:ints=2,3", 0, 0},
+        {"LogSoftmax", "3x9", "axis:i=-1", 0, 0}, {"Softmax", "2x5x64", "axis:i=-1", 0, 0}, {"LogSoftmax", "7x20", "axis:i=1", 0, 0}, {"ReduceMean", "2x3x4x5", "axes:ints=2,3", 0, 0},
         {"ReduceMax", "2x3x4", "axes:ints=1 keepdims:i=0", 0, 0}, {"ReduceSum", "2x3x4 i[0,2]", "", 0, 0},
         {"ReduceL2", "3x8", "axes:ints=1", 0, 0}, {"ReduceLogSumExp", "3x8", "axes:ints=1", 0, 0},
         {"ReduceMin", "3x8", "", 0, 0}, {"BatchNormalization", "2x6x5x4 c6 c6 c6 f[1,2,3,4,5,6]", "", 0, 0},
