@@ -67,7 +67,7 @@ static void shipped_descriptions(void) {
                           "$f || exit 1; done",
                           fv_test_source("config")),
                 0);
-    CHECK_EQUAL(count_lines(run_output, "no mistakes"), 7);
+    CHECK_EQUAL(count_lines(run_output, "no mistakes"), 8);
 }
 
 // annotate.yaml shows each property of each element.
