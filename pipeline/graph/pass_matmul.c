@@ -14,18 +14,6 @@ typedef struct {
     int x, w, b, y;  // tensors; b -1: none
 } product;
 
-// The only node that reads tensor t, behind n; NULL where there is none or the value is needed.
-static fv_node *reader(const fv_passes *p, const fv_node *n, int t) {
-    const fv_graph *g = p->g;
-    if (p->readers[t] != 1 || p->kept[t])
-        return NULL;
-    for (fv_node *r = g->node + (n - g->node) + 1; r < g->node + g->n_nodes; r++)
-        for (int k = 0; r->op && k < r->n_in; k++)
-            if (r->in[k] == t)
-                return r;
-    return NULL;
-}
-
 // One value a column, or one for all.
 static bool is_bias(const fv_passes *p, int t, int64_t columns) {
     const fv_tensor *b = t >= 0 ? &p->g->tensor[t] : NULL;
@@ -35,7 +23,7 @@ static bool is_bias(const fv_passes *p, int t, int64_t columns) {
 
 // A sum behind a product is its bias.
 static void take_sum(fv_passes *p, const fv_node *n, product *m) {
-    fv_node *sum = reader(p, n, m->y);
+    fv_node *sum = fv_pass_reader(p, n, m->y);
     if (!sum || !fv_node_is(sum, "Add") || sum->n_in != 2 || ((fv_pair_attr *)sum->attr)->axis >= 0)
         return;
     int other = sum->in[sum->in[0] == m->y];

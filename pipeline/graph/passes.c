@@ -12,6 +12,7 @@ static const struct {
     {"fold batch normalisations and constant factors into convolutions", fv_pass_scale},
     {"make convolutions of every second row and column convolutions of the picture", fv_pass_focus},
     {"make transposed convolutions convolutions", fv_pass_transpose},
+    {"recognise layer normalisation", fv_pass_layer_norm},
     {"make products with constant matrices convolutions", fv_pass_matmul},
     {"recognise hard sigmoid", fv_pass_hard_sigmoid},
     {"recognise x f(x): SiLU, hard swish, Mish", fv_pass_gated},
@@ -117,6 +118,17 @@ fv_node *fv_pass_sole(const fv_passes *p, const fv_node *n, int k, const char *o
         return NULL;
     fv_node *made_by = &p->g->node[p->producer[t]];
     return fv_node_is(made_by, op) && made_by->n_out == 1 ? made_by : NULL;
+}
+
+fv_node *fv_pass_reader(const fv_passes *p, const fv_node *n, int t) {
+    const fv_graph *g = p->g;
+    if (p->readers[t] != 1 || p->kept[t])
+        return NULL;
+    for (fv_node *r = g->node + (n - g->node) + 1; r < g->node + g->n_nodes; r++)
+        for (int k = 0; r->op && k < r->n_in; k++)
+            if (r->in[k] == t)
+                return r;
+    return NULL;
 }
 
 bool fv_pass_scalar(const fv_passes *p, const fv_node *n, int k, float *value) {

@@ -32,6 +32,7 @@ int fv_pass_residual(fv_passes *p);
 int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
 int fv_pass_transpose(fv_passes *p);    // pass_transpose.c
 int fv_pass_matmul(fv_passes *p);       // pass_matmul.c
+int fv_pass_layer_norm(fv_passes *p);   // pass_norm.c
 
 // ---- asking -------------------------------------------------------------------------------------
 
@@ -39,6 +40,8 @@ bool fv_node_is(const fv_node *n, const char *op);
 // The node that makes input k of n if it is such an op and nothing else reads what it makes; else
 // NULL.
 fv_node *fv_pass_sole(const fv_passes *p, const fv_node *n, int k, const char *op);
+// The only node that reads tensor t, which n makes; NULL where there is none or others need it.
+fv_node *fv_pass_reader(const fv_passes *p, const fv_node *n, int t);
 // The attributes of an activation that is known while the graph is made; NULL where n is none.
 const fv_activation *fv_pass_activation_of(const fv_node *n);
 // Input k of n is a constant float32 with one value: gives it.

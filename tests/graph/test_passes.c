@@ -22,6 +22,8 @@ static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
     build_floats(&b, "w", 4, (int64_t[]){2, 2, 3, 3}, w);
     build_floats(&b, "m", 2, (int64_t[]){5, 5}, w);
     build_floats(&b, "five", 1, (int64_t[]){5}, w + 25);
+    build_floats(&b, "c5", 1, (int64_t[]){5}, w + 10);
+    build_floats(&b, "two", 0, NULL, (float[]){2});
     build_floats(&b, "g", 4, (int64_t[]){2, 1, 3, 4}, w);
     build_floats(&b, "c", 1, (int64_t[]){2}, c);
     build_floats(&b, "c3", 3, (int64_t[]){2, 1, 1}, c);
@@ -83,6 +85,31 @@ static void linear_needed_twice(build *b) { // before the sum as well
     build_node(b, "MatMul", "x m", "a", "");
     build_node(b, "Add", "five a", "d", "");
     build_node(b, "Mul", "a d", "y", "");
+}
+
+#define NORM(x, eps)                                      \
+    build_node(b, "ReduceMean", x, "e", "axes=-1,");       \
+    build_node(b, "Sub", x " e", "s", "");                \
+    build_node(b, "Pow", "s two", "q", "");               \
+    build_node(b, "ReduceMean", "q", "v1", "axes=-1,");    \
+    build_node(b, "Add", "v1 " eps, "v2", "");            \
+    build_node(b, "Sqrt", "v2", "v3", "");                \
+    build_node(b, "Div", "s v3", "n", "")
+
+static void layer_norm(build *b) {
+    NORM("x", "half");
+    build_node(b, "Mul", "five n", "l", "");
+    build_node(b, "Add", "l c5", "y", "");
+}
+
+static void layer_norm_bare(build *b) {
+    NORM("x", "half");
+    build_node(b, "Mul", "n three", "y", "");
+}
+
+static void layer_norm_needed(build *b) { // the difference is used once more
+    NORM("x", "half");
+    build_node(b, "Mul", "n s", "y", "");
 }
 
 // Outputs of 5 x 5 each: kernel 3 with stride 2 from 3 x 3 pooled ones, cut at the edges.
@@ -258,6 +285,12 @@ static void products_with_constants(void) {
     check(linear_needed_twice, 7, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
 
+static void layer_norms(void) {
+    check(layer_norm, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(layer_norm_bare, 2, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(layer_norm_needed, 8, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
 static void activations(void) {
     check(silu, 1, FV_ACT_SILU, FV_RESIDUAL_NONE);
     check(hard_swish, 1, FV_ACT_HARD_SWISH, FV_RESIDUAL_NONE);
@@ -318,6 +351,7 @@ const fv_suite passes_suite = {
                       CASE(transposed_convolutions),
                       CASE(focused),
                       CASE(products_with_constants),
+                      CASE(layer_norms),
                       CASE(activations),
                       CASE(residuals),
                       CASE(detectors_stay_the_same),
