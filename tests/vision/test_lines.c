@@ -188,6 +188,72 @@ static void the_picture_changes_its_size(void) {
     }
 }
 
+// Bottom, centre or top of a 20 x 50 box: the line is passed 25 pixels apart.
+static void the_anchor_is_a_point_of_the_box(void) {
+    double feet[FV_N_ANCHORS];
+    for (int anchor = 0; anchor < FV_N_ANCHORS; anchor++) {
+        fv_rule r = door;
+        r.anchor = (fv_anchor)anchor;
+        fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+        walk(w, 500, 400, 500, 700, 300);
+        const fv_event *e = first_of("cross", FV_PHASE_MOMENT);
+        CHECK_EQUAL(count_of("cross", -1), 1);
+        CHECK_NEAR(e->after[1], 505, 1.1); // clear of the line at 500 by a tenth of the height
+        feet[anchor] = (double)(e->object.box.y + e->object.box.h);
+        fv_watch_destroy(&w);
+    }
+    CHECK_NEAR(feet[FV_ANCHOR_CENTER] - feet[FV_ANCHOR_BOTTOM], 25, 0.1);
+    CHECK_NEAR(feet[FV_ANCHOR_TOP] - feet[FV_ANCHOR_BOTTOM], 50, 0.1);
+}
+
+// Swaying by 12 pixels over the line: nothing with half a height of hysteresis, every time with a
+// tenth.
+static void hysteresis_is_a_share_of_the_height(void) {
+    const struct {
+        float hysteresis;
+        int crossings;
+    } rows[] = {{0.1f, 10}, {0.5f, 0}};
+    for (int i = 0; i < 2; i++) {
+        fv_rule r = door;
+        r.hysteresis = rows[i].hysteresis;
+        r.repeat = true;
+        fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+        for (int k = 0; k < 11; k++)
+            step(w, 500, k % 2 ? 512 : 488);
+        CHECK_EQUAL(count_of("cross", -1), rows[i].crossings);
+        fv_watch_destroy(&w);
+    }
+}
+
+// Stream time and wall time, the frame, and where the object was and is.
+static void events_carry_evidence_and_both_clocks(void) {
+    fv_watch *w = watch_of(&doors);
+    fv_event e[4];
+    int n = 0;
+    for (int i = 0; i < 20; i++) {
+        fv_object o = at(9, 500, 402 + 10 * i);
+        n += fv_watch_update(w,
+                             &(fv_record){.stream = "s",
+                                          .frame = 100 + (uint64_t)i,
+                                          .pts_ns = i * INT64_C(40000000),
+                                          .utc_ns = INT64_C(1763828705000000000) + i * INT64_C(40000000),
+                                          .width = SIDE,
+                                          .height = SIDE,
+                                          .objects = {1, 1, &o},
+                                          .labels = &stage_labels},
+                             e + n, 4 - n);
+    }
+    CHECK_EQUAL(n, 1);
+    CHECK_EQUAL(e[0].frame, 111);
+    CHECK_EQUAL(e[0].pts_ns, INT64_C(440000000));
+    CHECK_EQUAL(e[0].utc_ns, INT64_C(1763828705440000000));
+    CHECK(e[0].has_object && e[0].object.id == 9 && e[0].id == 1);
+    CHECK_TEXT(e[0].rule, "door");
+    CHECK_NEAR(e[0].before[1], 492, 0.01);
+    CHECK_NEAR(e[0].after[1], 512, 0.01);
+    fv_watch_destroy(&w);
+}
+
 const fv_suite lines_suite = {
     "lines", (const fv_case[]){CASE(line_is_crossed_in_both_directions),
                                CASE(grazing_and_touching_are_nothing),
@@ -198,5 +264,8 @@ const fv_suite lines_suite = {
                                CASE(predicted_positions_cause_nothing),
                                CASE(only_objects_with_ids_and_wanted_classes_count),
                                CASE(frame_rates_agree),
+                               CASE(the_anchor_is_a_point_of_the_box),
+                               CASE(hysteresis_is_a_share_of_the_height),
+                               CASE(events_carry_evidence_and_both_clocks),
                                CASE(the_picture_changes_its_size),
                                {0}}};
