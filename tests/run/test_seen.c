@@ -1,5 +1,5 @@
-// The ready descriptions on real videos. What happens there was first counted by eye (config/seen.md);
-// tests/run/seen/ holds what the program says, and beside it what was seen.
+// The ready descriptions on real videos. What happens there was first counted by eye
+// (config/seen.md); tests/run/seen/ holds what the program says, and beside it what was seen.
 #include <jansson.h>
 #include <stdlib.h>
 

@@ -236,7 +236,8 @@ static void events_carry_evidence_and_both_clocks(void) {
                              &(fv_record){.stream = "s",
                                           .frame = 100 + (uint64_t)i,
                                           .pts_ns = i * INT64_C(40000000),
-                                          .utc_ns = INT64_C(1763828705000000000) + i * INT64_C(40000000),
+                                          .utc_ns = INT64_C(1763828705000000000) +
+                                                    i * INT64_C(40000000),
                                           .width = SIDE,
                                           .height = SIDE,
                                           .objects = {1, 1, &o},

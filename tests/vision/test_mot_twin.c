@@ -153,7 +153,8 @@ static void match(const sequence *s, double limit, bool as_paper, double fit[MAX
             for (int j = 0; j < t.columns; j++) {
                 double own = overlap(&s->truth.v[f][i], &s->result.v[f][j]),
                        fits = fit[s->truth.v[f][i].id][s->result.v[f][j].id];
-                t.weight[i][j] = !as_paper ? own * fits : own >= limit ? 1000 + fits + 1e-3 * own : 0;
+                double paper = own >= limit ? 1000 + fits + 1e-3 * own : 0;
+                t.weight[i][j] = as_paper ? paper : own * fits;
             }
         try_all(&t);
         for (int i = 0; i < t.rows; i++)
@@ -175,7 +176,8 @@ static scores hota(const sequence *s, bool as_paper) {
         match(s, 0.05 * k, as_paper, fit, times);
         for (int i = 0; i < s->truth.n_ids; i++)
             for (int j = 0; j < s->result.n_ids; j++) {
-                int tpa = times[i][j], fna = s->truth.boxes[i] - tpa, fpa = s->result.boxes[j] - tpa;
+                int tpa = times[i][j], fna = s->truth.boxes[i] - tpa,
+                    fpa = s->result.boxes[j] - tpa;
                 tp += tpa;
                 for (int each = 0; each < tpa; each++) // the mean is over true positives
                     association += (double)tpa / (tpa + fna + fpa);

@@ -1,4 +1,5 @@
-// Objects that show a part of themselves, at the picture's edge or behind others, or nothing for a while.
+// Objects that show a part of themselves, at the picture's edge or behind others, or nothing for a
+// while.
 #include "pipeline/vision/track.h"
 #include "tests/test.h"
 
@@ -52,7 +53,7 @@ static uint64_t id_at(const stage *s, fv_box box) {
     return o ? o->id : 0;
 }
 
-// A person goes out of the picture where a car comes in: the car is not the person under a new name.
+// A person has gone where a car now stands: the car is not the person under a new name.
 static void a_neighbour_of_another_class_is_someone_else(void) {
     for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
         stage s;
