@@ -3,11 +3,26 @@
 #include <stdarg.h>
 #include <string.h>
 
-static const Fovea__Onnx__Attribute *find(const fv_attrs *a, const char *name) {
-    for (size_t i = 0; i < a->node->n_attribute; i++)
-        if (a->node->attribute[i]->name && !strcmp(a->node->attribute[i]->name, name))
-            return a->node->attribute[i];
+static const Fovea__Onnx__Attribute *find_in(Fovea__Onnx__Attribute *const *list, size_t n,
+                                             const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->name && !strcmp(list[i]->name, name))
+            return list[i];
     return NULL;
+}
+
+// Follows a reference to the attribute of the call, and of its call, and so on.
+static const Fovea__Onnx__Attribute *find(const fv_attrs *a, const char *name) {
+    const Fovea__Onnx__Attribute *p = find_in(a->node->attribute, a->node->n_attribute, name);
+    for (const fv_caller *c = a->caller; p && p->ref_attr_name && *p->ref_attr_name; c = c->outer) {
+        const char *wanted = p->ref_attr_name;
+        if (!c)
+            return NULL;
+        p = find_in(c->node->attribute, c->node->n_attribute, wanted);
+        if (!p)
+            return find_in(c->function->attribute_proto, c->function->n_attribute_proto, wanted);
+    }
+    return p;
 }
 
 int64_t fv_attrs_opset(const fv_attrs *a) {
@@ -126,7 +141,7 @@ bool fv_attr_tensor(fv_attrs *a, const char *name, fv_tensor *t) {
     const Fovea__Onnx__Attribute *p = find(a, name);
     if (!p || !p->t)
         return spelled_tensor(a, t);
-    return fv_onnx_tensor(p->t, a->arena, a->max_bytes, t, a->err);
+    return fv_onnx_tensor(p->t, a->externals, a->arena, a->max_bytes, t, a->err);
 }
 
 // Opset < 6 spells the type as text.

@@ -43,11 +43,15 @@ typedef struct {
     const fv_tensor *constant; // inputs that are to be constants, by name; data is copied
     int n_constants;
     bool keep_half;           // float16 stays; else all becomes float32, inputs and outputs too
-    size_t max_bytes;         // of all tensors together; 0 means 4 GiB. One tensor: a quarter of it
+    // One tensor may have a quarter of it, constants that are computed at load 512 MiB together (or
+    // max_bytes, if that is less); 0 means 4 GiB.
+    size_t max_bytes;
 } fv_graph_params;
 
 // Reads an ONNX file, checks it, solves every shape, folds constants. Opset 7 and newer; older ones
-// as far as their ops have not changed since. An `If` with a constant condition becomes its branch.
+// as far as their ops have not changed since. An `If` with a constant condition becomes its branch, a
+// call of a function of the file that function's nodes. Tensors may lie in files under the model's own
+// folder ("external data"). float16 and bfloat16 weights become float32.
 // A file is untrusted: bounded sizes, bounded time, never a crash. Errors name the file, the node
 // and the op. `params` may be NULL. A shape that depends on what is computed at run time is an
 // error, but for NonMaxSuppression, which gets room for every box that may be selected and rows of

@@ -3,19 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 8, DEFAULT_SIZE = 640 };
+enum { MAX_NODES = 1 << 18, MAX_FUNCTIONS = 4096, DEFAULT_SIZE = 640 };
 #define DEFAULT_MAX_BYTES ((size_t)4 << 30)
+#define MAX_FOLDED ((size_t)512 << 20) // bytes of constants that no file holds
 #define MAX_FOLD_WORK 2e9 // elementary steps that folding may take in all
-
-typedef struct {
-    const fv_graph_params *params;
-    fv_graph *g;
-    fv_names names;
-    int tensor_capacity, node_capacity, depth, n_seen;
-    size_t max_tensor, left; // bytes: of one tensor; of all constants that may still come
-    double work_left;
-    fv_err *err;
-} importer;
 
 // ---- growing ------------------------------------------------------------------------------------
 
@@ -30,18 +21,18 @@ static void *grow(fv_arena *arena, void *old, int n, int *capacity, size_t size)
     return p;
 }
 
-static int add_tensor(importer *im, const fv_tensor *t) {
+static int add_tensor(fv_importer *im, const fv_tensor *t) {
     fv_graph *g = im->g;
     g->tensor = grow(g->arena, g->tensor, g->n_tensors, &im->tensor_capacity, sizeof *g->tensor);
     g->tensor[g->n_tensors] = *t;
     return g->n_tensors++;
 }
 
-static bool spend(importer *im, const fv_tensor *t) {
+static bool spend(fv_importer *im, const fv_tensor *t) {
     size_t bytes = fv_tensor_bytes(t);
     if (bytes > im->left)
-        return fv_fail(im->err, FV_BAD_INPUT, "the model's constants need more than %zu MiB",
-                       im->params->max_bytes >> 20);
+        return fv_fail(im->err, FV_BAD_INPUT, "computed constants need more than %zu MiB",
+                       (im->params->max_bytes < MAX_FOLDED ? im->params->max_bytes : MAX_FOLDED) >> 20);
     im->left -= bytes;
     return true;
 }
@@ -80,7 +71,7 @@ static int64_t solve_dim(const fv_graph_params *p, const Fovea__Onnx__Shape *s, 
                : default_dim(p, s, d);
 }
 
-static bool read_input(importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor *t) {
+static bool read_input(fv_importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor *t) {
     const Fovea__Onnx__TensorType *type = v->type ? v->type->tensor_type : NULL;
     if (!type)
         return fv_fail(im->err, FV_UNSUPPORTED, "input '%s' is no tensor", v->name);
@@ -101,7 +92,7 @@ static bool read_input(importer *im, const Fovea__Onnx__ValueInfo *v, fv_tensor 
     return fv_shape_check(t, im->max_tensor, im->err);
 }
 
-static bool bind_constant(importer *im, fv_tensor *t) {
+static bool bind_constant(fv_importer *im, fv_tensor *t) {
     for (int i = 0; i < im->params->n_constants; i++) {
         const fv_tensor *from = &im->params->constant[i];
         if (!from->name || strcmp(from->name, t->name))
@@ -118,7 +109,7 @@ static bool bind_constant(importer *im, fv_tensor *t) {
     return true;
 }
 
-static bool import_inputs(importer *im, const Fovea__Onnx__Graph *p) {
+static bool import_inputs(fv_importer *im, const Fovea__Onnx__Graph *p) {
     fv_graph *g = im->g;
     g->input = FV_ARENA_NEW(g->arena, int, p->n_input);
     for (size_t i = 0; i < p->n_input; i++) {
@@ -135,11 +126,11 @@ static bool import_inputs(importer *im, const Fovea__Onnx__Graph *p) {
     return true;
 }
 
-static bool import_initializers(importer *im, const Fovea__Onnx__Graph *p) {
+bool fv_import_initializers(fv_importer *im, const Fovea__Onnx__Graph *p) {
     for (size_t i = 0; i < p->n_initializer; i++) {
         fv_tensor t;
-        if (!fv_onnx_tensor(p->initializer[i], im->g->arena, im->max_tensor, &t, im->err) ||
-            !spend(im, &t))
+        if (!fv_onnx_tensor(p->initializer[i], &im->externals, im->g->arena, im->max_tensor,
+                            &t, im->err))
             return false;
         int index = add_tensor(im, &t);
         fv_names_add(&im->names, t.name, index);
@@ -149,21 +140,18 @@ static bool import_initializers(importer *im, const Fovea__Onnx__Graph *p) {
 
 // ---- nodes --------------------------------------------------------------------------------------
 
-static bool is_standard(const char *domain) {
-    return !domain || !*domain || !strcmp(domain, "ai.onnx");
-}
-
-// Index of a node's k-th input, -1 where it is left out.
-static bool find_input(importer *im, const char *name, int *index) {
+bool fv_import_find(fv_importer *im, const char *name, int *index) {
     *index = -1;
     if (!*name)
         return true;
     *index = fv_names_find(&im->names, name);
-    return *index >= 0 ||
-           fv_fail(im->err, FV_BAD_INPUT, "its input '%s' is made by no node before it", name);
+    if (*index == -1)
+        return fv_fail(im->err, FV_BAD_INPUT, "its input '%s' is made by no node before it", name);
+    *index = *index == FV_LEFT_OUT ? -1 : *index;
+    return true;
 }
 
-static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
+static bool node_ports(fv_importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     fv_arena *a = im->g->arena;
     for (n->n_in = (int)p->n_input; n->n_in && !*p->input[n->n_in - 1];)
         n->n_in--;
@@ -178,7 +166,7 @@ static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     n->in = FV_ARENA_NEW(a, int, n->n_in);
     n->out = FV_ARENA_NEW(a, int, n->n_out);
     for (int k = 0; k < n->n_in; k++)
-        if (!find_input(im, p->input[k], &n->in[k]))
+        if (!fv_import_find(im, p->input[k], &n->in[k]))
             return false;
     for (int k = 0; k < n->op->min_in; k++)
         if (n->in[k] < 0)
@@ -190,7 +178,7 @@ static bool node_ports(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     return true;
 }
 
-static fv_call node_call(importer *im, const fv_node *n) {
+static fv_call node_call(fv_importer *im, const fv_node *n) {
     fv_graph *g = im->g;
     const fv_tensor **in = FV_ARENA_NEW(g->arena, const fv_tensor *, n->n_in);
     fv_tensor **out = FV_ARENA_NEW(g->arena, fv_tensor *, n->n_out);
@@ -209,7 +197,7 @@ static fv_call node_call(importer *im, const fv_node *n) {
                      .err = im->err};
 }
 
-static bool node_types(importer *im, const fv_call *c) {
+static bool node_types(fv_importer *im, const fv_call *c) {
     unsigned types = c->op->types;
     for (int k = 0; k < c->n_in; k++) {
         const fv_tensor *t = c->in[k];
@@ -225,7 +213,7 @@ static bool node_types(importer *im, const fv_call *c) {
     return true;
 }
 
-static bool node_shapes(importer *im, const fv_call *c) {
+static bool node_shapes(fv_importer *im, const fv_call *c) {
     if (!node_types(im, c))
         return false;
     if (!(c->op->shape ? c->op->shape(c) : fv_shape_like(c, 0, c->in[0])))
@@ -250,7 +238,7 @@ static double call_work(const fv_call *c) {
     return c->op->work ? work + c->op->work(c) : work;
 }
 
-static bool can_fold(importer *im, const fv_call *c) {
+static bool can_fold(fv_importer *im, const fv_call *c) {
     for (int k = 0; k < c->n_in; k++)
         if (c->in[k] && !c->in[k]->data && !c->op->of_shape)
             return false;
@@ -261,7 +249,7 @@ static bool can_fold(importer *im, const fv_call *c) {
     return true;
 }
 
-static bool fold(importer *im, const fv_node *n, const fv_call *c) {
+static bool fold(fv_importer *im, const fv_node *n, const fv_call *c) {
     for (int k = 0; k < c->n_out; k++) {
         if (!c->out[k])
             continue;
@@ -272,11 +260,13 @@ static bool fold(importer *im, const fv_node *n, const fv_call *c) {
     return fv_node_run(im->g, n, c->in, c->out, im->err);
 }
 
-static bool import_known(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
+static bool import_known(fv_importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     fv_graph *g = im->g;
     if (!node_ports(im, p, n))
         return false;
     fv_attrs attrs = {.node = p,
+                      .caller = im->caller,
+                      .externals = &im->externals,
                       .op = n->op,
                       .arena = g->arena,
                       .opset = g->opset,
@@ -300,97 +290,38 @@ static bool import_known(importer *im, const Fovea__Onnx__Node *p, fv_node *n) {
     return true;
 }
 
-static bool import_if(importer *im, const Fovea__Onnx__Node *p);
+static bool unknown_op(fv_importer *im, const char *node, const char *domain, const char *type) {
+    if (fv_onnx_is_standard(domain))
+        return fv_fail(im->err, FV_UNSUPPORTED,
+                       "node '%s': op '%s' is not supported; `fovea model` lists every such node",
+                       node, type);
+    return fv_fail(im->err, FV_UNSUPPORTED,
+                   "node '%s': op '%s' of domain '%s' is not supported: it is no op of ONNX itself; "
+                   "export without that runtime's optimisations, or end the graph before the node",
+                   node, type, domain);
+}
 
-static bool import_node(importer *im, const Fovea__Onnx__Node *p) {
+bool fv_import_node(fv_importer *im, const Fovea__Onnx__Node *p) {
     const char *type = p->op_type ? p->op_type : "";
-    fv_node n = {.op = is_standard(p->domain) ? fv_op_find(type) : NULL};
+    bool standard = fv_onnx_is_standard(p->domain), is_if = standard && !strcmp(type, "If");
+    fv_node n = {.op = standard ? fv_op_find(type) : NULL};
+    const Fovea__Onnx__Function *f = n.op || is_if ? NULL : fv_onnx_function(im->model, p);
     int number = im->n_seen++;
+    if (number > MAX_NODES)
+        return fv_fail(im->err, FV_BAD_INPUT, "the model has more than %d nodes", MAX_NODES);
     n.name = p->name && *p->name ? fv_arena_strdup(im->g->arena, p->name)
                                  : fv_arena_printf(im->g->arena, "%s_%d", type, number);
-    bool is_if = is_standard(p->domain) && !strcmp(type, "If");
-    if (!n.op && !is_if)
-        return fv_fail(
-            im->err, FV_UNSUPPORTED,
-            "node '%s': op '%s%s%s' is not supported; `fovea model` lists every such node", n.name,
-            is_standard(p->domain) ? "" : p->domain, is_standard(p->domain) ? "" : ".", type);
-    if (!(is_if ? import_if(im, p) : import_known(im, p, &n)))
-        return strstr(im->err->text, "node '")
-                   ? false
-                   : fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
-    return true;
-}
-
-// ---- If -----------------------------------------------------------------------------------------
-
-static const Fovea__Onnx__Attribute *branch_of(const Fovea__Onnx__Node *p, const char *name) {
-    for (size_t i = 0; i < p->n_attribute; i++)
-        if (p->attribute[i]->name && !strcmp(p->attribute[i]->name, name) && p->attribute[i]->has_g)
-            return p->attribute[i];
-    return NULL;
-}
-
-static bool import_body(importer *im, const Fovea__Onnx__Graph *body, int *result) {
-    if (!import_initializers(im, body))
-        return false;
-    for (size_t i = 0; i < body->n_node; i++)
-        if (!import_node(im, body->node[i]))
-            return false;
-    for (size_t i = 0; i < body->n_output; i++) {
-        const char *name = body->output[i]->name ? body->output[i]->name : "";
-        result[i] = fv_names_find(&im->names, name);
-        if (result[i] < 0)
-            return fv_fail(im->err, FV_BAD_INPUT, "its branch does not make '%s'", name);
-    }
-    return true;
-}
-
-static bool import_branch(importer *im, const Fovea__Onnx__Node *p,
-                          const Fovea__Onnx__Graph *body) {
-    if (body->n_output != p->n_output)
-        return fv_fail(im->err, FV_BAD_INPUT, "its branch has %zu outputs, not %zu", body->n_output,
-                       p->n_output);
-    int *result = FV_ARENA_NEW(im->g->arena, int, body->n_output), outer = im->names.n;
-    if (!import_body(im, body, result))
-        return false;
-    fv_names_cut(&im->names, outer);
-    for (size_t i = 0; i < p->n_output; i++) {
-        const char *name = fv_arena_strdup(im->g->arena, p->output[i]);
-        fv_names_add(&im->names, name, result[i]);
-    }
-    return true;
-}
-
-// The condition must be constant: the If becomes the nodes of its branch.
-static bool import_if(importer *im, const Fovea__Onnx__Node *p) {
-    int index;
-    if (p->n_input != 1 || !find_input(im, p->input[0], &index) || index < 0)
-        return im->err->code ? false : fv_fail(im->err, FV_BAD_INPUT, "it has no condition");
-    const fv_tensor *condition = &im->g->tensor[index];
-    if (!condition->data || fv_tensor_count(condition) < 1)
-        return fv_fail(im->err, FV_UNSUPPORTED,
-                       "its condition '%s' is computed at run time; supported is a constant one",
-                       p->input[0]);
-    const Fovea__Onnx__Attribute *a =
-        branch_of(p, fv_element_get(condition, 0) != 0 ? "then_branch" : "else_branch");
-    if (!a || im->depth >= MAX_DEPTH)
-        return fv_fail(im->err, FV_BAD_INPUT,
-                       a ? "branches lie too deep in each other" : "it lacks a branch");
-    fv_budget b;
-    fv_budget_init(&b, a->g.len);
-    Fovea__Onnx__Graph *body = fovea__onnx__graph__unpack(&b.allocator, a->g.len, a->g.data);
-    if (!body)
-        return fv_fail(im->err, FV_BAD_INPUT, "its branch cannot be read");
-    im->depth++;
-    bool ok = import_branch(im, p, body);
-    im->depth--;
-    fovea__onnx__graph__free_unpacked(body, &b.allocator);
+    if (!n.op && !is_if && !f)
+        return unknown_op(im, n.name, p->domain, type);
+    bool ok = n.op ? import_known(im, p, &n) : f ? fv_import_call(im, p, f) : fv_import_if(im, p);
+    if (!ok && !strstr(im->err->text, "node '"))
+        fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
     return ok;
 }
 
 // ---- the file -----------------------------------------------------------------------------------
 
-static bool import_outputs(importer *im, const Fovea__Onnx__Graph *p) {
+static bool import_outputs(fv_importer *im, const Fovea__Onnx__Graph *p) {
     fv_graph *g = im->g;
     g->output = FV_ARENA_NEW(g->arena, int, p->n_output);
     for (size_t i = 0; i < p->n_output; i++) {
@@ -405,12 +336,15 @@ static bool import_outputs(importer *im, const Fovea__Onnx__Graph *p) {
     return g->n_outputs ? true : fv_fail(im->err, FV_BAD_INPUT, "the graph has no outputs");
 }
 
-static bool import_graph(importer *im, const Fovea__Onnx__Graph *p) {
+static bool import_graph(fv_importer *im, const Fovea__Onnx__Graph *p) {
     im->g->name = fv_arena_strdup(im->g->arena, p->name ? p->name : "");
-    if (!import_initializers(im, p) || !import_inputs(im, p))
+    if (im->model->n_functions > MAX_FUNCTIONS)
+        return fv_fail(im->err, FV_BAD_INPUT, "the model has more than %d functions",
+                       MAX_FUNCTIONS);
+    if (!fv_import_initializers(im, p) || !import_inputs(im, p))
         return false;
     for (size_t i = 0; i < p->n_node; i++)
-        if (!import_node(im, p->node[i]))
+        if (!fv_import_node(im, p->node[i]))
             return false;
     return import_outputs(im, p);
 }
@@ -426,21 +360,24 @@ static void import_metadata(fv_graph *g, const Fovea__Onnx__Model *m) {
     }
 }
 
-static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params *params,
-                              fv_err *err) {
+static fv_graph *import_model(const Fovea__Onnx__Model *m, const char *path,
+                              const fv_graph_params *params, fv_err *err) {
     fv_arena *arena = fv_arena_create();
-    importer im = {.params = params,
-                   .max_tensor = params->max_bytes / 4,
-                   .left = params->max_bytes,
-                   .err = err,
-                   .work_left = MAX_FOLD_WORK < 8.0 * (double)params->max_bytes
-                                    ? MAX_FOLD_WORK
-                                    : 8.0 * (double)params->max_bytes};
+    size_t folded = params->max_bytes < MAX_FOLDED ? params->max_bytes : MAX_FOLDED;
+    fv_importer im = {.params = params,
+                      .model = m,
+                      .externals = {.model_path = path},
+                      .max_tensor = params->max_bytes / 4,
+                      .left = folded,
+                      .err = err,
+                      .work_left = MAX_FOLD_WORK < 8.0 * (double)folded ? MAX_FOLD_WORK
+                                                                        : 8.0 * (double)folded};
     im.g = FV_ARENA_NEW(arena, fv_graph, 1);
-    *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m)};
+    *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m->opset_import, m->n_opset_import)};
     import_metadata(im.g, m);
     bool ok = import_graph(&im, m->graph);
     fv_names_finish(&im.names);
+    fv_externals_finish(&im.externals);
     if (ok && !params->keep_half)
         fv_graph_widen(im.g);
     if (!ok)
@@ -448,15 +385,15 @@ static fv_graph *import_model(const Fovea__Onnx__Model *m, const fv_graph_params
     return im.g;
 }
 
-fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
-                               fv_err *err) {
+static fv_graph *load(const void *data, size_t size, const char *path,
+                      const fv_graph_params *params, fv_err *err) {
     fv_err own = {0};
     fv_graph_params p = params ? *params : (fv_graph_params){0};
     if (!p.max_bytes)
         p.max_bytes = DEFAULT_MAX_BYTES;
     fv_budget b;
     Fovea__Onnx__Model *m = fv_onnx_unpack(data, size, &b, &own);
-    fv_graph *g = m ? import_model(m, &p, &own) : NULL;
+    fv_graph *g = m ? import_model(m, path, &p, &own) : NULL;
     if (m)
         fovea__onnx__model__free_unpacked(m, &b.allocator);
     if (!g && err)
@@ -464,11 +401,16 @@ fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_par
     return g;
 }
 
+fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
+                               fv_err *err) {
+    return load(data, size, NULL, params, err);
+}
+
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err) {
     fv_mapping m;
     if (!fv_mapping_open(&m, path, err))
         return NULL;
-    fv_graph *g = fv_graph_load_memory(m.data, m.size, params, err);
+    fv_graph *g = load(m.data, m.size, path, params, err);
     fv_mapping_close(&m);
     if (!g)
         fv_fail_in(err, "%s", path);

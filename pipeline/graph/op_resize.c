@@ -72,11 +72,9 @@ static bool from_scales(const fv_call *c, const float *v, int n, int64_t dim[FV_
         return fv_fail(c->err, FV_BAD_INPUT, "it has %d scales for %d dimensions", n, p->n_axes);
     for (int i = 0; i < n; i++) {
         int d = p->axes[i];
-        double roi = p->coord == FV_COORD_TF_CROP_AND_RESIZE
-                         ? (double)p->roi[1][d] - (double)p->roi[0][d]
-                         : 1;
-        double size = floor((double)x->dim[d] * roi * (double)v[i]);
-        if (!(v[i] > 0) || !(size >= 0 && size < 0x1p40))
+        float roi = p->coord == FV_COORD_TF_CROP_AND_RESIZE ? p->roi[1][d] - p->roi[0][d] : 1;
+        float size = floorf((float)x->dim[d] * roi * v[i]); // 10 * 2.3 is 23 in float only
+        if (!(v[i] > 0) || !(size >= 0 && size < 0x1p40f))
             return fv_fail(c->err, FV_BAD_INPUT, "scale %d is %g", i, (double)v[i]);
         p->scale[d] = v[i];
         dim[d] = (int64_t)size;
@@ -190,7 +188,7 @@ void fv_resize_taps_solve(const fv_resize_attr *p, int d, int64_t o, int64_t in,
         t->n = (int)(to - from + 1 < FV_RESIZE_MAX_TAPS ? to - from + 1 : FV_RESIZE_MAX_TAPS);
         for (int i = 0; i < t->n; i++) {
             float distance = ((float)(from + i) - x) * narrow, triangle = 1 - fabsf(distance);
-            bool gone = (p->exclude_outside || p->antialias) && (from + i < 0 || from + i >= in);
+            bool gone = p->exclude_outside && (from + i < 0 || from + i >= in);
             t->index[i] = from + i;
             t->weight[i] = gone           ? 0
                            : is_cubic     ? cubic(p->cubic_a, distance)

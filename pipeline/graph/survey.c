@@ -6,10 +6,11 @@
 typedef struct {
     fv_survey_fn each;
     void *user;
+    const Fovea__Onnx__Model *model;
     int n_seen;
 } survey;
 
-enum { MAX_DEPTH = 8 };
+enum { MAX_DEPTH = 8, MAX_NODES = 1 << 18 };
 
 static void survey_graph(survey *s, const Fovea__Onnx__Graph *g, int depth);
 
@@ -30,7 +31,9 @@ static void survey_branches(survey *s, const Fovea__Onnx__Node *n, int depth) {
 
 static void survey_node(survey *s, const Fovea__Onnx__Node *n, int depth) {
     const char *type = n->op_type ? n->op_type : "", *domain = n->domain ? n->domain : "";
-    bool standard = !*domain || !strcmp(domain, "ai.onnx"), is_if = standard && !strcmp(type, "If");
+    bool standard = fv_onnx_is_standard(domain), is_if = standard && !strcmp(type, "If");
+    bool known = is_if || (standard && fv_op_find(type));
+    const Fovea__Onnx__Function *f = known ? NULL : fv_onnx_function(s->model, n);
     char name[256], op[256];
     snprintf(name, sizeof name, "%.120s", n->name ? n->name : "");
     if (!*name)
@@ -38,8 +41,12 @@ static void survey_node(survey *s, const Fovea__Onnx__Node *n, int depth) {
     s->n_seen++;
     if (is_if)
         survey_branches(s, n, depth);
+    for (size_t i = 0; f && depth < MAX_DEPTH && s->n_seen < MAX_NODES && i < f->n_node; i++)
+        survey_node(s, f->node[i], depth + 1);
+    if (f)
+        return;
     snprintf(op, sizeof op, "%.100s%s%.100s", standard ? "" : domain, standard ? "" : ".", type);
-    s->each(s->user, name, op, is_if || (standard && fv_op_find(type)));
+    s->each(s->user, name, op, known);
 }
 
 static void survey_graph(survey *s, const Fovea__Onnx__Graph *g, int depth) {
@@ -55,6 +62,7 @@ int fv_graph_survey(const char *path, fv_survey_fn each, void *user, fv_err *err
     survey s = {.each = each, .user = user};
     Fovea__Onnx__Model *model = fv_onnx_unpack(m.data, m.size, &b, err);
     if (model) {
+        s.model = model;
         survey_graph(&s, model->graph, 0);
         fovea__onnx__model__free_unpacked(model, &b.allocator);
     } else {

@@ -15,9 +15,12 @@ static const struct {
     {"float16", FV_F16},        {"float64", FV_F64},
     {"uint32", FV_U32},         {"uint64", FV_U64},
     {"complex64", FV_N_DTYPES}, {"complex128", FV_N_DTYPES},
-    {"bfloat16", FV_N_DTYPES},
+    {"bfloat16", FV_F32},       {"float8e4m3fn", FV_N_DTYPES},
+    {"float8e4m3fnuz", FV_N_DTYPES}, {"float8e5m2", FV_N_DTYPES},
+    {"float8e5m2fnuz", FV_N_DTYPES}, {"uint4", FV_N_DTYPES},
+    {"int4", FV_N_DTYPES},      {"float4e2m1", FV_N_DTYPES},
 };
-enum { N_TYPES = sizeof type_rows / sizeof type_rows[0] };
+enum { N_TYPES = sizeof type_rows / sizeof type_rows[0], BFLOAT16 = 16 };
 
 fv_dtype fv_onnx_dtype(int onnx_type) {
     return onnx_type >= 0 && onnx_type < N_TYPES ? type_rows[onnx_type].dtype : FV_N_DTYPES;
@@ -61,33 +64,64 @@ static bool typed_data(const Fovea__Onnx__Tensor *p, fv_tensor *t, size_t count)
     return true;
 }
 
-static bool fill(const Fovea__Onnx__Tensor *p, fv_tensor *t, size_t count, fv_err *err) {
-    size_t bytes = count * fv_dtype_size(t->dtype);
-    bool ok = p->has_raw_data ? p->raw_data.len == bytes : true;
-    if (ok && p->has_raw_data && bytes)
-        memcpy(t->data, p->raw_data.data, bytes);
-    if (ok && !p->has_raw_data)
+// The upper halves of float32: 16 bits each, or one in an int32.
+static bool halves_data(const Fovea__Onnx__Tensor *p, const uint8_t *raw, fv_tensor *t,
+                        size_t count) {
+    if (!raw && p->n_int32_data != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t upper = raw ? 0 : (uint16_t)p->int32_data[i];
+        if (raw)
+            memcpy(&upper, raw + 2 * i, 2);
+        ((uint32_t *)t->data)[i] = (uint32_t)upper << 16;
+    }
+    return true;
+}
+
+static size_t bytes_stored(const Fovea__Onnx__Tensor *p, const fv_tensor *t) {
+    return (size_t)fv_tensor_count(t) * (p->data_type == BFLOAT16 ? 2 : fv_dtype_size(t->dtype));
+}
+
+// `raw` has bytes_stored; NULL where the values are typed.
+static bool fill(const Fovea__Onnx__Tensor *p, const void *raw, fv_tensor *t, fv_err *err) {
+    size_t count = (size_t)fv_tensor_count(t), bytes = fv_tensor_bytes(t);
+    bool ok = true;
+    if (p->data_type == BFLOAT16)
+        ok = halves_data(p, raw, t, count);
+    else if (!raw)
         ok = typed_data(p, t, count);
+    else if (bytes)
+        memcpy(t->data, raw, bytes);
     for (size_t i = 0; ok && t->dtype == FV_BOOL && i < count; i++)
         ((uint8_t *)t->data)[i] = ((uint8_t *)t->data)[i] != 0;
     return ok || fv_fail(err, FV_BAD_INPUT,
                          "the data of '%s' does not fit its shape; the file is damaged", t->name);
 }
 
-static size_t bytes_there(const Fovea__Onnx__Tensor *p) {
-    return p->has_raw_data ? p->raw_data.len
-                           : 8 * (p->n_float_data + p->n_int32_data + p->n_int64_data +
-                                  p->n_double_data + p->n_uint64_data);
+// Where the stored bytes of `t` are (NULL: typed values); fails when there are not enough of them.
+static bool find_data(const Fovea__Onnx__Tensor *p, fv_externals *x, const fv_tensor *t,
+                      const void **raw, fv_err *err) {
+    size_t bytes = bytes_stored(p, t),
+           values = p->n_float_data + p->n_int32_data + p->n_int64_data + p->n_double_data +
+                    p->n_uint64_data;
+    *raw = p->has_raw_data ? p->raw_data.data : NULL;
+    if (p->data_location == 1 || p->n_external_data) {
+        *raw = fv_externals_find(x, p, bytes, err);
+        return *raw;
+    }
+    if (p->has_raw_data && !*raw)
+        *raw = ""; // no bytes at all
+    if (p->has_raw_data ? p->raw_data.len == bytes : bytes <= 8 * values)
+        return true;
+    return fv_fail(err, FV_BAD_INPUT,
+                   "the data of '%s' does not fit its shape; the file is damaged", t->name);
 }
 
-bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_bytes, fv_tensor *t,
-                    fv_err *err) {
+bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_externals *x, fv_arena *arena,
+                    size_t max_bytes, fv_tensor *t, fv_err *err) {
+    const void *raw;
     *t = (fv_tensor){.name = fv_arena_strdup(arena, p->name ? p->name : ""),
                      .dtype = fv_onnx_dtype(p->data_type)};
-    if (p->data_location == 1 || p->n_external_data)
-        return fv_fail(err, FV_UNSUPPORTED,
-                       "'%s' lies in another file (external data); save the model as one file",
-                       t->name);
     if (t->dtype == FV_N_DTYPES)
         return fv_fail(err, FV_UNSUPPORTED, "'%s' is of type %s, which is not supported", t->name,
                        fv_onnx_dtype_text(p->data_type));
@@ -97,13 +131,10 @@ bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_arena *arena, size_t max_by
     t->n_dims = (int)p->n_dims;
     for (int d = 0; d < t->n_dims; d++)
         t->dim[d] = p->dims[d];
-    if (!fv_shape_check(t, max_bytes, err))
+    if (!fv_shape_check(t, max_bytes, err) || !find_data(p, x, t, &raw, err))
         return false;
-    if (fv_tensor_bytes(t) > bytes_there(p))
-        return fv_fail(err, FV_BAD_INPUT,
-                       "the data of '%s' does not fit its shape; the file is damaged", t->name);
     t->data = fv_arena_alloc(arena, fv_tensor_bytes(t) + 1);
-    return fill(p, t, (size_t)fv_tensor_count(t), err);
+    return fill(p, raw, t, err);
 }
 
 static bool tensor_read(const fv_mapping *m, fv_arena *arena, fv_tensor *t, fv_err *err) {
@@ -112,7 +143,7 @@ static bool tensor_read(const fv_mapping *m, fv_arena *arena, fv_tensor *t, fv_e
     Fovea__Onnx__Tensor *p = fovea__onnx__tensor__unpack(&b.allocator, m->size, m->data);
     if (!p)
         return fv_fail(err, FV_BAD_INPUT, "not an ONNX tensor");
-    bool ok = fv_onnx_tensor(p, arena, (size_t)1 << 30, t, err);
+    bool ok = fv_onnx_tensor(p, NULL, arena, (size_t)1 << 30, t, err);
     fovea__onnx__tensor__free_unpacked(p, &b.allocator);
     return ok;
 }

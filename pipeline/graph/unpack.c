@@ -86,11 +86,24 @@ Fovea__Onnx__Model *fv_onnx_unpack(const void *data, size_t size, fv_budget *b, 
     return NULL;
 }
 
-int64_t fv_onnx_opset(const Fovea__Onnx__Model *m) {
-    for (size_t i = 0; i < m->n_opset_import; i++) {
-        const char *domain = m->opset_import[i]->domain;
-        if (!domain || !*domain || !strcmp(domain, "ai.onnx"))
-            return m->opset_import[i]->version;
-    }
+bool fv_onnx_is_standard(const char *domain) {
+    return !domain || !*domain || !strcmp(domain, "ai.onnx");
+}
+
+int64_t fv_onnx_opset(Fovea__Onnx__OperatorSet *const *set, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (fv_onnx_is_standard(set[i]->domain))
+            return set[i]->version;
     return 1;
+}
+
+const Fovea__Onnx__Function *fv_onnx_function(const Fovea__Onnx__Model *m,
+                                              const Fovea__Onnx__Node *call) {
+    const char *domain = call->domain ? call->domain : "", *name = call->op_type ? call->op_type : "";
+    for (size_t i = 0; i < m->n_functions; i++) {
+        const Fovea__Onnx__Function *f = m->functions[i];
+        if (f->name && !strcmp(f->name, name) && !strcmp(f->domain ? f->domain : "", domain))
+            return f;
+    }
+    return NULL;
 }

@@ -49,6 +49,11 @@ static void attribute(build *node, char *word) {
     build a = {0};
     *value++ = 0;
     text(&a, 1, word);
+    if (*value == '@') {
+        text(&a, 21, value + 1);
+        message(node, 5, &a);
+        return;
+    }
     char *end;
     float f = strtof(value, &end);
     if (*end == ',' || (*end == 0 && value[0] == ',')) {
@@ -72,7 +77,10 @@ void build_node(build *b, const char *op, const char *inputs, const char *output
     build n = {0};
     each_word(&n, 1, inputs);
     each_word(&n, 2, outputs);
-    text(&n, 4, op);
+    const char *dot = strchr(op, '.');
+    text(&n, 4, dot ? dot + 1 : op);
+    if (dot)
+        bytes(&n, 7, op, (size_t)(dot - op));
     strncpy(copy, attributes, sizeof copy - 1);
     copy[sizeof copy - 1] = 0;
     for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
@@ -141,16 +149,53 @@ void build_longs(build *b, const char *name, int n, const int64_t *data) {
     constant(b, name, 7, 1, (int64_t[]){n}, data, 8 * (size_t)n);
 }
 
-void build_external(build *b, const char *name) {
-    build t = {0}, entry = {0};
-    number(&t, 1, 4);
+void build_brain(build *b, const char *name, int n, const uint16_t *data) {
+    constant(b, name, 16, 1, (int64_t[]){n}, data, 2 * (size_t)n);
+}
+
+static void entry(build *t, const char *key, const char *value) {
+    build e = {0};
+    text(&e, 1, key);
+    text(&e, 2, value);
+    message(t, 13, &e);
+}
+
+void build_external(build *b, const char *name, int n, const char *location, const char *offset) {
+    build t = {0};
+    number(&t, 1, n);
     number(&t, 2, 1);
     text(&t, 8, name);
-    text(&entry, 1, "location");
-    text(&entry, 2, "weights.bin");
-    message(&t, 13, &entry);
+    entry(&t, "location", location);
+    entry(&t, "offset", offset);
     number(&t, 14, 1);
     message(b, 5, &t);
+}
+
+// Nodes are field 1 of a graph and field 7 of a function.
+static void nodes_again(build *f, const build *body) {
+    for (size_t at = 0; at < body->size;) {
+        size_t length = 0;
+        at++;
+        for (int shift = 0;; shift += 7) {
+            uint8_t byte = body->data[at++];
+            length |= (size_t)(byte & 127) << shift;
+            if (byte < 128)
+                break;
+        }
+        bytes(f, 7, body->data + at, length);
+        at += length;
+    }
+}
+
+void build_function(build *model, const char *name, const char *inputs, const char *outputs,
+                    const build *body) {
+    build f = {0};
+    text(&f, 1, name);
+    each_word(&f, 4, inputs);
+    each_word(&f, 5, outputs);
+    nodes_again(&f, body);
+    text(&f, 10, "mine");
+    message(model, 25, &f);
 }
 
 uint8_t *build_finish(build *b, int opset, size_t *size) {

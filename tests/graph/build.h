@@ -29,5 +29,10 @@ void build_input(build *b, const char *name, int type, int n_dims, const char *c
 void build_output(build *b, const char *name);
 void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], const float *data);
 void build_longs(build *b, const char *name, int n, const int64_t *data); // one dimension
-void build_external(build *b, const char *name); // a tensor in another file
+// A tensor [n] of float32 in another file.
+void build_external(build *b, const char *name, int n, const char *location, const char *offset);
+void build_brain(build *b, const char *name, int n, const uint16_t *data); // bfloat16
+// A function of domain "mine" whose nodes are those of `body`; goes behind a finished model.
+void build_function(build *model, const char *name, const char *inputs, const char *outputs,
+                    const build *body);
 uint8_t *build_finish(build *b, int opset, size_t *size);

@@ -84,6 +84,32 @@ static void if_becomes_its_branch(void) {
     }
 }
 
+static fv_graph *resized(const char *width, float scale, const char *attributes, int opset) {
+    fv_err err;
+    build b = {0};
+    build_floats(&b, "scales", 1, (int64_t[]){2}, (float[]){1, scale});
+    build_input(&b, "x", 1, 2, (const char *[]){"1", width});
+    build_node(&b, "Resize", opset < 11 ? "x scales" : "x - scales", "y", attributes);
+    build_output(&b, "y");
+    fv_graph *g = load(&b, opset, NULL, &err);
+    CHECK_OK(g, err);
+    return g;
+}
+
+static void sizes_of_resizes(void) {
+    fv_graph *g = resized("10", 2.3f, "mode=linear", 10); // 10 * 2.3 is 23 in float32 only
+    CHECK_EQUAL(g ? g->tensor[g->output[0]].dim[1] : 0, 23);
+    fv_graph_destroy(&g);
+    fv_err err = {0};
+    float y[2] = {0};
+    g = resized("4", 0.6f, "mode=linear antialias=1", 18); // beyond the edge its value goes on
+    if (g)
+        CHECK_OK(fv_graph_run(g, (const void *[]){(float[]){1, 2, 3, 4}}, (void *[]){y}, &err), err);
+    CHECK_NEAR(y[0], 1.375, 1e-6);
+    CHECK_NEAR(y[1], 3, 1e-6);
+    fv_graph_destroy(&g);
+}
+
 static void inputs_can_be_bound(void) {
     fv_err err;
     build b = {0};
@@ -164,6 +190,10 @@ static void foreign_op(build *b) {
     build_node(b, "Bar", "x", "y", "");
 }
 
+static void foreign_domain(build *b) {
+    build_node(b, "microsoft.FusedConv", "x", "y", "");
+}
+
 static void missing_input(build *b) {
     build_node(b, "Relu", "nothing", "y", "");
 }
@@ -179,7 +209,7 @@ static void run_time_shape(build *b) {
 }
 
 static void external(build *b) {
-    build_external(b, "w");
+    build_external(b, "w", 4, "weights.bin", "0");
     build_node(b, "Add", "x w", "y", "");
 }
 
@@ -198,6 +228,8 @@ static void huge(build *b) {
 }
 
 static void what_is_refused(void) {
+    refuse(foreign_domain, "node 'FusedConv_0': op 'FusedConv' of domain 'microsoft' is not "
+                           "supported: it is no op of ONNX itself");
     refuse(foreign_op,
            "node 'Bar_0': op 'Bar' is not supported; `fovea model` lists every such node");
     refuse(missing_input, "node 'Relu_0' (Relu): its input 'nothing' is made by no node before it");
@@ -238,6 +270,7 @@ const fv_suite import_suite = {
     (const fv_case[]){CASE(open_dimensions),
                       CASE(shape_arithmetic_is_folded),
                       CASE(if_becomes_its_branch),
+                      CASE(sizes_of_resizes),
                       CASE(inputs_can_be_bound),
                       CASE(suppression_fills_its_room),
                       CASE(half_becomes_float),
