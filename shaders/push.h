@@ -106,6 +106,16 @@ struct fv_push_separable {
     float alpha, beta, depthwise_alpha, depthwise_beta; // of the activations
 };
 
+// conv_shuffle.comp: all pictures are one row of pixels.
+struct fv_push_shuffle {
+    uint in_at4, in_pitch4, n_pixels;
+    uint channels4;                    // of the half that is convolved
+    uint kept_at4, kept_pitch4;        // where the other half goes
+    uint out_at4, out_pitch4, out_channels;
+    uint weights_at4, bias_at4;        // as conv_tile.comp has them
+    float alpha, beta;
+};
+
 // pool.comp
 struct fv_push_pool {
     uint in_at4, in_pitch4, out_at4, out_pitch4, c4, count_pad;
@@ -186,6 +196,7 @@ typedef struct fv_push_eltwise1 fv_push_eltwise1;
 typedef struct fv_push_conv_plain fv_push_conv_plain;
 typedef struct fv_push_pool fv_push_pool;
 typedef struct fv_push_separable fv_push_separable;
+typedef struct fv_push_shuffle fv_push_shuffle;
 typedef struct fv_push_resize fv_push_resize;
 typedef struct fv_push_softmax fv_push_softmax;
 typedef struct fv_push_grid fv_push_grid;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shaders/push.h"
+#include "shaders/push_conv.h"
 
 enum { LOCAL = 64 };
 
@@ -73,6 +74,94 @@ static void replace(fv_plan *p, int first, int second) {
     p->n_steps--;
 }
 
+// ---- a shuffle and the 1 x 1 convolution of one half of it ------------------------------------------
+
+// Nobody else reads what the shuffle makes for the convolution.
+static bool sole_reader(const fv_plan *p, int root, int shuffle, int conv) {
+    for (int i = 0; i < p->n_steps; i++)
+        for (int t = 0; t < p->step[i].n_touches; t++)
+            if (p->step[i].touch[t].space == FV_SPACE_ACTIVATIONS && p->step[i].touch[t].root == root && i != shuffle &&
+                i != conv)
+                return false;
+    return !p->root[root].kept;
+}
+
+// Step `at` is a shuffle: finds the dense 1 x 1 convolution of all of one of its halves; its index or -1.
+static int find_reader(const fv_plan *p, int at, bool *odd) {
+    enum { KERNEL_X = 4, STRIDE_X, STRIDE_Y, RESIDUAL = 9 };
+    const fv_step *s = &p->step[at];
+    for (int i = at + 1; i < p->n_steps; i++) {
+        const fv_step *c = &p->step[i];
+        if (!c->kernel || (strcmp(c->kernel, "conv_tile") && strcmp(c->kernel, "conv_tile_wide")) ||
+            c->spec[KERNEL_X] * c->spec[STRIDE_X] * c->spec[STRIDE_Y] != 1 || c->spec[RESIDUAL] || c->n_touches != 2)
+            continue;
+        for (int half = 1; half <= 2; half++) {
+            const fv_touch *in = &c->touch[0], *made = &s->touch[half];
+            *odd = half == 2;
+            if (in->root == made->root && in->lo == made->lo && in->hi == made->hi && in->root != s->touch[3 - half].root &&
+                sole_reader(p, in->root, at, i))
+                return i;
+        }
+    }
+    return -1;
+}
+
+// Pixels and channels are one dimension each, for both.
+static bool is_flat(const fv_step *shuffle, const fv_push_unzip *u, const fv_step *conv, const fv_push_tile *c) {
+    enum { PIXELS = FV_UNZIP_DIMS - 2, CHANNELS };
+    return shuffle->spec[0] == 2 && u->in_stride[CHANNELS] == 8 && u->even_stride[CHANNELS] == 4 &&
+           u->odd_stride[CHANNELS] == 4 && c->rows == 1 && c->kernel_height == 1 && c->group_blocks == conv->groups[0] &&
+           c->out_width == c->width && c->width == (int)u->dim[PIXELS] && c->in_channels4 == u->dim[CHANNELS] &&
+           u->even_at % 4 == 0 && u->odd_at % 4 == 0;
+}
+
+static void join(fv_plan *p, int shuffle, int conv, bool odd) {
+    enum { PIXELS = FV_UNZIP_DIMS - 2, P = 2, OB = 3, ACT = 8, WHOLE = 10 };
+    fv_step a = p->step[shuffle], b = p->step[conv];
+    fv_push_unzip u;
+    fv_push_tile c;
+    memcpy(&u, a.push, sizeof u);
+    memcpy(&c, b.push, sizeof c);
+    const fv_touch *kept = &a.touch[odd ? 1 : 2];
+    fv_push_shuffle push = {
+        .in_at4 = u.in_at / 4, .in_pitch4 = (uint32_t)u.in_stride[PIXELS] / 4, .n_pixels = u.dim[PIXELS],
+        .channels4 = c.in_channels4, .kept_at4 = (odd ? u.even_at : u.odd_at) / 4,
+        .kept_pitch4 = (uint32_t)(odd ? u.even_stride : u.odd_stride)[PIXELS] / 4, .out_at4 = c.out_at4,
+        .out_pitch4 = c.out_pitch4, .out_channels = c.out_channels, .weights_at4 = c.weights_at4, .bias_at4 = c.bias_at4,
+        .alpha = c.alpha, .beta = c.beta};
+    uint32_t spec[] = {b.spec[0], b.spec[1], b.spec[P], b.spec[OB], b.spec[ACT], b.spec[WHOLE], odd};
+    fv_step *s = fv_plan_dispatch(p, b.node, "conv_shuffle", spec, 7, &push, sizeof push, 1, 1);
+    memcpy(s->groups, b.groups, sizeof s->groups);
+    s->note = "shuffle + 1x1";
+    s->macs = b.macs;
+    s->touch[0] = a.touch[0], s->touch[1] = *kept, s->touch[2] = b.touch[1];
+    s->n_touches = s->n_refs = 3;
+    s->ref[0] = (fv_ref){offsetof(fv_push_shuffle, in_at4) / 4, a.touch[0].root, 16};
+    s->ref[1] = (fv_ref){offsetof(fv_push_shuffle, kept_at4) / 4, kept->root, 16};
+    s->ref[2] = (fv_ref){offsetof(fv_push_shuffle, out_at4) / 4, b.touch[1].root, 16};
+    p->step[shuffle] = *s;
+    p->n_steps--;
+    memmove(&p->step[conv], &p->step[conv + 1], (size_t)(p->n_steps - conv - 1) * sizeof *p->step);
+    p->n_steps--;
+}
+
+static void join_shuffles(fv_plan *p) {
+    for (int i = p->n_import; i < p->n_steps; i++) {
+        fv_push_unzip u;
+        fv_push_tile c;
+        bool odd;
+        if (!p->step[i].kernel || strncmp(p->step[i].kernel, "unzip", 5))
+            continue;
+        int conv = find_reader(p, i, &odd);
+        if (conv < 0)
+            continue;
+        memcpy(&u, p->step[i].push, sizeof u);
+        memcpy(&c, p->step[conv].push, sizeof c);
+        if (is_flat(&p->step[i], &u, &p->step[conv], &c))
+            join(p, i, conv, odd);
+    }
+}
+
 // Nothing is written twice in a plan, so the later copy may as well happen with the first.
 void fv_plan_pair_copies(fv_plan *p) {
     fv_push_copy4 x, y;
@@ -86,4 +175,6 @@ void fv_plan_pair_copies(fv_plan *p) {
             }
         }
     }
+    if (!p->half)
+        join_shuffles(p);
 }

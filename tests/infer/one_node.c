@@ -152,7 +152,7 @@ static void put_node(bytes *graph, const fv_one_node *row, int number, unsigned 
         snprintf(name, sizeof name, "in%d_%d", number, k);
         double dim[8];
         if (token[0] == '@')
-            snprintf(name, sizeof name, "out%d_0", number - 1);
+            snprintf(name, sizeof name, "out%d_0", token[1] ? atoi(token + 1) : number - 1);
         else if (token[0] == '-')
             name[0] = 0;
         else if (token[0] >= '0' && token[0] <= '9')

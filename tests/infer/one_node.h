@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 // One node. `inputs`, by spaces: "1x8x9x7" computed, float32; "c16x8x3x3" a constant of random values;
-// "i[0,2]" constant int64; "f[1,2]" constant float32; "-" absent; "@" the output of the node before.
+// "i[0,2]" constant int64; "f[1,2]" constant float32; "-" absent; "@" the output of the node before, "@3" of node 3.
 // `attrs`, by spaces: "pads:ints=1,1,1,1 axis:i=1 alpha:f=0.1 mode:s=nearest".
 typedef struct {
     const char *op, *inputs, *attrs;

@@ -262,6 +262,18 @@ static void shuffles_and_views(void) {
                                    {"Transpose", "@", "perm:ints=1,0,2", 0}, {"Reshape", "@ i[2,8,6,10]", "", 0},
                                    {"Conv", "@ c4x8x3x3", "pads:ints=1,1,1,1", 0}};
     compare_chain(shuffle, 5, 7);
+    // A unit of ShuffleNet: one half stays, the other is convolved; shuffle and 1 x 1 are one step.
+    for (int odd = 0; odd < 2; odd++) {
+        const char *kept = odd ? "@3 i[0] i[1] i[0]" : "@3 i[1] i[2] i[0]";
+        const char *convolved = odd ? "@3 i[1] i[2] i[0]" : "@3 i[0] i[1] i[0]";
+        const fv_one_node unit[] = {{"Conv", "1x8x6x11 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,66]", "", 0},
+                                    {"Transpose", "@", "perm:ints=1,0,2", 0}, {"Reshape", "@ i[2,8,6,11]", "", 0},
+                                    {"Slice", kept, "", 0}, {"Slice", convolved, "", 0},
+                                    {"Conv", "@ c50x8x1x1 c50", "", 0}, {"LeakyRelu", "@", "alpha:f=0.1", 0},
+                                    {"Conv", "@ c12x50x3x3", "pads:ints=1,1,1,1", 0}, {"Concat", "@4 @", "axis:i=1", 0},
+                                    {"Conv", "@ c4x20x3x3", "pads:ints=1,1,1,1", 0}};
+        compare_chain(unit, 11, 7);
+    }
     const fv_one_node flat[] = {{"Conv", "1x8x6x10 c12x8x1x1", "", 0}, {"Reshape", "@ i[1,12,60]", "", 0},
                                 {"Transpose", "@", "perm:ints=0,2,1", 0}, {"Softmax", "@", "axis:i=2", 0}};
     compare_chain(flat, 4, 5);
