@@ -25,6 +25,7 @@ LIBRARIES = {
     r"jansson\.h": ["pipeline/desc"],
     r"protobuf-c/": ["pipeline/graph"],
     r"pango/": ["plugins"],
+    r"mosquitto|mqtt_protocol|curl/|librdkafka/": ["plugins/publish"],
 }
 
 

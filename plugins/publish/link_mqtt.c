@@ -29,7 +29,7 @@ typedef struct {
 
     int mids[FV_LINK_BATCH], n_sent; // of the batch
     bool settled[FV_LINK_BATCH];
-    int answers[FV_LINK_BATCH];      // reason codes
+    int answers[FV_LINK_BATCH];      // reason codes; below 0: the library's error, it never left
 } mqtt_link;
 
 static bool is_v5(const mqtt_link *l) {
@@ -236,20 +236,21 @@ static bool publish(mqtt_link *l, const fv_letter *letter, fv_link_fault *fault)
         return !error || fail_with(fault, FV_IO, "connection lost", error);
     l->mids[i] = 0;
     l->settled[i] = true;
-    l->setup.refused(l->setup.user, letter, mosquitto_strerror(error));
+    l->answers[i] = -error;
     return true;
 }
 
 // MQTT 5 says what it did. What no later attempt changes is refused; what an administrator can change
 // waits.
 static bool accept_answer(mqtt_link *l, const fv_letter *letter, int answer, fv_link_fault *fault) {
-    if (answer < 0x80)
+    if (answer >= 0 && answer < 0x80)
         return true;
-    if (answer != MQTT_RC_TOPIC_NAME_INVALID && answer != MQTT_RC_PACKET_TOO_LARGE &&
+    if (answer > 0 && answer != MQTT_RC_TOPIC_NAME_INVALID && answer != MQTT_RC_PACKET_TOO_LARGE &&
         answer != MQTT_RC_PAYLOAD_FORMAT_INVALID)
         return fv_fail(&fault->err, FV_BAD_INPUT, "refuses a record: %s",
                        mosquitto_reason_string(answer));
-    l->setup.refused(l->setup.user, letter, mosquitto_reason_string(answer));
+    l->setup.refused(l->setup.user, letter,
+                     answer < 0 ? mosquitto_strerror(-answer) : mosquitto_reason_string(answer));
     return true;
 }
 

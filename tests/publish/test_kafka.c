@@ -140,7 +140,8 @@ static void an_outage_under_load(void) {
     cluster_finish(&c);
 }
 
-// Receipts that get lost, leaders that change: the idempotent producer hides them.
+// Requests that fail, leaders that change: nothing is lost, doubled or out of order. (That a broker drops
+// what came twice the mock cluster cannot show; `settings` shows that the producer is idempotent.)
 static void errors_in_between(void) {
     cluster c;
     cluster_init(&c);
@@ -215,6 +216,8 @@ static void settings(void) {
     publisher_refuses(&p, "kafka: No such configuration property: \"no.such\"");
     p.kafka_options = "linger.ms";
     publisher_refuses(&p, "kafka-options: 'linger.ms' is not name=value");
+    p.kafka_options = "acks=1"; // not with an idempotent producer
+    publisher_refuses(&p, "`acks` must be set to `all` when `enable.idempotence` is true");
     p.kafka_options = "";
     p.tls_ca = "/nowhere/ca.pem";
     publisher_refuses(&p, "tls-ca: /nowhere/ca.pem: No such file or directory");

@@ -141,6 +141,31 @@ static void qos_0(void) {
     broker_finish(&b);
 }
 
+// A record that can never be published is counted, and holds up nobody.
+static void a_topic_that_is_none(void) {
+    if (!has_mosquitto())
+        return;
+    broker b;
+    broker_init(&b, "allow_anonymous true");
+    broker_start(&b);
+    subscribe(&b, "");
+    fv_target_params p = publisher_params(b.address);
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, 5);
+    fv_target_add(t, &(fv_message){.topic = "a/+/b", .key = "gate", .id = "odd", .body = "x", .size = 1,
+                                   .line = "x", .line_size = 1});
+    publisher_add(t, 5, 10);
+    CHECK(publisher_wait(t, 10));
+    fv_target_counts c = fv_target_count(t);
+    CHECK(c.lost == 1 && c.lines == 10);
+    fv_target_destroy(&t);
+    char *text = received(&b, "status 0 offline");
+    CHECK_EQUAL(publisher_check(text, 10, false), 0);
+    CHECK_CONTAINS(publisher_told(), "refuses record odd: Invalid function arguments provided");
+    free(text);
+    broker_finish(&b);
+}
+
 // FOVEA_OUTAGE (seconds, default 3) under load: everything comes, in order, at least once.
 static void an_outage_under_load(void) {
     if (!has_mosquitto())
@@ -376,6 +401,7 @@ static void killed_and_started_again(void) {
 const fv_suite mqtt_suite = {"mqtt", (const fv_case[]){CASE(delivers_311),
                                                        CASE(delivers_5),
                                                        CASE(qos_0),
+                                                       CASE(a_topic_that_is_none),
                                                        CASE(an_outage_under_load),
                                                        CASE(the_will),
                                                        CASE(tls),
