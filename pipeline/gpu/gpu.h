@@ -90,6 +90,13 @@ size_t fv_gpu_buffer_bytes(const fv_gpu_buffer *buffer);
 // The second call with the same arguments returns the same kernel.
 fv_gpu_kernel *fv_gpu_kernel_get(fv_gpu *gpu, const char *name, const uint32_t *spec, uint32_t n_spec,
                                  fv_err *err);
+// Gives it back, once for each get; no program may hold it any more. What nobody has is destroyed: a driver
+// keeps megabytes for each. NULL is fine. What is never given back goes with the gpu.
+void fv_gpu_kernel_put(fv_gpu *gpu, fv_gpu_kernel *kernel);
+
+// To be called after everything has run once: gives memory back that a CPU driver's compiler has left in
+// this process's heap.
+void fv_gpu_settle(fv_gpu *gpu);
 
 // The blocks that a program's bindings point to; NULL where a program has none.
 typedef struct {

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__ // known from here on
+#include <malloc.h>
+#endif
 
 static const fv_gpu_shader *find_shader(const char *name) {
     for (const fv_gpu_shader *s = fv_gpu_shaders; s->name; s++)
@@ -75,15 +78,44 @@ fv_gpu_kernel *fv_gpu_kernel_get(fv_gpu *gpu, const char *name, const uint32_t *
     fv_gpu_kernel *k = find_kernel(gpu, name, spec, n_spec);
     if (!k)
         k = make_kernel(gpu, shader, spec, n_spec, err);
+    if (k)
+        k->uses++;
     pthread_mutex_unlock(&gpu->kernel_lock);
     return k;
+}
+
+static void destroy(fv_gpu *gpu, fv_gpu_kernel *k) {
+    vkDestroyPipeline(gpu->device, k->pipeline, NULL);
+    free(k);
+}
+
+void fv_gpu_kernel_put(fv_gpu *gpu, fv_gpu_kernel *kernel) {
+    if (!kernel)
+        return;
+    pthread_mutex_lock(&gpu->kernel_lock);
+    if (!--kernel->uses) {
+        fv_gpu_kernel **at = &gpu->kernels;
+        while (*at != kernel)
+            at = &(*at)->next;
+        *at = kernel->next;
+        destroy(gpu, kernel);
+    }
+    pthread_mutex_unlock(&gpu->kernel_lock);
+}
+
+void fv_gpu_settle(fv_gpu *gpu) {
+#ifdef __GLIBC__
+    if (gpu->caps.cpu)
+        malloc_trim(0);
+#else
+    (void)gpu;
+#endif
 }
 
 void fv_gpu_kernels_destroy(fv_gpu *gpu) {
     for (fv_gpu_kernel *k = gpu->kernels, *next; k; k = next) {
         next = k->next;
-        vkDestroyPipeline(gpu->device, k->pipeline, NULL);
-        free(k);
+        destroy(gpu, k);
     }
     gpu->kernels = NULL;
 }

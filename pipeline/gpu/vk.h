@@ -27,6 +27,7 @@ extern const fv_gpu_shader fv_gpu_shaders[];
 struct fv_gpu_kernel {
     fv_gpu_kernel *next;
     const char *name;
+    int uses;
     uint32_t n_spec, spec[FV_GPU_MAX_SPEC];
     VkPipeline pipeline;
 };

@@ -197,7 +197,6 @@ static bool build(fv_plan *p, fv_err *err) {
     if (p->params.tune)
         p->tuner = fv_tuner_create(p->gpu);
     lower_nodes(p);
-    fv_tuner_destroy(&p->tuner);
     for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
         place_output(p, p->graph->output[i], &p->output[i]);
     if (p->err.code != FV_OK) {
@@ -210,7 +209,9 @@ static bool build(fv_plan *p, fv_err *err) {
         return false;
     resolve_offsets(p);
     make_segments(p);
-    return make_pipelines(p, err) && upload_weights(p, err);
+    bool ok = make_pipelines(p, err);
+    fv_tuner_destroy(&p->tuner);
+    return ok && upload_weights(p, err);
 }
 
 fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err) {
@@ -249,6 +250,9 @@ void fv_plan_destroy(fv_plan **plan) {
     *plan = NULL;
     if (!p)
         return;
+    fv_tuner_destroy(&p->tuner);
+    for (int i = 0; i < p->n_steps; i++)
+        fv_gpu_kernel_put(p->gpu, p->step[i].pipeline);
     fv_gpu_buffer_destroy(&p->weight_buffer);
     free(p->weights);
     free(p->step);

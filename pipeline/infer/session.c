@@ -119,6 +119,9 @@ bool fv_session_pull(fv_session *s, fv_result *result, fv_err *err) {
             return false;
     if (s->plan->n_collects)
         fv_plan_collect_run(s->plan, fv_gpu_buffer_map(slot->activations));
+    if (!s->settled)
+        fv_gpu_settle(s->plan->gpu);
+    s->settled = true;
     *result = (fv_result){.n = s->plan->graph->n_outputs, .tensor = slot->output, .user = slot->user,
                           .fit = slot->frame_pushed ? slot->fit : (fv_fit){1, 1, 0, 0}};
     return true;

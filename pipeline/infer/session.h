@@ -37,6 +37,7 @@ struct fv_session {
     const fv_plan *plan;
     bool has_input;
     fv_input input;
+    bool settled;                  // has run once
     int n_slots, first, n_pending; // pending slots are first, first+1, ... modulo n_slots
     fv_slot *slot;
     fv_arena *arena;

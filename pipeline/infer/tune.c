@@ -26,6 +26,8 @@ struct fv_tuner {
     int n, room;
     bool news;
     double used_ms;
+    fv_gpu_kernel **kernel; // each that was measured, once a get
+    int n_kernels, kernels_room;
     fv_gpu_buffer *activations, *weights; // scratch, as large as was needed so far
 };
 
@@ -121,6 +123,19 @@ static bool reserve_all(fv_tuner *t, const fv_conv_row *const row[], int n, cons
            reserve(t->gpu, &t->weights, 4 * weights + bias, FV_GPU_WEIGHTS, err);
 }
 
+static fv_gpu_kernel *borrow(fv_tuner *t, const fv_conv_dispatch *d, fv_err *err) {
+    if (t->n_kernels == t->kernels_room) {
+        t->kernels_room = 2 * t->kernels_room + 64;
+        t->kernel = realloc(t->kernel, (size_t)t->kernels_room * sizeof(fv_gpu_kernel *));
+        if (!t->kernel)
+            abort();
+    }
+    fv_gpu_kernel *k = fv_gpu_kernel_get(t->gpu, d->kernel, d->spec, d->n_spec, err);
+    if (k)
+        t->kernel[t->n_kernels++] = k;
+    return k;
+}
+
 static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s, fv_err *err) {
     size_t in = pixels_bytes(s->n, s->in_w, s->in_h, s->in_channels);
     size_t out = pixels_bytes(s->n, s->out_w, s->out_h, s->out_channels);
@@ -130,7 +145,7 @@ static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv
     d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / (s->half ? 8 : 16));
     d.push.bias_at4 = (uint32_t)(fv_conv_row_weights(row, s) / 4);
     d.push.alpha = 1;
-    fv_gpu_kernel *kernel = fv_gpu_kernel_get(t->gpu, d.kernel, d.spec, d.n_spec, err);
+    fv_gpu_kernel *kernel = borrow(t, &d, err);
     fv_gpu_blocks blocks = {.activations = t->activations, .weights = t->weights, .half = s->half};
     fv_gpu_program *program = kernel ? fv_gpu_program_begin(t->gpu, &blocks, err) : NULL;
     if (!program)
@@ -258,6 +273,9 @@ void fv_tuner_destroy(fv_tuner **tuner) {
         save(t);
     fv_gpu_buffer_destroy(&t->activations);
     fv_gpu_buffer_destroy(&t->weights);
+    for (int i = 0; i < t->n_kernels; i++)
+        fv_gpu_kernel_put(t->gpu, t->kernel[i]);
+    free(t->kernel);
     free(t->v);
     free(t);
 }

@@ -17,5 +17,6 @@ typedef struct fv_tuner fv_tuner;
 fv_tuner *fv_tuner_create(fv_gpu *gpu);
 // NULL: no row fits. A fault while measuring is logged, and the row of the lowest cost taken.
 const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s);
-// Writes the cache if there is news, beside it and renamed.
+// Writes the cache if there is news, beside it and renamed. Gives kernels back that only it has: a plan takes
+// its own before.
 void fv_tuner_destroy(fv_tuner **t);

@@ -24,6 +24,8 @@ typedef struct {
 
 typedef struct {
     double median, p99, lowest, cpu, gmacs, gflops, roofline, load_ms;
+    double start_ms; // from nothing to the first result: file, device, plan, session, one run
+    double driver_mib, resident_mib, peak_mib; // with the device alone, at the last run, ever
     fv_plan_stats stats;
     int n_layers;
     fv_plan_layer *layer;
@@ -68,6 +70,19 @@ static double cpu_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
+// A line of /proc/self/status, which counts in KiB; 0 where there is none.
+static double status_mib(const char *name) {
+    char line[128];
+    double kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, name, strlen(name)))
+            kib = strtod(line + strlen(name), NULL);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
@@ -93,6 +108,7 @@ static double measure_roofline(fv_gpu *gpu, fv_err *err) {
         best = rate > best ? rate : best;
     }
     fv_gpu_program_destroy(&p);
+    fv_gpu_kernel_put(gpu, kernel);
     fv_gpu_buffer_destroy(&block);
     return ok ? best : 0;
 }
@@ -112,19 +128,23 @@ static bool run_once(fv_session *s, const void *const in[], fv_err *err) {
     return fv_session_push_tensors(s, in, NULL, err) && fv_session_pull(s, &r, err);
 }
 
-// `cpu`: the lowest time that a run took of the processors.
-static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, double *cpu, fv_err *err) {
+static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, figures *f, fv_err *err) {
+    double created = now_ms(), *cpu = &f->cpu;
     fv_session *s = fv_session_create(plan, NULL, 1, err);
     bool ok = s != NULL;
     for (int i = -WARM_UP; i < runs && ok; i++) {
         double start = now_ms(), start_cpu = cpu_ms();
         ok = run_once(s, in, err);
+        if (i == -WARM_UP)
+            f->start_ms += now_ms() - created;
         if (i < 0)
             continue;
         ms[i] = now_ms() - start;
         double used = cpu_ms() - start_cpu;
         *cpu = i == 0 || used < *cpu ? used : *cpu;
     }
+    f->resident_mib = status_mib("VmRSS:");
+    f->peak_mib = status_mib("VmHWM:");
     fv_session_destroy(&s);
     return ok;
 }
@@ -135,8 +155,9 @@ static bool profile(const arguments *a, fv_gpu *gpu, const fv_graph *g, const vo
                              .precision = f->stats.half ? FV_PRECISION_FP16 : FV_PRECISION_FP32};
     fv_plan *plan = fv_plan_create(gpu, g, &params, err);
     int runs = a->runs;
-    double *ms = calloc((size_t)runs + 1, sizeof *ms), cpu;
-    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, &cpu, err);
+    double *ms = calloc((size_t)runs + 1, sizeof *ms);
+    figures other = {0};
+    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, &other, err);
     free(ms);
     if (ok) {
         f->n_layers = fv_plan_layers(plan, NULL, 0);
@@ -154,7 +175,8 @@ static bool time_model(const arguments *a, fv_gpu *gpu, const fv_graph *g, const
     double start = now_ms(), *ms = calloc((size_t)runs, sizeof *ms);
     fv_plan *plan = ms ? fv_plan_create(gpu, g, &params, err) : NULL;
     f->load_ms = now_ms() - start;
-    bool ok = plan && time_runs(plan, in, runs, ms, &f->cpu, err);
+    f->start_ms += f->load_ms;
+    bool ok = plan && time_runs(plan, in, runs, ms, f, err);
     if (ok) {
         qsort(ms, (size_t)runs, sizeof *ms, by_value);
         f->lowest = ms[0], f->median = ms[runs / 2], f->p99 = ms[runs * 99 / 100];
@@ -180,6 +202,8 @@ static void print_text(const arguments *a, const fv_gpu_caps *caps, const figure
     printf("%s, %d dispatches, %d barriers, %d host steps; weights %.1f MiB, activations %.1f MiB; plan made in %.0f ms\n",
            f->stats.half ? "fp16" : "fp32", f->stats.n_dispatches, f->stats.n_barriers, f->stats.n_host_steps,
            (double)f->stats.weight_bytes / 1048576, (double)f->stats.activation_bytes / 1048576, f->load_ms);
+    printf("first result after %.0f ms; resident %.0f MiB, peak %.0f MiB, with the device alone %.0f MiB\n", f->start_ms,
+           f->resident_mib, f->peak_mib, f->driver_mib);
     if (!f->n_layers)
         return;
     printf("\n%-14s %-30s %-20s %8s %8s %6s\n", "op", "shape", "row", "ms", "GFLOP/s", "share");
@@ -217,8 +241,12 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     print_member("driver", caps->driver);
     print_member("precision", f->stats.half ? "fp16" : "fp32");
     printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"cpu_ms\":%.4f,\"gmacs\":%.6f,\"gflops\":%.2f,"
-           "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"dispatches\":%d,\"barriers\":%d,\"host_steps\":%d,\"layers\":[",
-           a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->load_ms, f->stats.n_dispatches,
+           "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"start_ms\":%.1f,\"resident_mib\":%.1f,\"peak_mib\":%.1f,"
+           "\"driver_mib\":%.1f,\"weight_mib\":%.3f,\"activation_mib\":%.3f,\"dispatches\":%d,\"barriers\":%d,"
+           "\"host_steps\":%d,\"layers\":[",
+           a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->load_ms,
+           f->start_ms, f->resident_mib, f->peak_mib, f->driver_mib, (double)f->stats.weight_bytes / 1048576,
+           (double)f->stats.activation_bytes / 1048576, f->stats.n_dispatches,
            f->stats.n_barriers, f->stats.n_host_steps);
     for (int i = 0; i < f->n_layers; i++) {
         const fv_plan_layer *l = &f->layer[i];
@@ -244,6 +272,7 @@ static fv_graph *load(const char *path, fv_err *err) {
 }
 
 static bool bench(const arguments *a, fv_err *err) {
+    double start = now_ms();
     figures f = {0};
     void *in[MAX_INPUTS] = {0};
     fv_graph *g = load(a->model, err);
@@ -253,7 +282,8 @@ static bool bench(const arguments *a, fv_err *err) {
     fv_gpu *gpu = ok ? fv_gpu_create(&(fv_gpu_params){.device = a->device}, err) : NULL;
     for (int i = 0; gpu && i < g->n_inputs; i++)
         in[i] = made_up_input(&g->tensor[g->input[i]]);
-    ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 &&
+    f.start_ms = now_ms() - start;
+    ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 && (f.driver_mib = status_mib("VmRSS:")) >= 0 &&
          time_model(a, gpu, g, (const void *const *)in, &f, err) &&
          (a->total || profile(a, gpu, g, (const void *const *)in, &f, err));
     if (ok) {

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "pipeline/gpu/gpu.h"
+#include "pipeline/gpu/vk.h"
 #include "shaders/push.h"
 #include "tests/test.h"
 
@@ -104,6 +104,33 @@ static void upload_and_readback_are_bound(void) {
     tear_down(&b);
 }
 
+static int count_kernels(const fv_gpu *gpu) {
+    int n = 0;
+    for (const fv_gpu_kernel *k = gpu->kernels; k; k = k->next)
+        n++;
+    return n;
+}
+
+static void kernels_go_when_nobody_has_them(void) {
+    bench b;
+    if (!set_up(&b))
+        return;
+    int before = count_kernels(b.gpu);
+    fv_gpu_kernel *first = fv_gpu_kernel_get(b.gpu, "copy", (uint32_t[]){0, 1, 1}, 3, &b.err);
+    fv_gpu_kernel *second = fv_gpu_kernel_get(b.gpu, "copy", (uint32_t[]){0, 1, 1}, 3, &b.err);
+    CHECK(first && first == second);
+    fv_gpu_kernel *other = fv_gpu_kernel_get(b.gpu, "copy", (uint32_t[]){0, 3, 1}, 3, &b.err);
+    CHECK_EQUAL(count_kernels(b.gpu), before + 2);
+    fv_gpu_kernel_put(b.gpu, first);
+    CHECK_EQUAL(count_kernels(b.gpu), before + 2);
+    fv_gpu_kernel_put(b.gpu, second);
+    CHECK_EQUAL(count_kernels(b.gpu), before + 1);
+    fv_gpu_kernel_put(b.gpu, other);
+    fv_gpu_kernel_put(b.gpu, NULL);
+    CHECK_EQUAL(count_kernels(b.gpu), before);
+    tear_down(&b);
+}
+
 static void mistakes_are_reported(void) {
     bench b;
     if (!set_up(&b))
@@ -121,4 +148,4 @@ static void mistakes_are_reported(void) {
 }
 
 const fv_suite program_suite = {"program", (const fv_case[]){
-    CASE(a_chain_of_copies_arrives), CASE(upload_and_readback_are_bound), CASE(mistakes_are_reported), {0}}};
+    CASE(a_chain_of_copies_arrives), CASE(upload_and_readback_are_bound), CASE(kernels_go_when_nobody_has_them), CASE(mistakes_are_reported), {0}}};
