@@ -48,24 +48,40 @@ vec4 elu(vec4 x, float a) {
 }
 
 vec4 activate(uint kind, vec4 x, float a, float b) {
-    switch (kind) {
-    case ACT_RELU: return max(x, vec4(0));
-    case ACT_LEAKY_RELU: return mix(x * a, x, greaterThanEqual(x, vec4(0)));
-    case ACT_CLIP: return min(max(x, vec4(a)), vec4(b));
-    case ACT_SIGMOID: return sigmoid(x);
-    case ACT_SILU: return x * sigmoid(a * x);
-    case ACT_HARD_SIGMOID: return clamp(a * x + b, vec4(0), vec4(1));
-    case ACT_HARD_SWISH: return x * clamp(a * x + b, vec4(0), vec4(1));
-    case ACT_MISH: return mish(x);
-    case ACT_TANH: return tanh_safe(x);
-    case ACT_ELU: return elu(x, a);
-    case ACT_SELU: return b * elu(x, a);
-    case ACT_CELU: return max(x, vec4(0)) + min(a * (exp_safe(x / a) - 1.0), vec4(0));
-    case ACT_SOFTPLUS: return softplus(x);
-    case ACT_SOFTSIGN: return x / (1.0 + abs(x));
-    case ACT_GELU: return 0.5 * x * (1.0 + erf_(x * 0.70710678118));
-    case ACT_GELU_TANH: return 0.5 * x * (1.0 + tanh_safe(0.79788456080 * (x + 0.044715 * x * x * x)));
-    case ACT_THRESHOLDED: return mix(vec4(0), x, greaterThan(x, vec4(a)));
-    }
-    return x;
+    vec4 y = x;
+    if (kind == ACT_RELU)
+        y = max(x, vec4(0));
+    else if (kind == ACT_LEAKY_RELU)
+        y = mix(x * a, x, greaterThanEqual(x, vec4(0)));
+    else if (kind == ACT_CLIP)
+        y = min(max(x, vec4(a)), vec4(b));
+    else if (kind == ACT_SIGMOID)
+        y = sigmoid(x);
+    else if (kind == ACT_SILU)
+        y = x * sigmoid(a * x);
+    else if (kind == ACT_HARD_SIGMOID)
+        y = clamp(a * x + b, vec4(0), vec4(1));
+    else if (kind == ACT_HARD_SWISH)
+        y = x * clamp(a * x + b, vec4(0), vec4(1));
+    else if (kind == ACT_MISH)
+        y = mish(x);
+    else if (kind == ACT_TANH)
+        y = tanh_safe(x);
+    else if (kind == ACT_ELU)
+        y = elu(x, a);
+    else if (kind == ACT_SELU)
+        y = b * elu(x, a);
+    else if (kind == ACT_CELU)
+        y = max(x, vec4(0)) + min(a * (exp_safe(x / a) - 1.0), vec4(0));
+    else if (kind == ACT_SOFTPLUS)
+        y = softplus(x);
+    else if (kind == ACT_SOFTSIGN)
+        y = x / (1.0 + abs(x));
+    else if (kind == ACT_GELU)
+        y = 0.5 * x * (1.0 + erf_(x * 0.70710678118));
+    else if (kind == ACT_GELU_TANH)
+        y = 0.5 * x * (1.0 + tanh_safe(0.79788456080 * (x + 0.044715 * x * x * x)));
+    else if (kind == ACT_THRESHOLDED)
+        y = mix(vec4(0), x, greaterThan(x, vec4(a)));
+    return y;
 }
