@@ -1,8 +1,9 @@
 #include "pipeline/infer/conv_row.h"
 
+#include <math.h>
 #include <stdio.h>
 
-enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_GROUPS = 65535 };
+enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
 
 const fv_conv_row fv_conv_rows[] = {
     {"tile 4x16", FV_CONV_TILE, 4, 16},
@@ -13,6 +14,9 @@ const fv_conv_row fv_conv_rows[] = {
     {"tile 4x32", FV_CONV_TILE, 4, 32},
     {"tile 5x32", FV_CONV_TILE, 5, 32},
     {"tile 4x48", FV_CONV_TILE, 4, 48},
+    {"winograd 4x16", FV_CONV_WINOGRAD, 4, 16},
+    {"winograd 8x16", FV_CONV_WINOGRAD, 8, 16},
+    {"winograd 4x32", FV_CONV_WINOGRAD, 4, 32},
     {"depthwise 2x2", FV_CONV_DEPTHWISE, 2, 2},
     {"depthwise 4x1", FV_CONV_DEPTHWISE, 4, 1},
     {"depthwise 4x2", FV_CONV_DEPTHWISE, 4, 2},
@@ -72,6 +76,8 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
         return false;
     if (row->kernel == FV_CONV_DEPTHWISE && (s->kernel_y * s->kernel_x > MAX_TAPS || s->stride_y > 4 || s->dilation_y > 4))
         return false;
+    if (row->kernel == FV_CONV_WINOGRAD && (s->kernel_x != 3 || s->stride_x != 1 || s->dilation_x != 1 || s->half))
+        return false;
     if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
         return false;
     return work_x(row, s) <= MAX_GROUPS && lanes(row, s) / local_size(row, s, caps) < MAX_GROUPS;
@@ -98,11 +104,17 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
     push->blocks_x = (uint32_t)ceil_div(push->out_width, row->x);
 }
 
+static const char *tile_kernel(const fv_conv_row *row, bool half, bool wide) {
+    if (row->kernel == FV_CONV_WINOGRAD)
+        return wide ? "conv_winograd_wide" : "conv_winograd";
+    return half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile";
+}
+
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     int ob = block_channels(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
-        .kernel = s->half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile",
+        .kernel = tile_kernel(row, s->half, wide),
         .n_spec = 12,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
@@ -119,7 +131,7 @@ static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv
 }
 
 fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    fv_conv_dispatch d = row->kernel == FV_CONV_TILE ? tile_dispatch(row, s, caps) : depthwise_dispatch(row, s, caps);
+    fv_conv_dispatch d = row->kernel == FV_CONV_DEPTHWISE ? depthwise_dispatch(row, s, caps) : tile_dispatch(row, s, caps);
     fill_push(row, s, &d.push);
     d.groups[0] = (uint32_t)work_x(row, s);
     d.groups[1] = (uint32_t)ceil_div(lanes(row, s), d.spec[0]);
@@ -133,14 +145,29 @@ fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shap
 // a shuffle broadcasts, a store goes lane by lane.
 enum { FETCH = 90, STORE = 20, GROUP = 1500, REGISTERS = 32 };
 
-static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    double ob = block_channels(row, s), lanes_ = caps->subgroup;
+// Instructions of one row of the kernel and four input channels, and how many vectors are fetched for it.
+typedef struct {
+    double products, spills, fetches;
+} step_cost;
+
+static step_cost tile_step(const fv_conv_row *row, const fv_conv_shape *s, double ob, double lanes_) {
     double span = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
     span = span < row->x * s->kernel_x ? span : row->x * s->kernel_x;
-    double fetches = span + s->kernel_x * (double)ceil_div((int64_t)ob, (int64_t)lanes_);
-    double products = s->kernel_x * ob * 4 * (2 * row->x + 2), spills = 2 * ob * row->x;
-    double code = products + spills + fetches * 10;
-    double step = (products + spills) * (code > 3500 ? 1.25 : 1) + fetches * FETCH;
+    return (step_cost){.products = s->kernel_x * ob * 4 * (2 * row->x + 2), .spills = 2 * ob * row->x,
+                       .fetches = span + s->kernel_x * ceil(ob / lanes_)};
+}
+
+static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_) {
+    double tiles = row->x / TILE, transform = 4 * 15;
+    return (step_cost){.products = PRODUCTS * ob * 4 * (2 * tiles + 2) + tiles * transform,
+                       .spills = 2 * ob * PRODUCTS * tiles, .fetches = row->x + 2 + ceil(PRODUCTS * ob / lanes_)};
+}
+
+static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    double ob = block_channels(row, s), lanes_ = caps->subgroup;
+    step_cost c = row->kernel == FV_CONV_TILE ? tile_step(row, s, ob, lanes_) : winograd_step(row, ob, lanes_);
+    double code = c.products + c.spills + c.fetches * 10;
+    double step = (c.products + c.spills) * (code > 3500 ? 1.25 : 1) + c.fetches * FETCH;
     return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;
 }
 
@@ -152,7 +179,8 @@ static double depthwise_subgroup_cost(const fv_conv_row *row, const fv_conv_shap
 }
 
 double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    double subgroup = row->kernel == FV_CONV_TILE ? tile_subgroup_cost(row, s, caps) : depthwise_subgroup_cost(row, s, caps);
+    double subgroup = row->kernel == FV_CONV_DEPTHWISE ? depthwise_subgroup_cost(row, s, caps)
+                                                      : tile_subgroup_cost(row, s, caps);
     int local = local_size(row, s, caps);
     int64_t groups = (int64_t)ceil_div(lanes(row, s), local) * work_x(row, s);
     groups = groups < 2 ? 2 : groups; // two cores at least
@@ -170,26 +198,40 @@ const fv_conv_row *fv_conv_row_default(const fv_conv_shape *s, const fv_gpu_caps
 
 // ---- weights ---------------------------------------------------------------------------------------
 
+// Weights of a row of the kernel as they are stored.
+static int columns(const fv_conv_row *row, const fv_conv_shape *s) {
+    return row->kernel == FV_CONV_WINOGRAD ? PRODUCTS : s->kernel_x;
+}
+
+// shaders/conv_winograd.comp has the other two transforms.
+static float column(const fv_conv_row *row, const float *from, int x) {
+    static const double filter[PRODUCTS][3] = {
+        {1 / 4., 0, 0},            {-1 / 6., -1 / 6., -1 / 6.},  {-1 / 6., 1 / 6., -1 / 6.},
+        {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
+    if (row->kernel == FV_CONV_TILE)
+        return from[x];
+    return (float)(filter[x][0] * (double)from[0] + filter[x][1] * (double)from[1] + filter[x][2] * (double)from[2]);
+}
+
 size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
-    size_t taps = (size_t)s->kernel_x * (size_t)s->kernel_y;
+    size_t taps = (size_t)columns(row, s) * (size_t)s->kernel_y;
     if (row->kernel == FV_CONV_DEPTHWISE)
         return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
     return (size_t)work_x(row, s) * taps * (size_t)in_channels4(s) * (size_t)block_channels(row, s) * 4;
 }
 
-// [block][ky][four inputs][kx][output of the block] of four inputs.
+// [block][ky][four inputs][column][output of the block] of four inputs.
 static void pack_tile(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
     int ob = block_channels(row, s), blocks = group_blocks(row, s), m = s->out_channels / s->groups;
-    int c = s->in_channels / s->groups, c4 = in_channels4(s), kx_n = s->kernel_x, ky_n = s->kernel_y;
+    int c = s->in_channels / s->groups, c4 = in_channels4(s), n = columns(row, s), ky_n = s->kernel_y;
     for (int o = 0; o < s->out_channels; o++) {
         size_t block = (size_t)(o / m * blocks + o % m / ob), lane = (size_t)(o % m % ob);
         for (int i = 0; i < c; i++)
-            for (int ky = 0; ky < ky_n; ky++)
-                for (int kx = 0; kx < kx_n; kx++) {
-                    size_t line = (block * (size_t)ky_n + (size_t)ky) * (size_t)c4 + (size_t)(i / 4);
-                    to[((line * (size_t)kx_n + (size_t)kx) * (size_t)ob + lane) * 4 + (size_t)(i % 4)] =
-                        *from++;
-                }
+            for (int ky = 0; ky < ky_n; ky++, from += s->kernel_x) {
+                size_t line = (block * (size_t)ky_n + (size_t)ky) * (size_t)c4 + (size_t)(i / 4);
+                for (int x = 0; x < n; x++)
+                    to[((line * (size_t)n + (size_t)x) * (size_t)ob + lane) * 4 + (size_t)(i % 4)] = column(row, from, x);
+            }
     }
 }
 
@@ -202,10 +244,10 @@ static void pack_depthwise(const fv_conv_shape *s, const float *from, float *to)
 }
 
 void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
-    if (row->kernel == FV_CONV_TILE)
-        pack_tile(row, s, from, to);
-    else
+    if (row->kernel == FV_CONV_DEPTHWISE)
         pack_depthwise(s, from, to);
+    else
+        pack_tile(row, s, from, to);
 }
 
 void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {

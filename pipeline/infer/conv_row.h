@@ -21,9 +21,9 @@ typedef struct {
     bool half;   // float16 in memory
 } fv_conv_shape;
 
-typedef enum { FV_CONV_TILE, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;
+typedef enum { FV_CONV_TILE, FV_CONV_WINOGRAD, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;
 
-// Tile: `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
+// Tile and Winograd: `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
 typedef struct {
     const char *name;
     fv_conv_kernel kernel;

@@ -236,7 +236,7 @@ static void the_default_row_wastes_little(void) {
     const fv_conv_shape shapes[] = {square(64, 64, 80, 3, 1), square(64, 80, 40, 1, 1), square(3, 24, 352, 3, 2)};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const fv_conv_row *best = fv_conv_row_default(&shapes[i], caps);
-        CHECK(best && best->kernel == FV_CONV_TILE);
+        CHECK(best && best->kernel != FV_CONV_DEPTHWISE);
         for (const fv_conv_row *row = fv_conv_rows; best && row->name; row++)
             if (fv_conv_row_fits(row, &shapes[i], caps))
                 CHECK(fv_conv_row_cost(best, &shapes[i], caps) <= fv_conv_row_cost(row, &shapes[i], caps));
