@@ -24,16 +24,25 @@ static bool solve(const fv_conv_attr *a, int d, int64_t in, int64_t out, directi
     return begin >= 0 && end >= 0 && begin < 1 << 16 && end < 1 << 16;
 }
 
+// Weights that are mostly zeros are no gain: a stride far beyond the kernel, or many groups, which the
+// kernels may have to join.
+static bool pays(const fv_conv_attr *a, const fv_tensor *w, const direction r[2]) {
+    enum { MORE = 4, JOINED = 1 << 20 };
+    double s = a->stride[0], taps = (double)a->kernel[0] * a->kernel[1];
+    double outs = s * s * (double)w->dim[1] * a->group;
+    return s * s * r[0].taps * r[1].taps <= MORE * taps && (a->group == 1 || (double)w->dim[0] * outs <= JOINED);
+}
+
 static bool fits(const fv_passes *p, const fv_node *n, direction r[2]) {
     const fv_conv_attr *a = n->attr;
-    if (!fv_node_is(n, "ConvTranspose"))
+    if (!fv_node_is(n, "ConvTranspose") || !fv_pass_constant(p, n->in[1]) || p->tensor_room < 6 ||
+        (n->n_in > 2 && n->in[2] >= 0 && !fv_pass_constant(p, n->in[2])))
         return false;
     const fv_tensor *x = &p->g->tensor[n->in[0]], *y = &p->g->tensor[n->out[0]];
-    bool bias = n->n_in > 2 && n->in[2] >= 0;
-    return x->n_dims == 4 && x->dtype == FV_F32 && fv_pass_constant(p, n->in[1]) && (!bias || fv_pass_constant(p, n->in[2])) &&
+    return x->n_dims == 4 && x->dtype == FV_F32 && fv_tensor_count(x) > 0 && fv_tensor_count(y) > 0 &&
            a->stride[0] == a->stride[1] && a->dilation[0] == 1 && a->dilation[1] == 1 &&
-           fv_tensor_count(y) > 0 && fv_tensor_count(x) > 0 && solve(a, 0, x->dim[2], y->dim[2], &r[0]) &&
-           solve(a, 1, x->dim[3], y->dim[3], &r[1]) && p->tensor_room >= 6;
+           solve(a, 0, x->dim[2], y->dim[2], &r[0]) && solve(a, 1, x->dim[3], y->dim[3], &r[1]) &&
+           pays(a, &p->g->tensor[n->in[1]], r);
 }
 
 // Number of an output channel: places of one after the other, or (with groups, so that these stay

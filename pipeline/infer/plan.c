@@ -238,8 +238,8 @@ fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *para
 }
 
 fv_plan_stats fv_plan_get_stats(const fv_plan *p) {
-    fv_plan_stats s = {.half = p->half, .half_error = p->half_error, .weight_bytes = p->n_weights * p->element, .activation_bytes = p->activation_bytes,
-                       .n_barriers = *p->n_barriers};
+    fv_plan_stats s = {.half = p->half, .half_error = p->half_error, .weight_bytes = p->n_weights * p->element,
+                       .activation_bytes = p->activation_bytes, .n_barriers = *p->n_barriers};
     for (int i = 0; i < p->n_steps; i++)
         *(p->step[i].kernel ? &s.n_dispatches : &s.n_host_steps) += 1;
     return s;

@@ -22,6 +22,7 @@ static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
     build_floats(&b, "w", 4, (int64_t[]){2, 2, 3, 3}, w);
     build_floats(&b, "m", 2, (int64_t[]){5, 5}, w);
     build_floats(&b, "five", 1, (int64_t[]){5}, w + 25);
+    build_floats(&b, "one4", 4, (int64_t[]){2, 2, 1, 1}, w);
     build_floats(&b, "c5", 1, (int64_t[]){5}, w + 10);
     build_floats(&b, "two", 0, NULL, (float[]){2});
     build_floats(&b, "g", 4, (int64_t[]){2, 1, 3, 4}, w);
@@ -122,6 +123,11 @@ static void transposed(build *b) {
 static void transposed_in_groups(build *b) {
     build_node(b, "MaxPool", SMALL);
     build_node(b, "ConvTranspose", "p g", "y", "group=2 strides=2,2 pads=1,1,1,2");
+}
+
+static void transposed_wide(build *b) { // nothing but zeros between: stays
+    build_node(b, "MaxPool", "x", "p", "kernel_shape=4,4 strides=4,4");
+    build_node(b, "ConvTranspose", "p one4", "y", "strides=7,7 output_padding=4,4");
 }
 
 static void transposed_stride_1(build *b) {
@@ -270,6 +276,7 @@ static void into_convolutions(void) {
 static void transposed_convolutions(void) {
     check(transposed, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
     check(transposed_in_groups, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(transposed_wide, 2, FV_ACT_NONE, FV_RESIDUAL_NONE);
     check(transposed_stride_1, 1, FV_ACT_RELU, FV_RESIDUAL_NONE);
     check(transposed_with_norm, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
