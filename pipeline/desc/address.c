@@ -46,7 +46,7 @@ static bool find_scheme(const char *text, size_t n, const scheme_row **row, fv_e
                        near ? near : "", near ? ":'" : "");
     if (!(*row)->built)
         return fv_fail(err, FV_UNSUPPORTED,
-                       "%s: this Fovea was built without %s; install %s and build with -D%s=enabled",
+                       "%s: this Fovea was built without %s; install %s, build with -D%s=enabled",
                        text, (*row)->feature, (*row)->package, (*row)->feature);
     return true;
 }
@@ -83,7 +83,8 @@ static bool parse_host(fv_address *a, const char *text, size_t n, int port, fv_e
     a->port = port;
     if (odd || !length || !copy(a->host, sizeof a->host, host, length) ||
         strcspn(a->host, " \t\"'<>\\^`{|}?#") < length)
-        return fv_fail(err, FV_BAD_INPUT, "%s: '%.*s' is no host; write host, host:port or [::1]:port",
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s: '%.*s' is no host; write host, host:port or [::1]:port",
                        a->text, (int)(n < 200 ? n : 200), text);
     if (colon && !parse_port(colon + 1, (size_t)(end - colon - 1), &a->port))
         return fv_fail(err, FV_BAD_INPUT, "%s: '%.*s' is no port; 1 .. 65535", a->text,

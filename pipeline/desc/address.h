@@ -33,7 +33,7 @@ typedef struct {
     char user[256];
     char host[1024];  // without brackets; of kafka host:port,host:port
     int port;         // 0: kafka has it in `host`
-    char path[1024];  // of files and sockets the path; behind host/ of the others, "" where there is none
+    char path[1024];  // of files and sockets; of the others what is behind host/, or ""
 } fv_address;
 
 // `text` must outlive the address. Fails with FV_BAD_INPUT on what is no address, with

@@ -59,8 +59,8 @@ static void wait_until(fv_delivery *d, pthread_cond_t *condition, int64_t ns) {
 }
 
 // ---- letters in the spool -----------------------------------------------------------------------
-// A record: flags ('e' event, 'r' retain, bits of one byte), then topic, key, id and mime, each with
-// its NUL, then the body.
+
+// A record: a byte of flags, then topic, key, id and mime, each with its NUL, then the body.
 
 enum { IS_EVENT = 1, IS_RETAINED = 2 };
 
@@ -106,7 +106,8 @@ static void refused(void *user, const fv_letter *letter, const char *why) {
             why);
 }
 
-static void count_settled(fv_delivery *d, const fv_letter *letters, int n, uint64_t refused_before) {
+static void count_settled(fv_delivery *d, const fv_letter *letters, int n,
+                          uint64_t refused_before) {
     uint64_t bytes = 0;
     for (int i = 0; i < n; i++)
         bytes += letters[i].size;
@@ -246,7 +247,8 @@ static void choose_status_topic(fv_delivery *d) {
     if (given && *given)
         snprintf(d->status_topic, sizeof d->status_topic, "%s", given);
     else if (d->setup.format->own_topics)
-        snprintf(d->status_topic, sizeof d->status_topic, "%.500s%savailable", base, *base ? "/" : "");
+        snprintf(d->status_topic, sizeof d->status_topic, "%.500s%savailable", base,
+                 *base ? "/" : "");
     else
         snprintf(d->status_topic, sizeof d->status_topic, "%.400s%s%.150s/status", base,
                  *base ? "/" : "", d->setup.name);
@@ -288,13 +290,15 @@ fv_delivery *fv_delivery_create(const fv_link_row *row, const fv_address *addres
 
 static void tell_dropped(fv_delivery *d, bool end) {
     uint64_t dropped = fv_spool_count(d->spool).dropped;
-    if (dropped && (end ? dropped > d->dropped_told : !d->dropped_told)) {
-        d->dropped_told = dropped;
-        say(d, true, end ? "%s: %" PRIu64 " records were dropped, the oldest first; raise `spool-max`"
-                         : "%s: the spool is full and the oldest records are dropped (%" PRIu64
-                           " so far); raise `spool-max`",
+    if (!dropped || (end ? dropped == d->dropped_told : d->dropped_told))
+        return;
+    d->dropped_told = dropped;
+    if (end)
+        say(d, true, "%s: %" PRIu64 " records were dropped, the oldest first; raise `spool-max`",
             d->shown, dropped);
-    }
+    else
+        say(d, true, "%s: the spool is full and the oldest records are dropped; raise `spool-max`",
+            d->shown);
 }
 
 void fv_delivery_add(fv_delivery *d, const fv_message *message) {

@@ -1,13 +1,14 @@
 // Delivers messages through a link, from a thread of its own behind a spool on disk.
 //
-// ADD writes the message into the spool's file and returns; it is safe from then on against the end of
-// the process, and against loss of power `spool-sync` later. It never waits for the network.
-// THE THREAD takes the oldest letters, in order, and keeps them until they are settled. After a fault it
-// waits 0.25 s, then twice as long each time up to `retry-max`, a quarter more or less by chance.
+// ADD writes the message into the spool's file and returns; it is safe from then on against the end
+// of the process, and against loss of power `spool-sync` later. It never waits for the network.
+// THE THREAD takes the oldest letters, in order, and keeps them until they are settled. After a
+// fault it waits 0.25 s, then twice as long each time up to `retry-max`, a quarter more or less by
+// chance.
 // FULL: what does not fit into `spool-max` is dropped from the old end and counted; told when it
 // begins, and in total at the end.
-// THE END waits at most `linger` for what is left; the rest stays in the spool, and the next run with
-// the same spool delivers it first.
+// THE END waits at most `linger` for what is left; the rest stays in the spool, and the next run
+// with the same spool delivers it first.
 #pragma once
 
 #include "plugins/publish/link.h"

@@ -138,8 +138,8 @@ const fv_element_row fv_publish_element = {
     .long_name = "Fovea publisher",
     .klass = "Filter/Metadata/Video",
     .description =
-        "Writes or sends what is known of each frame, and the events, in a format of one's choice; the "
-        "video passes untouched",
+        "Writes or sends what is known of each frame, and the events, in a format of one's choice; "
+        "the video passes untouched",
     .options = {{fv_target_options, offsetof(params, target)}, {options, 0}},
     .params_size = sizeof(params),
     .state_size = sizeof(state),

@@ -46,9 +46,9 @@ typedef struct {
     bool keeps_trying; // after a fault without wait_ns it goes on by itself: call it again at once
     // Reads certificates and secrets; does not wait for the other side.
     void *(*open)(const fv_link_setup *setup, fv_err *err);
-    // Connects where needed, delivers, waits for receipts. Returns how many of the first letters are
-    // settled: delivered for certain, or refused. Less than n: `fault` says why, or stop is set. What
-    // is not settled comes again as the first letters of the next call.
+    // Connects where needed, delivers, waits for receipts. Returns how many of the first letters
+    // are settled: delivered for certain, or refused. Less than n: `fault` says why, or stop is
+    // set. What is not settled comes again as the first letters of the next call.
     int (*send)(void *link, const fv_letter *letters, int n, fv_link_fault *fault);
     // Nothing to send, called every 100 ms: connects, keeps alive. NULL: nothing.
     bool (*idle)(void *link, fv_link_fault *fault);

@@ -1,10 +1,10 @@
 #define _GNU_SOURCE
 // kafka(s)://host,host/topic by librdkafka: an idempotent producer, keyed by stream.
 //
-// A letter that was handed over stays with the library, which tries for ever: it is not handed over a
-// second time, so that within the life of this process the cluster has it once. The first letters of a
-// call are therefore those of the last one that are still on their way. A process that dies between a
-// receipt and its note in the spool delivers again; the header `delivery` tells.
+// A letter that was handed over stays with the library, which tries for ever: it is not handed over
+// a second time, so that within the life of this process the cluster has it once. The first letters
+// of a call are therefore those of the last one that are still on their way. A process that dies
+// between a receipt and its note in the spool delivers again; the header `delivery` tells.
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -20,14 +20,14 @@ typedef struct {
     fv_link_setup setup;
     char password[512];
     rd_kafka_t *producer; // NULL: made with the next letter
-    uint64_t first;       // number of the first letter of the batch; numbers are the messages' opaque
+    uint64_t first;       // number of the batch's first letter; numbers are the messages' opaque
     int handed;           // of the batch
     bool settled[FV_LINK_BATCH];
     rd_kafka_resp_err_t errors[FV_LINK_BATCH];
     char why[400];        // the last error that the library told
 } kafka_link;
 
-// ---- callbacks: within rd_kafka_poll, in our thread; logs in any ----------------------------------
+// ---- callbacks: within rd_kafka_poll, in our thread; logs in any --------------------------------
 
 static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *m, void *user) {
     (void)producer;
@@ -79,18 +79,21 @@ static bool set_options(rd_kafka_conf_t *conf, const char *text, fv_err *err) {
 }
 
 static bool set_security(const kafka_link *l, rd_kafka_conf_t *conf, fv_err *err) {
-    static const char *const protocols[2][2] = {{"plaintext", "sasl_plaintext"}, {"ssl", "sasl_ssl"}};
+    static const char *const protocols[2][2] = {{"plaintext", "sasl_plaintext"},
+                                                {"ssl", "sasl_ssl"}};
     const fv_target_params *p = l->setup.params;
     const fv_address *a = l->setup.address;
     bool ok = set(conf, "security.protocol", protocols[a->tls][*a->user != 0], err);
     if (*a->user)
         ok = ok && set(conf, "sasl.mechanism", "PLAIN", err) &&
-             set(conf, "sasl.username", a->user, err) && set(conf, "sasl.password", l->password, err);
+             set(conf, "sasl.username", a->user, err) &&
+             set(conf, "sasl.password", l->password, err);
     if (a->tls)
         ok = ok && set(conf, "ssl.ca.location", p->tls_ca, err) &&
              set(conf, "ssl.certificate.location", p->tls_cert, err) &&
              set(conf, "ssl.key.location", p->tls_key, err) &&
-             set(conf, "enable.ssl.certificate.verification", p->tls_insecure ? "false" : "true", err);
+             set(conf, "enable.ssl.certificate.verification", p->tls_insecure ? "false" : "true",
+                 err);
     return ok;
 }
 
@@ -104,7 +107,7 @@ static bool set_all(kafka_link *l, rd_kafka_conf_t *conf, fv_err *err) {
            set(conf, "client.id", id && *id ? id : "fovea", err) &&
            set(conf, "enable.idempotence", "true", err) && // acks=all, order kept across retries
            set(conf, "message.timeout.ms", "0", err) &&    // for ever: the spool is behind it
-           set(conf, "partitioner", "murmur2_random", err) && // a key has the partition of Java's client
+           set(conf, "partitioner", "murmur2_random", err) && // as Java's client
            set(conf, "reconnect.backoff.max.ms", "2000", err) && set_security(l, conf, err) &&
            set_options(conf, l->setup.params->kafka_options, err);
 }

@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
-// mqtt(s)://user@host:port/topic by libmosquitto, MQTT 3.1.1 or 5, driven from the delivery's thread.
+// mqtt(s)://user@host:port/topic by libmosquitto, MQTT 3.1.1 or 5, driven from the delivery's
+// thread.
 //
-// Each connection is a fresh client with a clean session: what has no receipt (QoS 1) comes again from
-// the spool, in order. A receipt that was lost makes a duplicate; the letter's `delivery` (user property
-// of MQTT 5) tells. Birth "online" and will "offline" are retained in the status topic.
+// Each connection is a fresh client with a clean session: what has no receipt (QoS 1) comes again
+// from the spool, in order. A receipt that was lost makes a duplicate; the letter's `delivery`
+// (user property of MQTT 5) tells. Birth "online" and will "offline" are retained in the status
+// topic.
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -40,7 +42,7 @@ static const char *text_or_null(const char *text) {
     return text && *text ? text : NULL;
 }
 
-// ---- callbacks: all within mosquitto_loop, in our thread -----------------------------------------
+// ---- callbacks: all within mosquitto_loop, in our thread ----------------------------------------
 
 static void on_connect(struct mosquitto *client, void *user, int code) {
     (void)client;
@@ -159,10 +161,12 @@ static bool step(mqtt_link *l, int wait_ms, fv_link_fault *fault) {
     int error = mosquitto_loop(l->client, wait_ms, 1);
     if (l->phase == REFUSED) // of a wrong password the broker tells, then it hangs up
         return fv_fail(&fault->err, FV_BAD_INPUT, "refuses the connection: %s",
-                       is_v5(l) ? mosquitto_reason_string(l->code) : mosquitto_connack_string(l->code));
+                       is_v5(l) ? mosquitto_reason_string(l->code)
+                                : mosquitto_connack_string(l->code));
     if (error == MOSQ_ERR_TLS)
-        return fail_with(fault, FV_BAD_INPUT, "TLS failed: is the certificate trusted (tls-ca), and "
-                         "made for this host?", error);
+        return fail_with(fault, FV_BAD_INPUT,
+                         "TLS failed: is the certificate trusted (tls-ca), and made for this host?",
+                         error);
     if (error || l->phase == BROKEN)
         return fail_with(fault, FV_IO, "connection lost", error ? error : l->code);
     return true;
@@ -198,7 +202,8 @@ static bool call(mqtt_link *l, fv_link_fault *fault) {
         if (*l->setup.stop || fv_link_now_ns() > deadline)
             return fv_fail(&fault->err, FV_IO, "does not answer");
     }
-    mosquitto_publish(l->client, NULL, l->setup.status_topic, 6, "online", l->setup.params->qos, true);
+    mosquitto_publish(l->client, NULL, l->setup.status_topic, 6, "online", l->setup.params->qos,
+                      true);
     return true;
 }
 
@@ -240,8 +245,8 @@ static bool publish(mqtt_link *l, const fv_letter *letter, fv_link_fault *fault)
     return true;
 }
 
-// MQTT 5 says what it did. What no later attempt changes is refused; what an administrator can change
-// waits.
+// MQTT 5 says what it did. What no later attempt changes is refused; what an administrator can
+// change waits.
 static bool accept_answer(mqtt_link *l, const fv_letter *letter, int answer, fv_link_fault *fault) {
     if (answer >= 0 && answer < 0x80)
         return true;

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
-// unix:/path and tcp://host:port: a line a letter. A line is delivered when the other side has it: tcp,
-// when its kernel has acknowledged it; unix, when it has been read. After an outage lines that were
-// not come again on the new connection, from their beginning.
+// unix:/path and tcp://host:port: a line a letter. A line is delivered when the other side has it:
+// tcp, when its kernel has acknowledged it; unix, when it has been read. After an outage lines that
+// were not come again on the new connection, from their beginning.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -106,7 +106,8 @@ static bool call(socket_link *l, fv_link_fault *fault) {
     if (l->fd >= 0)
         return true;
     int why = l->counts_bytes ? connect_tcp(l, &text) : connect_unix(l);
-    return !why || fv_fail(&fault->err, FV_IO, "cannot be reached: %s", text ? text : strerror(why));
+    return !why ||
+           fv_fail(&fault->err, FV_IO, "cannot be reached: %s", text ? text : strerror(why));
 }
 
 // ---- sending ------------------------------------------------------------------------------------

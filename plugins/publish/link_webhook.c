@@ -1,12 +1,15 @@
 #define _GNU_SOURCE
 // http(s)://host/path by libcurl: one POST a letter, one after the other.
 //
-//     Content-Type: of the format            X-Fovea-Id: of the record, the same when it is played again
+//     Content-Type: of the format
+//     X-Fovea-Id: of the record, the same when it is played again
+//     X-Fovea-Topic: as MQTT has it, STREAM/events
 //     X-Fovea-Signature: sha256=<HMAC-SHA256 of the body, hex>, with hmac-env or hmac-file
 //     X-Fovea-Delivery: unique, the same when it is delivered again
 //
-// 2xx is a receipt. 400, 413, 414, 415 and 422 refuse this record for ever. Anything else (also a redirect,
-// which is not followed), a time-out, a broken connection: again later, Retry-After at the earliest.
+// 2xx is a receipt. 400, 413, 414, 415 and 422 refuse this record for ever. Anything else (also a
+// redirect, which is not followed), a time-out, a broken connection: again later, Retry-After at
+// the earliest.
 #include <curl/curl.h>
 #include <errno.h>
 #include <glib.h>

@@ -1,11 +1,12 @@
 // Files of records, for the spool: append-only, and readable however they end.
 //
 //     record = head (24 bytes, little endian), body
-//     head   = "FvR1", length of the body (u32), number of the record (u64), CRC-32 of the body (u32),
-//              CRC-32 of the 20 bytes before it (u32)
+//     head   = "FvR1", length of the body (u32), number of the record (u64), CRC-32 of the body
+//              (u32), CRC-32 of the 20 bytes before it (u32)
 //
-// CRC-32 is that of IEEE 802.3 (polynomial 0xEDB88320, as in zip and PNG). A reader that meets bytes
-// which are no record (a torn write, a bad sector) goes on at the next "FvR1" whose sums are right.
+// CRC-32 is that of IEEE 802.3 (polynomial 0xEDB88320, as in zip and PNG). A reader that meets
+// bytes which are no record (a torn write, a bad sector) goes on at the next "FvR1" whose sums are
+// right.
 #pragma once
 
 #include <stdbool.h>

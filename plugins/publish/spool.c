@@ -64,7 +64,8 @@ static bool in_hole(const fv_spool *s, uint64_t number) {
     return number >= s->state.hole_from && number < s->state.hole_to;
 }
 
-// Numbers up to `number` are not there: dropped by an earlier run (then they were counted), or lost.
+// Numbers up to `number` are not there: dropped by an earlier run (then they were counted), or
+// lost.
 static void expect(fv_spool *s, uint64_t number) {
     for (; s->expected < number; s->expected++)
         s->counts.damaged += !in_hole(s, s->expected);
@@ -139,13 +140,14 @@ static void note(fv_spool *s) {
     remove_read_segments(s);
 }
 
-// A hole that an earlier run left grows down to here, so that there is never a second one: what lies
-// between is dropped as well.
+// A hole that an earlier run left grows down to here, so that there is never a second one: what
+// lies between is dropped as well.
 static bool drop_oldest(fv_spool *s) {
     if (!read_next(s))
         return false;
     uint64_t number = s->record.number, *from = &s->state.hole_from, *to = &s->state.hole_to;
-    s->counts.dropped += *to && number < *from && on_its_way(s) ? *from - number : !in_hole(s, number);
+    bool grows = *to && number < *from && on_its_way(s);
+    s->counts.dropped += grows ? *from - number : !in_hole(s, number);
     if (on_its_way(s)) {
         *from = *to && *from < number ? *from : number;
         *to = *to > number ? *to : number + 1;

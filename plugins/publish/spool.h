@@ -1,22 +1,22 @@
 // A queue of records on disk, between who makes them and who delivers them. Bounded; outlives the
 // process.
 //
-//     fv_spool *s = fv_spool_open("/var/lib/fovea/gate", &(fv_spool_params){.bytes_max = 64 << 20}, &err);
+//     fv_spool *s = fv_spool_open("/var/lib/gate", &(fv_spool_params){64 << 20, 0}, &err);
 //     fv_spool_add(s, &(struct iovec){text, n}, 1, &err);          // one thread
 //     int n = fv_spool_take(s, records, 100, 1 << 20);             // another: the oldest, in order
 //     fv_spool_ack(s, n);                                          // these are delivered
 //
-// THE FOLDER holds segments (<number of its first record, 16 hex digits>.seg, see segment.h), `state`
-// (what is delivered) and `lock`. A folder belongs to one spool at a time.
+// THE FOLDER holds segments (<number of its first record, 16 hex digits>.seg, see segment.h),
+// `state` (what is delivered) and `lock`. A folder belongs to one spool at a time.
 // FULL: when the records that wait would be more than bytes_max the oldest are dropped and counted;
 // a record that is larger than that is dropped itself. The records of the last take are not touched
 // by this (they may be on their way) and do not count as waiting. The folder takes bytes_max, one
 // batch and one segment at most.
-// CRASH: a record is in the file when fv_spool_add returns, so it outlives the process. It outlives a
-// loss of power once fv_spool_sync has returned. What was delivered but not yet noted in `state` is
-// delivered again: at least once. A torn tail is cut off; a record whose sums are wrong is skipped
-// and counted as lost, its neighbours are kept.
-// Numbers of records go on where the last run stopped and never repeat in a folder.
+// CRASH: a record is in the file when fv_spool_add returns, so it outlives the process. It outlives
+// a loss of power once fv_spool_sync has returned. What was delivered but not yet noted in `state`
+// is delivered again: at least once. A torn tail is cut off; a record whose sums are wrong is
+// skipped and counted as lost, its neighbours are kept. Numbers of records go on where the last run
+// stopped and never repeat in a folder.
 // Thread-safety: one thread adds while another takes and acknowledges; counts and sync from any.
 #pragma once
 

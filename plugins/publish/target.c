@@ -65,8 +65,8 @@ const fv_option fv_target_options[] = {
 #define BIT(kind) (1u << (kind))
 enum {
     FILES = BIT(FV_TO_FILE),
-    NETWORK = BIT(FV_TO_UNIX) | BIT(FV_TO_TCP) | BIT(FV_TO_MQTT) | BIT(FV_TO_HTTP) | BIT(FV_TO_KAFKA),
     SECURE = BIT(FV_TO_MQTT) | BIT(FV_TO_HTTP) | BIT(FV_TO_KAFKA),
+    NETWORK = SECURE | BIT(FV_TO_UNIX) | BIT(FV_TO_TCP),
 };
 
 // Which targets have an option; what is not here all have.
@@ -122,8 +122,10 @@ struct fv_target {
 // ---- options ------------------------------------------------------------------------------------
 
 static size_t size_of(const fv_option *o) {
-    static const size_t sizes[] = {[FV_OPT_INT] = sizeof(int),           [FV_OPT_FLOAT] = sizeof(float),
-                                   [FV_OPT_BOOL] = sizeof(bool),         [FV_OPT_ENUM] = sizeof(int),
+    static const size_t sizes[] = {[FV_OPT_INT] = sizeof(int),
+                                   [FV_OPT_FLOAT] = sizeof(float),
+                                   [FV_OPT_BOOL] = sizeof(bool),
+                                   [FV_OPT_ENUM] = sizeof(int),
                                    [FV_OPT_TIME] = sizeof(int64_t)};
     return sizes[o->type];
 }
@@ -155,7 +157,8 @@ static bool check_options(const fv_target_params *p, const fv_address *a, fv_err
 fv_target *fv_target_create(const fv_target_params *p, const fv_target_setup *setup, fv_err *err) {
     fv_address a;
     if (!p->to || !*p->to) {
-        fv_fail(err, FV_BAD_INPUT, "`to` is empty; give a file, - for standard output, or an address");
+        fv_fail(err, FV_BAD_INPUT,
+                "`to` is empty; give a file, - for standard output, or an address");
         return NULL;
     }
     if (!fv_address_parse(&a, p->to, err) || !check_options(p, &a, err))

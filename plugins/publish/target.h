@@ -61,9 +61,9 @@ typedef struct {
 
 typedef struct fv_target fv_target;
 
-// A file is made, or emptied, at once unless `append`; a folder that is not there, a certificate that
-// cannot be read, an option that this target does not have are errors here, not later. A broker that
-// does not answer is none. `setup` is copied.
+// A file is made, or emptied, at once unless `append`; a folder that is not there, a certificate
+// that cannot be read, an option that this target does not have are errors here, not later. A
+// broker that does not answer is none. `setup` is copied.
 fv_target *fv_target_create(const fv_target_params *params, const fv_target_setup *setup,
                             fv_err *err);
 

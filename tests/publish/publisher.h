@@ -12,7 +12,8 @@ fv_target *publisher_create(const fv_target_params *params);
 // Fails, and says `part`.
 void publisher_refuses(const fv_target_params *params, const char *part);
 
-// Messages from..to-1: topic "gate/events", key "gate", id "gate/event/N", body {"n":N,"pad":"..."}.
+// Messages from..to-1: topic "gate/events", key "gate", id "gate/event/N", body
+// {"n":N,"pad":"..."}.
 void publisher_add(fv_target *t, int from, int to);
 
 // The same, one every `us` microseconds.

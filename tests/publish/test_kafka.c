@@ -110,8 +110,8 @@ static void keyed_and_in_order(void) {
     cluster_finish(&c);
 }
 
-// FOVEA_OUTAGE (seconds, default 3), all brokers, under load: everything comes, in order, once. The mock
-// cluster keeps the last 5 MB, so a long outage has fewer messages a second.
+// FOVEA_OUTAGE (seconds, default 3), all brokers, under load: everything comes, in order, once. The
+// mock cluster keeps the last 5 MB, so a long outage has fewer messages a second.
 static void an_outage_under_load(void) {
     int seconds = getenv("FOVEA_OUTAGE") ? atoi(getenv("FOVEA_OUTAGE")) : 3, n = 0;
     cluster c;
@@ -140,8 +140,9 @@ static void an_outage_under_load(void) {
     cluster_finish(&c);
 }
 
-// Requests that fail, leaders that change: nothing is lost, doubled or out of order. (That a broker drops
-// what came twice the mock cluster cannot show; `settings` shows that the producer is idempotent.)
+// Requests that fail, leaders that change: nothing is lost, doubled or out of order. (That a broker
+// drops what came twice the mock cluster cannot show; `settings` shows that the producer is
+// idempotent.)
 static void errors_in_between(void) {
     cluster c;
     cluster_init(&c);

@@ -77,7 +77,8 @@ static void by_time(void) {
     free(all);
 }
 
-// An appended file counts what is in it; a line that is larger than the limit has a file of its own.
+// An appended file counts what is in it; a line that is larger than the limit has a file of its
+// own.
 static void appended_and_large(void) {
     fv_target_params p = file_params("append");
     p.append = true;

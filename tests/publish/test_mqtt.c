@@ -242,7 +242,8 @@ static void the_will(void) {
 
 // ---- TLS and passwords --------------------------------------------------------------------------
 
-// An authority of our own, a certificate for localhost, one for a client, an authority of somebody else.
+// An authority of our own, a certificate for localhost, one for a client, an authority of somebody
+// else.
 static void make_certificates(const char *folder) {
     char command[4000], output[4000];
     snprintf(command, sizeof command,

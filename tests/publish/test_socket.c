@@ -140,8 +140,8 @@ static void tcp_reader_goes_away(void) {
     free(r.text);
 }
 
-// A reader that does not read holds up nobody; what does not fit is dropped from the old end, and the
-// count is right.
+// A reader that does not read holds up nobody; what does not fit is dropped from the old end, and
+// the count is right.
 static void a_reader_that_sleeps(void) {
     reader r;
     reader_init(&r, false);

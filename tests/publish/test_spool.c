@@ -43,8 +43,8 @@ static void add(fv_spool *s, int from, int to) {
     }
 }
 
-// Takes and acknowledges all; the records' texts are "record N" with N rising. Returns how many, the
-// first and last N.
+// Takes and acknowledges all; the records' texts are "record N" with N rising. Returns how many,
+// the first and last N.
 static int drain(fv_spool *s, int *first, int *last) {
     fv_spool_record v[37];
     int all = 0, before = -1;
@@ -351,8 +351,9 @@ static void a_hundred_thousand_from_another_thread(void) {
     fv_spool_close(&s);
 }
 
-// Random histories of add, take, acknowledge, crash and small bounds, against a model: numbers rise,
-// nothing is delivered twice but what was not acknowledged before a crash, and all is accounted for.
+// Random histories of add, take, acknowledge, crash and small bounds, against a model: numbers
+// rise, nothing is delivered twice but what was not acknowledged before a crash, and all is
+// accounted for.
 static void random_histories(void) {
     for (unsigned seed = 1; seed <= 12; seed++) {
         const char *path = folder();
