@@ -35,13 +35,13 @@ typedef struct {
     bool fresh;            // matched in this update
     int age, hits, misses; // frames since birth; detections; updates since the last detection
     int64_t seen_ns;
-    fv_object seen;               // the last detection, completed (track_shape.h)
-    unsigned cut;                 // its sides at the picture's edge
+    fv_object seen;                     // the last detection, completed (track_shape.h)
+    unsigned cut;                       // its sides at the picture's edge
     fv_track_shape shape;
-    uint64_t birth, whole;        // number; that of the track it may be a part of, 0: none
-    fv_motion motion, saved;      // now, and just after the last detection
+    uint64_t birth, whole;              // number; that of the track it may be a part of, 0: none
+    fv_motion motion, saved;            // now, and just after the last detection
     fv_track_sight past[FV_TRACK_PAST]; // ring of the last detections
-    float direction[2];           // unit vector of recent motion, 0 0 when unknown
+    float direction[2];                 // unit vector of recent motion, 0 0 when unknown
     struct {
         int label;
         float weight;
