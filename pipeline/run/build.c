@@ -9,7 +9,7 @@
 #include "pipeline/run/encode.h"
 #include "pipeline/run/gst.h"
 
-enum { MAX_WORDS = 65536, SMALLEST_SIDE = 16 };
+enum { MAX_WORDS = 65536, MAX_NOTES = 1024, SMALLEST_SIDE = 16 };
 
 // One stream while its words are put down.
 typedef struct {
@@ -19,6 +19,8 @@ typedef struct {
     const fv_probe *probe;
     int n_pictures; // outputs that want the drawn picture
     bool apart;     // a failure of one output must not reach another
+    int n_sounds;   // outputs that want sound
+    unsigned tees;  // bit i: sound i goes apart already
 } builder;
 
 static void put(builder *b, const char *word) {
@@ -94,19 +96,41 @@ static void put_shape(builder *b) {
         put_words(b, "videobox right=-%d bottom=-%d !", more_w, more_h);
 }
 
+// "audio/x-flac, ..." -> "audio/x-flac"
+static void note_audio(builder *b, const fv_desc_file *file, int i, bool held) {
+    const char *caps = b->probe->audio_caps[i], *what = strrchr(file->path, '.');
+    if (b->words->n_notes < MAX_NOTES)
+        b->words->notes[b->words->n_notes++] = fv_arena_printf(
+            b->arena, "%s: sound %d (%.*s) %s: %s cannot hold it%s", file->path, i, (int)strcspn(caps, ","), caps,
+            held ? "is encoded anew" : "is left out", what, held ? "" : "; .mkv may");
+}
+
+// A pad feeds one output; more of them share it at <stream>-sound-N.
+static void put_sound(builder *b, int i) {
+    const char *name = b->stream->name;
+    if (b->n_sounds > 1 && !(b->tees & 1u << i))
+        put_words(b, "%s-source.audio_%d ! tee name=%s-sound-%d", name, i, name, i);
+    b->tees |= 1u << i;
+    if (b->n_sounds > 1)
+        put_words(b, "%s-sound-%d. !", name, i);
+    else
+        put_words(b, "%s-source.audio_%d !", name, i);
+}
+
 static void put_audio(builder *b, const fv_desc_file *file, int index) {
-    const char *parser;
-    for (int i = 0; file->audio && i < b->probe->n_audio; i++) {
-        if (!fv_encode_takes_audio(file, b->probe->audio_caps[i], &parser))
+    for (int i = 0, n = 0; file->audio && i < b->probe->n_audio; i++) {
+        bool anew;
+        const char *words = fv_encode_audio(b->arena, file, b->probe->audio_caps[i], &anew);
+        if (anew || !words)
+            note_audio(b, file, i, words);
+        if (!words)
             continue;
-        put_words(b, "%s-source.audio_%d !", b->stream->name, i);
+        put_sound(b, i);
         if (b->apart)
             put_words(b, "errorignore name=%s-branch-%d-audio-%d convert-to=ok !", b->stream->name,
                       index, i);
         put_words(b, "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 !");
-        if (parser)
-            put_words(b, "%s !", parser);
-        put_words(b, "%s-mux-%d.", b->stream->name, index);
+        put_words(b, "%s %s-mux-%d.audio_%d", words, b->stream->name, index, n++);
     }
 }
 
@@ -196,13 +220,19 @@ static void put_analysis(builder *b) {
 
 bool fv_build(fv_words_out *words, fv_arena *arena, const fv_desc *desc, const fv_probe *probes,
               fv_err *err) {
-    *words = (fv_words_out){0, fv_arena_alloc(arena, sizeof(char *) * MAX_WORDS)};
+    *words = (fv_words_out){.v = fv_arena_alloc(arena, sizeof(char *) * MAX_WORDS),
+                            .notes = fv_arena_alloc(arena, sizeof(char *) * MAX_NOTES)};
     for (int i = 0; i < desc->streams.n; i++) {
         const fv_desc_stream *stream = (const fv_desc_stream *)desc->streams.v + i;
-        builder b = {words,      arena, stream,
-                     &probes[i], 0,     stream->outputs.n > 1 || desc->streams.n > 1};
-        for (int k = 0; k < stream->outputs.n; k++)
+        builder b = {.words = words,
+                     .arena = arena,
+                     .stream = stream,
+                     .probe = &probes[i],
+                     .apart = stream->outputs.n > 1 || desc->streams.n > 1};
+        for (int k = 0; k < stream->outputs.n; k++) {
             b.n_pictures += !output(&b, k)->publish;
+            b.n_sounds += output(&b, k)->file && output(&b, k)->file->audio;
+        }
         put_analysis(&b);
         if (!put_pictures(&b, err))
             return false;

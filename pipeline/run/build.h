@@ -7,7 +7,7 @@
 // sit before the overlay, in the order of the description. Several pictures go apart at gate-tee.
 // Where there is more than one output, a picture's branch begins with gate-branch-N, which keeps
 // its failure from the others (fv_loop then counts it as failed). Audio is passed on as it is to
-// every file that can hold it. Frames keep their timestamps: nothing is duplicated or dropped.
+// every file that can hold it, and encoded anew for the others. Frames keep their timestamps: nothing is duplicated or dropped.
 #pragma once
 
 #include "pipeline/desc/desc.h"
@@ -16,6 +16,8 @@
 typedef struct {
     int n;
     const char **v; // an element, a property, "!", ... each as gst-launch-1.0 reads it
+    int n_notes;
+    const char **notes; // what the user should know: sound that does not stay as it is
 } fv_words_out;
 
 // `probes`: one per stream. Texts live in the arena. Fails when an encoder or muxer is not

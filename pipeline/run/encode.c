@@ -138,32 +138,56 @@ const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_p
 #define MKV (1u << FV_BOX_MATROSKA)
 #define WEBM (1u << FV_BOX_WEBM)
 
-// Beginnings of caps; `parser` NULL: none is needed.
+// Beginnings of caps; `parser` and `decoder` NULL: none is needed; `boxes` can hold it as it is.
 static const struct {
-    const char *caps, *also, *parser;
+    const char *caps, *also, *parser, *decoder;
     unsigned boxes;
 } audio[] = {
-    {"audio/mpeg", "mpegversion=(int)4", "aacparse", MP4 | MKV},
-    {"audio/mpeg", "mpegversion=(int)2", "aacparse", MP4 | MKV},
-    {"audio/mpeg", "mpegversion=(int)1", "mpegaudioparse", MP4 | MKV},
-    {"audio/x-ac3", NULL, "ac3parse", MP4 | MKV},
-    {"audio/x-eac3", NULL, "ac3parse", MKV},
-    {"audio/x-opus", NULL, "opusparse", MP4 | MKV | WEBM},
-    {"audio/x-vorbis", NULL, NULL, MKV | WEBM},
-    {"audio/x-flac", NULL, "flacparse", MKV},
-    {"audio/x-alac", NULL, NULL, MP4},
-    {"audio/x-raw", NULL, NULL, MKV},
+    {"audio/mpeg", "mpegversion=(int)4", "aacparse", "avdec_aac", MP4 | MKV},
+    {"audio/mpeg", "mpegversion=(int)2", "aacparse", "avdec_aac", MP4 | MKV},
+    {"audio/mpeg", "mpegversion=(int)1", "mpegaudioparse", "avdec_mp3", MP4 | MKV},
+    {"audio/x-ac3", NULL, "ac3parse", "avdec_ac3", MP4 | MKV},
+    {"audio/x-eac3", NULL, "ac3parse", "avdec_eac3", MKV},
+    {"audio/x-dts", NULL, "dcaparse", "avdec_dca", MKV},
+    {"audio/x-opus", NULL, "opusparse", "opusdec", MP4 | MKV | WEBM},
+    {"audio/x-vorbis", NULL, NULL, "vorbisdec", MKV | WEBM},
+    {"audio/x-flac", NULL, "flacparse", "flacdec", MKV},
+    {"audio/x-alac", NULL, NULL, "avdec_alac", MP4},
+    {"audio/x-alaw", NULL, NULL, "alawdec", MKV},
+    {"audio/x-mulaw", NULL, NULL, "mulawdec", MKV},
+    {"audio/AMR-WB", NULL, NULL, "avdec_amrwb", 0},
+    {"audio/AMR", NULL, NULL, "avdec_amrnb", 0},
+    {"audio/x-raw", NULL, NULL, NULL, MKV},
 };
 
-bool fv_encode_takes_audio(const fv_desc_file *file, const char *caps, const char **parser) {
-    unsigned box = 1u << fv_desc_container(file->path, NULL);
+// What sound becomes that a container cannot hold as it is. AAC for the one that everything plays.
+static const char *const sound_encoders[FV_N_BOXES] = {
+    [FV_BOX_MP4] = "avenc_aac", [FV_BOX_MATROSKA] = "avenc_aac", [FV_BOX_WEBM] = "opusenc"};
+
+static bool is_row(size_t i, const char *caps) {
+    size_t n = strlen(audio[i].caps);
+    return !strncmp(caps, audio[i].caps, n) && (!caps[n] || caps[n] == ',') &&
+           (!audio[i].also || strstr(caps, audio[i].also));
+}
+
+static const char *element(fv_arena *arena, const char *name) {
+    return name && fv_gst_has(name) ? fv_arena_printf(arena, "%s !", name) : "";
+}
+
+const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew) {
+    fv_box_format box = fv_desc_container(file->path, NULL);
+    const char *encoder = sound_encoders[box];
+    *anew = false;
     for (size_t i = 0; i < sizeof audio / sizeof audio[0]; i++) {
-        size_t n = strlen(audio[i].caps);
-        if (strncmp(caps, audio[i].caps, n) != 0 || (caps[n] && caps[n] != ',') ||
-            (audio[i].also && !strstr(caps, audio[i].also)))
+        if (!is_row(i, caps))
             continue;
-        *parser = audio[i].parser && fv_gst_has(audio[i].parser) ? audio[i].parser : NULL;
-        return audio[i].boxes & box;
+        const char *parser = element(arena, audio[i].parser), *decoder = element(arena, audio[i].decoder);
+        if (audio[i].boxes & 1u << box)
+            return parser;
+        *anew = true;
+        if ((audio[i].decoder && !*decoder) || !fv_gst_has(encoder))
+            return NULL;
+        return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s !", parser, decoder, encoder);
     }
-    return false;
+    return NULL;
 }

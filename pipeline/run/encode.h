@@ -18,5 +18,6 @@ const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_
 // For the other files: what turns the picture before the encoder, with "!", or "".
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
-// Can the file hold audio of these caps as it is? `parser` gets what must stand between, or NULL.
-bool fv_encode_takes_audio(const fv_desc_file *file, const char *caps, const char **parser);
+// What stands between sound of these caps and the muxer, with "!" behind each. *anew: the container cannot hold it
+// as it is, so it is decoded and encoded anew. NULL: what would do that is not there, or nobody knows it.
+const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew);

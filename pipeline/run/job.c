@@ -87,7 +87,11 @@ static bool plan(fv_job *job, fv_err *err) {
         if (!fv_probe_source(&job->probes[i], job->arena,
                              ((const fv_desc_stream *)job->desc.streams.v)[i].source, err))
             return false;
-    return fv_build(&job->words, job->arena, &job->desc, job->probes, err);
+    if (!fv_build(&job->words, job->arena, &job->desc, job->probes, err))
+        return false;
+    for (int i = 0; i < job->words.n_notes; i++)
+        fprintf(stderr, "fovea: note: %s\n", job->words.notes[i]);
+    return true;
 }
 
 int fv_job_launch(fv_job *job) {

@@ -1,7 +1,9 @@
 // fvsrc opens and closes: the reader, and the pads that it needs.
+#include "plugins/common/element.h"
 #include "plugins/src/fvsrc.h"
 #include "plugins/src/session.h"
 #include "plugins/src/sound.h"
+#include "plugins/src/uri.h"
 
 // Frames come a little before or after their time.
 #define JITTER_NS (50 * INT64_C(1000000))
@@ -26,6 +28,13 @@ static void add_audio_pad(fv_src *s, int i, GstCaps *caps) {
     gst_element_add_pad(GST_ELEMENT(s), pad);
 }
 
+static void warn_left_out(fv_src *s, int i, const AVStream *stream) {
+    fv_err err;
+    fv_fail(&err, FV_UNSUPPORTED, "%s: sound %d is left out, %s is not known here; `ffmpeg -c:a aac` makes it known",
+            fv_uri_redact(s->active.uri), i, avcodec_get_name(stream->codecpar->codec_id));
+    fv_element_warning(GST_ELEMENT(s), &err);
+}
+
 static void add_audio(fv_src *s) {
     for (int i = 0; i < fv_reader_n_audio(s->reader); i++) {
         const AVStream *stream = fv_reader_audio(s->reader, i);
@@ -33,8 +42,7 @@ static void add_audio(fv_src *s) {
         if (caps)
             add_audio_pad(s, i, caps);
         else
-            GST_WARNING_OBJECT(s, "audio stream %d is left out: no caps for %s", i,
-                               avcodec_get_name(stream->codecpar->codec_id));
+            warn_left_out(s, i, stream);
         gst_clear_caps(&caps);
     }
 }

@@ -1,34 +1,120 @@
 #include "plugins/src/sound.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+// Headers in the caps, as GStreamer's decoders and muxers of the codec want them; false: they are broken.
+typedef bool (*put_headers)(GstCaps *caps, const uint8_t *data, size_t size);
 
 // `raw` caps where the codec's header is in extradata, `framed` ones where each packet has its own.
 typedef struct {
     enum AVCodecID codec;
     const char *framed, *raw;
+    put_headers put; // NULL: extradata as it is, as codec_data
 } row;
 
+// ---- headers -------------------------------------------------------------------------------------
+
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+} span;
+
+static void put_stream_headers(GstCaps *caps, const span *headers, int n) {
+    GValue list = G_VALUE_INIT;
+    g_value_init(&list, GST_TYPE_ARRAY);
+    for (int i = 0; i < n; i++) {
+        GValue one = G_VALUE_INIT;
+        g_value_init(&one, GST_TYPE_BUFFER);
+        gst_value_take_buffer(&one, gst_buffer_new_memdup(headers[i].data, headers[i].size));
+        gst_value_array_append_and_take_value(&list, &one);
+    }
+    gst_caps_set_value(caps, "streamheader", &list);
+    g_value_unset(&list);
+}
+
+// The mapping of FLAC into Ogg, version 1.0, one header packet: STREAMINFO behind its marks.
+static bool put_flac(GstCaps *caps, const uint8_t *data, size_t size) {
+    enum { STREAMINFO = 34 };
+    uint8_t header[17 + STREAMINFO] = "\177FLAC\1\0\0\0fLaC\200\0\0\42";
+    if (size < STREAMINFO)
+        return false;
+    memcpy(header + 17, data, STREAMINFO);
+    put_stream_headers(caps, &(span){header, sizeof header}, 1);
+    return true;
+}
+
+// Three headers, the sizes of the first two before them in Xiph's lacing (RFC 5334).
+static bool put_vorbis(GstCaps *caps, const uint8_t *data, size_t size) {
+    span headers[3] = {0};
+    size_t at = 1, used = 0;
+    if (size < 3 || data[0] != 2)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        do {
+            if (at >= size)
+                return false;
+            headers[i].size += data[at];
+        } while (data[at++] == 255);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (headers[i].size > size - at - used)
+            return false;
+        headers[i].data = data + at + used;
+        headers[i].size = i < 2 ? headers[i].size : size - at - used;
+        used += headers[i].size;
+    }
+    put_stream_headers(caps, headers, 3);
+    return true;
+}
+
+static bool put_codec_data(GstCaps *caps, const uint8_t *extradata, size_t size) {
+    GstBuffer *data = gst_buffer_new_memdup(extradata, size);
+    gst_caps_set_simple(caps, "codec_data", GST_TYPE_BUFFER, data, NULL);
+    gst_buffer_unref(data);
+    return true;
+}
+
+// ---- codecs --------------------------------------------------------------------------------------
+
+#define PCM(format) "audio/x-raw, format=(string)" format ", layout=(string)interleaved"
+
 static const row rows[] = {
-    {AV_CODEC_ID_AAC,
+    {AV_CODEC_ID_AAC, .framed =
      "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)adts",
-     "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)raw"},
-    {AV_CODEC_ID_MP3, "audio/mpeg, mpegversion=(int)1, layer=(int)3, parsed=(boolean)true", NULL},
-    {AV_CODEC_ID_MP2, "audio/mpeg, mpegversion=(int)1, layer=(int)2, parsed=(boolean)true", NULL},
-    {AV_CODEC_ID_AC3, "audio/x-ac3, framed=(boolean)true, alignment=(string)frame", NULL},
-    {AV_CODEC_ID_EAC3, "audio/x-eac3, framed=(boolean)true, alignment=(string)frame", NULL},
-    {AV_CODEC_ID_OPUS, "audio/x-opus, channel-mapping-family=(int)0", NULL},
-    {AV_CODEC_ID_ALAC, NULL, "audio/x-alac"},
-    {AV_CODEC_ID_AMR_NB, "audio/AMR", NULL},
-    {AV_CODEC_ID_AMR_WB, "audio/AMR-WB", NULL},
-    {AV_CODEC_ID_PCM_ALAW, "audio/x-alaw", NULL},
-    {AV_CODEC_ID_PCM_MULAW, "audio/x-mulaw", NULL},
-    {AV_CODEC_ID_PCM_U8, "audio/x-raw, format=(string)U8, layout=(string)interleaved", NULL},
-    {AV_CODEC_ID_PCM_S16LE, "audio/x-raw, format=(string)S16LE, layout=(string)interleaved", NULL},
-    {AV_CODEC_ID_PCM_S16BE, "audio/x-raw, format=(string)S16BE, layout=(string)interleaved", NULL},
-    {AV_CODEC_ID_PCM_S24LE, "audio/x-raw, format=(string)S24LE, layout=(string)interleaved", NULL},
-    {AV_CODEC_ID_PCM_S32LE, "audio/x-raw, format=(string)S32LE, layout=(string)interleaved", NULL},
-    {AV_CODEC_ID_PCM_F32LE, "audio/x-raw, format=(string)F32LE, layout=(string)interleaved", NULL},
+     .raw = "audio/mpeg, mpegversion=(int)4, framed=(boolean)true, stream-format=(string)raw"},
+    {AV_CODEC_ID_MP3, .framed = "audio/mpeg, mpegversion=(int)1, layer=(int)3, parsed=(boolean)true"},
+    {AV_CODEC_ID_MP2, .framed = "audio/mpeg, mpegversion=(int)1, layer=(int)2, parsed=(boolean)true"},
+    {AV_CODEC_ID_AC3, .framed = "audio/x-ac3, framed=(boolean)true, alignment=(string)frame"},
+    {AV_CODEC_ID_EAC3, .framed = "audio/x-eac3, framed=(boolean)true, alignment=(string)frame"},
+    {AV_CODEC_ID_OPUS, .framed = "audio/x-opus, channel-mapping-family=(int)0"},
+    {AV_CODEC_ID_ALAC, .raw = "audio/x-alac"},
+    {AV_CODEC_ID_AMR_NB, .framed = "audio/AMR"},
+    {AV_CODEC_ID_AMR_WB, .framed = "audio/AMR-WB"},
+    {AV_CODEC_ID_PCM_ALAW, .framed = "audio/x-alaw"},
+    {AV_CODEC_ID_PCM_MULAW, .framed = "audio/x-mulaw"},
+    {AV_CODEC_ID_DTS, .framed = "audio/x-dts, framed=(boolean)true"},
+    {AV_CODEC_ID_FLAC, .raw = "audio/x-flac, framed=(boolean)true", .put = put_flac},
+    {AV_CODEC_ID_VORBIS, .raw = "audio/x-vorbis", .put = put_vorbis},
+    {AV_CODEC_ID_PCM_U8, .framed = PCM("U8")},
+    {AV_CODEC_ID_PCM_S8, .framed = PCM("S8")},
+    {AV_CODEC_ID_PCM_S16LE, .framed = PCM("S16LE")},
+    {AV_CODEC_ID_PCM_S16BE, .framed = PCM("S16BE")},
+    {AV_CODEC_ID_PCM_S24LE, .framed = PCM("S24LE")},
+    {AV_CODEC_ID_PCM_S24BE, .framed = PCM("S24BE")},
+    {AV_CODEC_ID_PCM_S32LE, .framed = PCM("S32LE")},
+    {AV_CODEC_ID_PCM_S32BE, .framed = PCM("S32BE")},
+    {AV_CODEC_ID_PCM_F32LE, .framed = PCM("F32LE")},
+    {AV_CODEC_ID_PCM_F32BE, .framed = PCM("F32BE")},
+    {AV_CODEC_ID_PCM_F64LE, .framed = PCM("F64LE")},
 };
+
+// Both count the places of loudspeakers as WAVE does.
+static void put_places(GstCaps *caps, const AVChannelLayout *layout) {
+    guint64 mask = layout->order == AV_CHANNEL_ORDER_NATIVE ? layout->u.mask : 0;
+    if (gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw") && layout->nb_channels > 2)
+        gst_caps_set_simple(caps, "channel-mask", GST_TYPE_BITMASK, mask, NULL);
+}
 
 GstCaps *fv_sound_caps(const AVStream *stream) {
     const AVCodecParameters *p = stream->codecpar;
@@ -38,13 +124,12 @@ GstCaps *fv_sound_caps(const AVStream *stream) {
         if (rows[i].codec != p->codec_id || !text)
             continue;
         GstCaps *caps = gst_caps_from_string(text);
+        put_headers put = rows[i].put ? rows[i].put : put_codec_data;
         gst_caps_set_simple(caps, "rate", G_TYPE_INT, p->sample_rate, "channels", G_TYPE_INT,
                             p->ch_layout.nb_channels, NULL);
-        if (header) {
-            GstBuffer *data = gst_buffer_new_memdup(p->extradata, (gsize)p->extradata_size);
-            gst_caps_set_simple(caps, "codec_data", GST_TYPE_BUFFER, data, NULL);
-            gst_buffer_unref(data);
-        }
+        put_places(caps, &p->ch_layout);
+        if (header && !put(caps, p->extradata, (size_t)p->extradata_size))
+            gst_clear_caps(&caps);
         return caps;
     }
     return NULL;

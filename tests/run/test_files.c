@@ -91,6 +91,39 @@ static void sound_of_every_kind(void) {
     }
 }
 
+// As it is where the container can hold it, else encoded anew, and said so. Nothing is lost without a word.
+static void sound_that_a_container_cannot_hold(void) {
+    static const struct {
+        const char *input, *output, *codec, *note;
+    } rows[] = {
+        {"flac.mkv", "o.mkv", "flac\n", NULL},
+        {"vorbis.mkv", "o.mkv", "vorbis\n", NULL},
+        {"six.mov", "o.mkv", "pcm_s24be\n", NULL},
+        {"flac.mkv", "o.mp4", "aac\n", "fovea: note: o.mp4: sound 0 (audio/x-flac) is encoded anew: .mp4 cannot hold it\n"},
+        {"vorbis.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-vorbis) is encoded anew"},
+        {"six.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
+        {"in.mp4", "o.webm", "opus\n", "o.webm: sound 0 (audio/mpeg) is encoded anew"},
+        {"wma.mkv", "o.mp4", "", "fovea: warning: wma.mkv: sound 0 is left out, wmav2 is not known here"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        write_silent(rows[i].output);
+        CHECK_EQUAL(run_shell("rm -f o.*; INPUT=%s timeout 60 \"$FOVEA\" run sound.yaml", rows[i].input), 0);
+        CHECK_EQUAL(count_lines(run_output, "sound 0"), rows[i].note != NULL);
+        if (rows[i].note)
+            CHECK_CONTAINS(run_output, rows[i].note);
+        run_shell("ffprobe -v error -select_streams a -show_entries stream=codec_name -of csv=p=0 %s", rows[i].output);
+        CHECK_TEXT(run_output, rows[i].codec);
+        run_shell("for f in %s %s; do ffmpeg -v error -i $f -vn -ac 1 -ar 8000 -f s16le - 2>/dev/null | wc -c; done", rows[i].input, rows[i].output);
+        int before = 0, after = 0;
+        sscanf(run_output, "%d %d", &before, &after);
+        CHECK(!*rows[i].codec || (before > 15000 && abs(after - before) < 1000)); // of 16000
+    }
+    write_silent("o.mkv");
+    CHECK_EQUAL(run_shell("INPUT=flac.mkv \"$FOVEA\" run sound.yaml; for f in flac.mkv o.mkv; do ffmpeg -v error -i $f -vn -f s16le - | md5sum; done"
+                          " 2>&1 | grep -o '^[0-9a-f]\\{32\\}' | sort -u | wc -l"), 0);
+    CHECK_TEXT(run_output + strlen(run_output) - 2, "1\n"); // lossless: the same samples
+}
+
 static void uneven_times_stay(void) {
     CHECK_EQUAL(run_plain("vfr.mp4", "o.mp4"), 0);
     CHECK(count_frames("o.mp4") > 15);
@@ -146,7 +179,15 @@ static void every_container_and_codec(void) {
     CHECK_EQUAL(count_frames("c.mov"), 5);
     run_shell(
         "for f in a.webm b.mkv c.mov; do ffprobe -v error -show_entries stream=codec_name -of csv=p=0 $f; done | tr '\\n' ' '");
-    CHECK_TEXT(run_output, "vp9 mjpeg aac h264 ");
+    CHECK_TEXT(run_output, "vp9 opus mjpeg aac h264 ");
+}
+
+// Two files share the sound of one source.
+static void two_files_with_sound(void) {
+    write_text("both.yaml", "fovea: 1\nstreams:\n- {source: two.mp4, detect: false, outputs: [{file: o1.mp4}, {file: o2.mkv}]}\n");
+    CHECK_EQUAL(run_fovea("run both.yaml"), 0);
+    run_shell("for f in two.mp4 o1.mp4 o2.mkv; do ffprobe -v error -count_packets -show_entries stream=codec_name,nb_read_packets -of csv=p=0 $f | tr -d ',\\n' ; echo; done | sort -u | wc -l");
+    CHECK_TEXT(run_output, "1\n");
 }
 
 static void the_printed_line_does_the_same(void) {
@@ -203,10 +244,12 @@ static void a_bar_on_a_terminal(void) {
 const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_sound_stay),
                                                          CASE(sound_before_the_start_stays),
                                                          CASE(sound_of_every_kind),
+                                                         CASE(sound_that_a_container_cannot_hold),
                                                          CASE(uneven_times_stay),
                                                          CASE(rotation_stays),
                                                          CASE(sizes_of_every_kind),
                                                          CASE(every_container_and_codec),
+                                                         CASE(two_files_with_sound),
                                                          CASE(the_printed_line_does_the_same),
                                                          CASE(several_streams_and_set),
                                                          CASE(a_bar_on_a_terminal),
