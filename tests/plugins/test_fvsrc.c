@@ -9,10 +9,11 @@
 
 // What came out of a pipeline.
 typedef struct {
-    int frames, sounds, caps_changes, read_only;
+    int frames, sounds, caps_changes;
     GstClockTime first, last, last_end;
     GstClockTimeDiff sound_first, sound_decoded, sound_last; // running time
-    bool is_monotonic, has_meta;
+    bool is_monotonic, has_meta, begins_anew;
+    int64_t utc_ns;
     uint64_t frame_number;
     char caps[512], error[1024], warning[1024], orientation[32];
 } outcome;
@@ -21,15 +22,17 @@ static void on_frame(GstElement *sink, GstBuffer *b, GstPad *pad, gpointer user)
     (void)sink, (void)pad;
     outcome *o = user;
     const fv_frame_meta *m = fv_meta_get(b);
-    if (!o->frames)
+    if (!o->frames) {
         o->first = GST_BUFFER_PTS(b);
+        o->begins_anew = GST_BUFFER_IS_DISCONT(b);
+        o->utc_ns = m ? m->utc_ns : 0;
+    }
     o->is_monotonic = !o->frames ? true : o->is_monotonic && GST_BUFFER_PTS(b) > o->last;
     o->frames++;
     o->last = GST_BUFFER_PTS(b);
     o->last_end = GST_BUFFER_PTS(b) + GST_BUFFER_DURATION(b);
     o->has_meta = m != NULL;
     o->frame_number = m ? m->frame : 0;
-    o->read_only += GST_MEMORY_IS_READONLY(gst_buffer_peek_memory(b, 0));
 }
 
 // Signed running time of a time of a buffer.
@@ -211,6 +214,18 @@ static void caps_say_what_the_file_says(void) {
     CHECK_CONTAINS(o.caps, "codec_data=(buffer)");
 }
 
+static void what_a_file_says_of_its_pictures(void) {
+    outcome o;
+    const char *path = path_of("fields.mp4");
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=64x48:rate=25:duration=0.4 -vf setsar=4/3,setfield=tff -c:v libx264 "
+          "-pix_fmt yuv420p -flags +ilme+ildct -metadata creation_time=2001-02-03T04:05:06Z %s", path);
+    CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", path));
+    CHECK_CONTAINS(o.caps, "pixel-aspect-ratio=(fraction)4/3");
+    CHECK_CONTAINS(o.caps, "interlace-mode=(string)interleaved");
+    CHECK_EQUAL(o.utc_ns, INT64_C(981173106) * GST_SECOND);
+    CHECK(o.begins_anew);
+}
+
 static void same_bytes(const char *a, const char *b) {
     shell("cmp %s %s", a, b);
 }
@@ -242,6 +257,11 @@ static void drawing_on_a_frame_leaves_the_next_ones_alone(void) {
               clip(), drawn));
     CHECK(run(&o, "fvsrc uri=%s ! filesink location=%s", clip(), clean));
     same_bytes(drawn, clean);
+    const char *bright = path_of("bright.yuv"), *want = path_of("want-bright.yuv");
+    CHECK(run(&o, "fvsrc uri=%s ! videobalance brightness=0.3 ! filesink location=%s", clip(), bright));
+    CHECK(run(&o, "filesrc location=%s ! rawvideoparse width=168 height=98 format=i420 ! videobalance brightness=0.3 ! "
+                  "filesink location=%s", clean, want));
+    same_bytes(bright, want);
 }
 
 static void every_pixel_format_finds_its_caps(void) {
@@ -406,6 +426,13 @@ static void realtime_takes_its_time_and_eos_ends_it(void) {
     CHECK_EQUAL(gst_element_set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_NO_PREROLL);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_usleep(600000);
+    GstQuery *q = gst_query_new_latency();
+    gboolean live = FALSE;
+    GstClockTime min = 0;
+    CHECK(gst_element_query(pipeline, q));
+    gst_query_parse_latency(q, &live, &min, NULL);
+    CHECK(live && min >= 40 * GST_MSECOND); // one frame, and the sink's own 20 ms
+    gst_query_unref(q);
     gst_element_send_event(pipeline, gst_event_new_eos());
     CHECK(wait_end(pipeline, &o, 5 * GST_SECOND));
     CHECK(o.frames > 15 && o.frames < 45);
@@ -451,6 +478,7 @@ static void states_up_and_down(void) {
 const fv_suite fvsrc_suite = {"fvsrc",
                               (const fv_case[]){CASE(a_clip_comes_whole_with_its_times),
                                                 CASE(caps_say_what_the_file_says),
+                                                CASE(what_a_file_says_of_its_pictures),
                                                 CASE(pixels_are_the_decoders),
                                                 CASE(drawing_on_a_frame_leaves_the_next_ones_alone),
                                                 CASE(every_pixel_format_finds_its_caps),

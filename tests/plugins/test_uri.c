@@ -46,6 +46,28 @@ static void pictures_have_a_rate(void) {
     fv_uri_finish(&u);
 }
 
+static void the_network_is_asked(void) {
+    static const struct {
+        const char *uri;
+        bool tcp;
+        const char *key, *value;
+    } rows[] = {
+        {"rtsp://h/1", true, "rtsp_transport", "tcp"},
+        {"rtsp://h/1", false, "rtsp_transport", "udp"},
+        {"rtsp://h/1", true, "timeout", "3000000"},
+        {"http://h/1", true, "rw_timeout", "3000000"},
+        {"http://h/1", true, "rtsp_transport", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fv_uri u;
+        fv_err err = {0};
+        CHECK_OK(fv_uri_parse(&u, rows[i].uri, &(fv_uri_wish){.tcp = rows[i].tcp, .timeout_ns = INT64_C(3000000000)}, &err), err);
+        CHECK(u.is_network);
+        CHECK_TEXT(option(&u, rows[i].key), rows[i].value);
+        fv_uri_finish(&u);
+    }
+}
+
 static void wishes_that_cannot_be(void) {
     static const struct {
         const char *uri;
@@ -71,5 +93,6 @@ static void wishes_that_cannot_be(void) {
 const fv_suite uri_suite = {"uri", (const fv_case[]){CASE(a_camera_is_asked),
                                                      CASE(libavdevice_knows_the_options),
                                                      CASE(pictures_have_a_rate),
+                                                     CASE(the_network_is_asked),
                                                      CASE(wishes_that_cannot_be),
                                                      {0}}};
