@@ -69,6 +69,12 @@ static int work_x(const fv_conv_row *row, const fv_conv_shape *s) {
 
 // ---- rows ------------------------------------------------------------------------------------------
 
+// Its weights take twice the room: not for small pictures, whose weights come from afar for every frame.
+static bool winograd_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return s->kernel_x == 3 && s->stride_x == 1 && s->dilation_x == 1 && !s->half &&
+           lanes(row, s) >= 4 * (int64_t)caps->subgroup;
+}
+
 bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     bool lanes_fit = caps->shuffle && caps->subgroup >= 4 && caps->subgroup <= 64;
     if (!lanes_fit || s->depthwise != (row->kernel == FV_CONV_DEPTHWISE) || s->kernel_x > MAX_KERNEL_X ||
@@ -76,7 +82,7 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
         return false;
     if (row->kernel == FV_CONV_DEPTHWISE && (s->kernel_y * s->kernel_x > MAX_TAPS || s->stride_y > 4 || s->dilation_y > 4))
         return false;
-    if (row->kernel == FV_CONV_WINOGRAD && (s->kernel_x != 3 || s->stride_x != 1 || s->dilation_x != 1 || s->half))
+    if (row->kernel == FV_CONV_WINOGRAD && !winograd_fits(row, s, caps))
         return false;
     if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
         return false;

@@ -188,6 +188,14 @@ static void every_row_is_a_convolution(void) {
     check_rows(&s, 1);
 }
 
+static void every_row_for_larger_pictures(void) {
+    fv_conv_shape s = square(6, 24, 27, 3, 1), rows = square(8, 10, 30, 3, 1);
+    s.act = ACT_SILU, s.residual = 1, s.n = 3;
+    rows.stride_y = 2, rows.out_h = 15, rows.kernel_y = 1, rows.pad_y = 0, rows.groups = 2, rows.out_channels = 16, rows.n = 4;
+    check_rows(&s, 1);
+    check_rows(&rows, 1);
+}
+
 static void pixels_are_one_row_when_the_kernel_is_1x1(void) {
     fv_conv_shape s = square(20, 24, 9, 1, 1);
     s.n = 2;
@@ -247,5 +255,6 @@ static void the_default_row_wastes_little(void) {
 }
 
 const fv_suite conv_suite = {"conv", (const fv_case[]){
-    CASE(every_row_is_a_convolution), CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(odd_shapes), CASE(groups),
+    CASE(every_row_is_a_convolution), CASE(every_row_for_larger_pictures),
+    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(odd_shapes), CASE(groups),
     CASE(depthwise), CASE(the_default_row_wastes_little), {0}}};
