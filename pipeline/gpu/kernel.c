@@ -57,15 +57,33 @@ static fv_gpu_kernel *make_kernel(fv_gpu *gpu, const fv_gpu_shader *shader, cons
     if (result == VK_SUCCESS)
         result = make_pipeline(gpu, k, module);
     vkDestroyShaderModule(gpu->device, module, NULL);
-    if (fv_gpu_result(result, shader->name, err) && fv_gpu_check(gpu, err)) {
-        k->next = gpu->kernels;
-        gpu->kernels = k;
-        gpu->new_kernels = true;
+    if (fv_gpu_result(result, shader->name, err) && fv_gpu_check(gpu, err))
         return k;
-    }
     vkDestroyPipeline(gpu->device, k->pipeline, NULL);
     free(k);
     return NULL;
+}
+
+// Kernels are made without the lock, so that threads do not wait for each other: another thread may have
+// been faster with the same one.
+static fv_gpu_kernel *keep_kernel(fv_gpu *gpu, fv_gpu_kernel *made) {
+    if (!made)
+        return NULL;
+    pthread_mutex_lock(&gpu->kernel_lock);
+    fv_gpu_kernel *k = find_kernel(gpu, made->name, made->spec, made->n_spec);
+    if (!k) {
+        k = made;
+        k->next = gpu->kernels;
+        gpu->kernels = k;
+        gpu->new_kernels = true;
+    }
+    k->uses++;
+    pthread_mutex_unlock(&gpu->kernel_lock);
+    if (k != made) {
+        vkDestroyPipeline(gpu->device, made->pipeline, NULL);
+        free(made);
+    }
+    return k;
 }
 
 fv_gpu_kernel *fv_gpu_kernel_get(fv_gpu *gpu, const char *name, const uint32_t *spec, uint32_t n_spec, fv_err *err) {
@@ -76,12 +94,10 @@ fv_gpu_kernel *fv_gpu_kernel_get(fv_gpu *gpu, const char *name, const uint32_t *
     }
     pthread_mutex_lock(&gpu->kernel_lock);
     fv_gpu_kernel *k = find_kernel(gpu, name, spec, n_spec);
-    if (!k)
-        k = make_kernel(gpu, shader, spec, n_spec, err);
     if (k)
         k->uses++;
     pthread_mutex_unlock(&gpu->kernel_lock);
-    return k;
+    return k ? k : keep_kernel(gpu, make_kernel(gpu, shader, spec, n_spec, err));
 }
 
 static void destroy(fv_gpu *gpu, fv_gpu_kernel *k) {

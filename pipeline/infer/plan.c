@@ -142,15 +142,6 @@ static void resolve_offsets(fv_plan *p) {
             }
 }
 
-static bool make_pipelines(fv_plan *p, fv_err *err) {
-    for (int i = 0; i < p->n_steps; i++) {
-        fv_step *s = &p->step[i];
-        if (s->kernel && !(s->pipeline = fv_gpu_kernel_get(p->gpu, s->kernel, s->spec, s->n_spec, err)))
-            return false;
-    }
-    return true;
-}
-
 // Imports are a segment of their own beginning: a pushed frame leaves them out.
 static void make_segments(fv_plan *p) {
     p->segment = FV_ARENA_NEW(p->arena, fv_segment, p->n_steps + 2);
@@ -209,7 +200,7 @@ static bool build(fv_plan *p, fv_err *err) {
         return false;
     resolve_offsets(p);
     make_segments(p);
-    bool ok = make_pipelines(p, err);
+    bool ok = fv_plan_make_pipelines(p, err);
     fv_tuner_destroy(&p->tuner);
     return ok && upload_weights(p, err);
 }

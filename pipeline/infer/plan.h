@@ -167,4 +167,5 @@ void fv_plan_collect_run(const fv_plan *p, char *activations);
 void fv_plan_assign_homes(fv_plan *p);             // home.c
 void fv_plan_pair_copies(fv_plan *p);              // pair.c: a channel shuffle, and a 1 x 1 of one half, in one step
 bool fv_plan_place_roots(fv_plan *p, fv_err *err); // memory.c
+bool fv_plan_make_pipelines(fv_plan *p, fv_err *err); // pipelines.c: the kernels of all steps
 size_t fv_roots_place(fv_root *roots, int n);      // memory.c: fills offsets, returns the block's bytes
