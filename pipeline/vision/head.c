@@ -65,7 +65,7 @@ static void families_text(char *text, size_t size) {
 }
 
 static bool not_recognised(const fv_tensor *out, int n_out, fv_err *err) {
-    char seen[300], families[400];
+    char seen[300], families[500];
     outputs_text(out, n_out, seen, sizeof seen);
     families_text(families, sizeof families);
     return fv_fail(
@@ -89,7 +89,7 @@ static bool does_not_fit(const fv_head *head, const fv_head_row *row, const fv_t
 }
 
 static bool unknown_family(const char *family, fv_err *err) {
-    char families[400];
+    char families[500];
     families_text(families, sizeof families);
     return fv_fail(err, FV_BAD_INPUT, "unknown head family '%s'; the families are: %s", family,
                    families);

@@ -51,6 +51,40 @@ static bool find_yolov10(const fv_seen *seen, fv_head *head, fv_levels *levels) 
     return true;
 }
 
+// Lists that the graph has suppressed itself: rows of a number, boxes, classes and scores. Room that
+// is left over holds rows whose first number is -1.
+static bool find_end_to_end(const fv_seen *seen, fv_head *head, fv_levels *levels) {
+    (void)head;
+    fv_cells m;
+    if (seen->n_out != 1 || seen->out[0].n_dims != 2 || !fv_cells_rows(&seen->out[0], &m) || m.c != 7)
+        return false;
+    fv_level *l = fv_level_add(levels);
+    l->objectness = fv_cells_channels(&m, 0, 1);
+    l->box = fv_cells_channels(&m, 1, 4);
+    l->label = fv_cells_channels(&m, 5, 1);
+    l->score = fv_cells_channels(&m, 6, 1);
+    return true;
+}
+
+static bool find_paddle_rows(const fv_seen *seen, fv_head *head, fv_levels *levels) {
+    (void)head;
+    fv_cells m;
+    const fv_tensor *t = &seen->out[0];
+    if (t->n_dims != 2 || !fv_cells_rows(t, &m) || m.c != 6 ||
+        (!seen->told && (seen->n_out != 2 || fv_tensor_count(&seen->out[1]) != 1)))
+        return false;
+    fv_level *l = fv_level_add(levels);
+    l->label = fv_cells_channels(&m, 0, 1);
+    l->score = fv_cells_channels(&m, 1, 1);
+    l->box = fv_cells_channels(&m, 2, 4);
+    return true;
+}
+
+// A row of no picture is none.
+static float score_of_row(float picture, float score) {
+    return picture >= 0 ? score : 0;
+}
+
 // [1, queries, 4 + classes], fractions of the input.
 static bool find_rtdetr(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     fv_cells m;
@@ -213,6 +247,15 @@ const fv_head_row fv_head_rows_yolo[] = {
      "exports)",
      find_yolov10, fv_score_class, fv_box_corners, NULL, true,
      {LETTERBOX}, 0},
+    {"end-to-end",
+     "[objects, 7]: picture, x0 y0 x1 y1, class, score; suppressed in the graph (YOLOv7 --end2end)",
+     find_end_to_end, score_of_row, fv_box_corners, NULL, true,
+     {LETTERBOX}, 0},
+    {"paddle-rows",
+     "[objects, 6]: class, score, x0 y0 x1 y1, and their number; suppressed in the graph "
+     "(PP-YOLOE, PP-PicoDet)",
+     find_paddle_rows, fv_score_class, fv_box_corners, NULL, true,
+     {.fit = FV_FIT_STRETCH, FV_INPUT_RGB_IMAGENET}, 0},
     {"yolov8",
      "[1, 4 + classes, cells]: boxes cx cy w h in pixels, then class scores (YOLOv8, 9, 11, 12)",
      find_yolov8, fv_score_class, fv_box_centre, NULL, false,

@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 
+import onnx
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -442,13 +443,164 @@ class Fastest2(nn.Module):
                      for m in maps[1:])
 
 
+class Select(torch.autograd.Function):
+    """NonMaxSuppression as its node; here it only has to have the shape."""
+
+    @staticmethod
+    def forward(ctx, boxes, scores, most, iou, least):
+        n = min(int(most), boxes.shape[1])
+        return torch.stack([torch.zeros(n, dtype=torch.long), torch.zeros(n, dtype=torch.long), torch.arange(n)], 1)
+
+    @staticmethod
+    def symbolic(g, boxes, scores, most, iou, least):
+        return g.op("NonMaxSuppression", boxes, scores, most, iou, least)
+
+
+def select(boxes, scores, most=100, iou=0.45, least=0.0):
+    return Select.apply(boxes, scores, torch.tensor([most]), torch.tensor([iou]), torch.tensor([least]))
+
+
+class EndToEndRows(nn.Module):
+    """YOLOv7's --end2end: one suppression for all classes, moved apart by class."""
+
+    def __init__(self, c, classes):
+        super().__init__()
+        self.inner, self.far = Anchors(c, classes), 640.0
+
+    def forward(self, maps):
+        x = self.inner(maps)
+        cx, cy, w, h = x[:, :, :4].split(1, -1)
+        boxes = torch.cat([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], -1)
+        best, kind = (x[:, :, 5:] * x[:, :, 4:5]).max(2, keepdim=True)
+        picked = select(boxes + kind.float() * self.far, best.transpose(1, 2).contiguous())
+        b, i = picked[:, 0], picked[:, 2]
+        return torch.cat([b.unsqueeze(1).float(), boxes[b, i, :], kind[b, i, :].float(), best[b, i, :]], 1)
+
+
+class PaddleRows(nn.Module):
+    """PP-YOLOE with multiclass_nms3 and the size of the photo in units of the network's."""
+
+    def __init__(self, c, classes):
+        super().__init__()
+        self.inner, self.classes = Ppyoloe(c, classes), classes
+
+    def forward(self, maps, scale_factor):
+        boxes, scores = self.inner(maps)
+        boxes = (boxes / scale_factor[:, [1, 0, 1, 0]].unsqueeze(1)).float()
+        picked = select(boxes, scores.float())
+        kind, i = picked[:, 1], picked[:, 2]
+        score = scores[0].t().reshape(-1)[i * self.classes + kind]
+        score, order = score.topk(100)
+        rows = torch.cat([kind[order].float().unsqueeze(1), score.unsqueeze(1), boxes[0][i[order]]], 1)
+        return rows, torch.tensor([100], dtype=torch.int32) + 0 * order[:1].int()
+
+
+class Segments(Dfl):
+    def __init__(self, c, classes, masks=32):
+        super().__init__(c, classes)
+        self.mask = nn.ModuleList(nn.Conv2d(c, masks, 1) for _ in range(3))
+        self.proto = nn.Sequential(nn.ConvTranspose2d(c, c, 2, 2), nn.Conv2d(c, masks, 1))
+
+    def forward(self, maps):
+        rest = torch.cat([m(x).flatten(2) for m, x in zip(self.mask, maps)], 2)
+        return torch.cat([super().forward(maps), rest], 1), self.proto(maps[0])
+
+
+class Extra(Dfl):
+    """What stands behind the scores: key points of a pose, the angle of a turned box."""
+
+    def __init__(self, c, classes, extra):
+        super().__init__(c, classes)
+        self.extra = nn.ModuleList(nn.Conv2d(c, extra, 1) for _ in range(3))
+
+    def forward(self, maps):
+        return torch.cat([super().forward(maps), torch.cat([e(x).flatten(2) for e, x in zip(self.extra, maps)], 2)], 1)
+
+
+class Tails(Dfl):
+    """NPU exports: the maps of distances and logits as they are."""
+
+    def forward(self, maps):
+        return tuple(t for b, c, m in zip(self.box, self.cls, maps) for t in (b(m), c(m)))
+
+
+class YoloxDecoded(Yolox):
+    def forward(self, maps):
+        x = super().forward(maps)
+        points, scale = (t.t() for t in centres(maps))
+        return torch.cat([(x[..., :2] + points - 0.5) * scale, x[..., 2:4].exp() * scale, x[..., 4:]], -1)
+
+
+class Two(nn.Module):
+    """Two maps of anchors, as the tiny darknets have."""
+
+    def __init__(self, c, classes):
+        super().__init__()
+        self.m = nn.ModuleList(nn.Conv2d(c, 3 * (classes + 5), 1) for _ in range(2))
+
+    def forward(self, maps):
+        return self.m[0](maps[2]), self.m[1](maps[1])
+
+
+class Nanodet(nn.Module):
+    def __init__(self, c, classes, bins=8):
+        super().__init__()
+        self.m, self.split = nn.ModuleList(nn.Conv2d(c, classes + 4 * bins, 1) for _ in range(3)), [classes, 4 * bins]
+
+    def forward(self, maps):
+        parts = [m(x).split(self.split, 1) for m, x in zip(self.m, maps)]
+        flat = (lambda t: t.flatten(2).permute(0, 2, 1))
+        return (*[flat(c.sigmoid()) for c, _ in parts], *[flat(r) for _, r in parts])
+
+
+class Fastest(nn.Module):
+    """FastestDet's: one map, channels shuffled in groups before it."""
+
+    def __init__(self, c, classes):
+        super().__init__()
+        self.reg, self.obj, self.cls = (nn.Conv2d(2 * c, n, 1) for n in (4, 1, classes))
+
+    def forward(self, maps):
+        x = torch.cat([maps[1], F.interpolate(maps[2], scale_factor=2)], 1)
+        b, c, h, w = x.shape
+        x = x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
+        return torch.cat([self.obj(x).sigmoid(), self.reg(x), F.softmax(self.cls(x), 1)], 1)
+
+
+class Finished(nn.Module):
+    """RT-DETR's and D-FINE's deploy form: the best queries, scaled to the photo's size."""
+
+    def __init__(self, c, classes, most=50):
+        super().__init__()
+        self.inner, self.classes, self.most = Deformable(c, classes), classes, most
+
+    def forward(self, maps, size):
+        logits, boxes = self.inner(maps)
+        cx, cy, w, h = boxes.split(1, -1)
+        boxes = torch.cat([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], -1) * size.repeat(1, 2).unsqueeze(1)
+        scores, index = logits.sigmoid().flatten(1).topk(self.most, -1)
+        rows = (index // self.classes).unsqueeze(-1).repeat(1, 1, 4)
+        return index - index // self.classes * self.classes, boxes.gather(1, rows), scores
+
+
+class Bytes(nn.Module):
+    """TensorFlow's habit: bytes with the channels last, normalised inside."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner((x.float() * (2 / 255) - 1).permute(0, 3, 1, 2))
+
+
 class Whole(nn.Module):
     def __init__(self, body, head):
         super().__init__()
         self.body, self.head = body, head
 
-    def forward(self, x):
-        return self.head(self.body(x))
+    def forward(self, x, *side):
+        return self.head(self.body(x), *side)
 
 
 C, N = 16, 7  # width, classes
@@ -545,6 +697,24 @@ def rows():
         ("ssd", "ssd", 11, v(lambda: Ssd(C, N), block=Depthwise, act=nn.ReLU6), {"in": "input", "out": ["boxes", "scores"]}),
         ("retinaface", "retinaface", 11, v(lambda: RetinaFace(C), block=Depthwise, act=leaky), {"in": "input0"}),
         ("scrfd", "scrfd", 11, v(lambda: Scrfd(C), block=Rep, act=relu), {"in": "input.1", "out": faces}),
+        ("yolov3-tiny", "yolov3-tiny", 11, v(lambda: Two(C, N), block=darknet, top=None, act=leaky), {"card": "head: yolov3-tiny"}),
+        ("yolov4", "yolov4", 11, v(lambda: Anchors(C, N, permute=False), block=darknet, act=Mish),
+         {"card": "{head: yolov4, input: {fit: stretch}}"}),
+        ("yolov7-end2end", "end-to-end", 12, v(lambda: EndToEndRows(C, N), block=Elan), {"out": ["output"]}),
+        ("yolov8-seg", "yolov8", 17, v(lambda: Segments(C, N)), {"out": ["output0", "output1"]}),
+        ("yolov8-pose", "yolov8", 17, v(lambda: Extra(C, 1, 51)), {"out": ["output0"], "names": 1}),
+        ("yolov8-obb", "yolov8", 17, v(lambda: Extra(C, N, 1)), {"out": ["output0"], "names": N}),
+        ("yolov8-npu", "yolov8-raw", 12, v(lambda: Tails(C, N)), {}),
+        ("yolox-decoded", "yolox-decoded", 11, v(lambda: YoloxDecoded(C, N), block=C3), {"card": "head: yolox-decoded"}),
+        ("ppyoloe-nms", "paddle-rows", 12, v(lambda: PaddleRows(C, N), block=Rep),
+         {"in": "image", "side": ("scale_factor", torch.ones(1, 2)), "out": ["multiclass_nms3_0.tmp_0", "multiclass_nms3_0.tmp_2"]}),
+        ("nanodet", "nanodet", 11, v(lambda: Nanodet(C, 80), block=Depthwise, act=leaky, up="bilinear"), {"in": "input.1"}),
+        ("fastestdet", "fastestdet", 11, v(lambda: Fastest(C, N), block=Depthwise, act=relu), {"in": "input.1"}),
+        ("yolo5face", "yolo5face", 12, v(lambda: Anchors(C, 11), block=C3), {"in": "input"}),
+        ("dfine", "corner-lists", 16, v(lambda: Finished(C, N), block=Rep, act=relu),
+         {"side": ("orig_target_sizes", torch.tensor([[320, 320]])), "out": ["labels", "boxes", "scores"]}),
+        ("ssd-bytes", "ssd", 11, lambda: Bytes(v(lambda: Ssd(C, N), block=Depthwise, act=nn.ReLU6)()),
+         {"in": "image_tensor", "out": ["boxes", "scores"], "bytes": True}),
         ("detr", "detr", 16, v(lambda: Detr(C, N), act=relu), {"in": "pixel_values", "out": ["logits", "pred_boxes"]}),
         ("detr-sigmoid", "detr-sigmoid", 16, v(lambda: Detr(C, N, True), act=relu), {"in": "input", "out": ["labels", "dets"]}),
         ("rtdetr-raw", "detr-sigmoid", 16, v(lambda: Deformable(C, N), block=Rep, act=relu),
@@ -553,7 +723,14 @@ def rows():
     ]
 
 
-def settle(net, x):
+def name_classes(path, n):
+    """The metadata that Ultralytics' exporter writes."""
+    model = onnx.load(path)
+    model.metadata_props.add(key="names", value=str({i: "class %d" % i for i in range(n)}))
+    onnx.save(model, path)
+
+
+def settle(net, x, *side):
     """Weights of a size that keeps signals alive, statistics as after training."""
     for m in net.modules():
         if isinstance(m, nn.Conv2d) and m.weight.requires_grad:
@@ -563,7 +740,7 @@ def settle(net, x):
     net.train()
     with torch.no_grad():
         for _ in range(3):
-            net(torch.rand_like(x.expand(4, -1, -1, -1)))
+            net(x if side or x.dtype == torch.uint8 else torch.rand_like(x.expand(4, -1, -1, -1)), *side)
     net.eval()
 
 
@@ -575,11 +752,21 @@ def main():
             if wanted and name not in wanted:
                 continue
             torch.manual_seed(6)
-            net, x, tensor = make(), torch.rand(1, 3, 320, 320), words.get("in", "images")
-            settle(net, x)
-            torch.onnx.export(net, x, os.path.join(out, name + ".onnx"), opset_version=opset, input_names=[tensor],
-                              output_names=words.get("out"),
+            net, tensor = make(), words.get("in", "images")
+            x = torch.rand(1, 3, 320, 320)
+            if words.get("bytes"):
+                x = (x * 255).byte().permute(0, 2, 3, 1).contiguous()
+            side = words.get("side")
+            settle(net, x, *(side[1:] if side else ()))
+            path = os.path.join(out, name + ".onnx")
+            torch.onnx.export(net, (x, side[1]) if side else x, path, opset_version=opset,
+                              input_names=[tensor, *(side[:1] if side else ())], output_names=words.get("out"),
                               dynamic_axes={tensor: words["open"]} if "open" in words else None)
+            if "card" in words:
+                with open(os.path.join(out, name + ".yaml"), "w") as card:
+                    card.write(words["card"] + "\n")
+            if "names" in words:
+                name_classes(path, words["names"])
             table.write("%s %s\n" % (name, family))
             print(name, flush=True)
 

@@ -9,7 +9,8 @@ import path from 'node:path';
 
 const ort = createRequire(process.env.ORT_FOLDER + '/')('onnxruntime-node');
 const wide = ['yolox_nano', 'yunet_n_320_320'];
-const arrays = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, float64: Float64Array };
+const arrays = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, float64: Float64Array,
+  int64: BigInt64Array };
 const readers = { '<f4': Float32Array, '<f8': Float64Array, '<i4': Int32Array, '<i8': BigInt64Array, '|u1': Uint8Array,
   '|b1': Uint8Array, '|i1': Int8Array };
 
@@ -35,7 +36,7 @@ function makeInput(input, size, top) {
   const n = dims.reduce((a, b) => a * b, 1), whole = input.type !== 'float32';
   const data = arrays[input.type].from({ length: n }, (_, i) => {
     const byte = Math.imul(i + 1, 2654435761) >>> 24;
-    return whole ? byte : byte / 255 * top;
+    return input.type === 'int64' ? BigInt(byte) : whole ? byte : byte / 255 * top;
   });
   return new ort.Tensor(input.type, data, dims);
 }

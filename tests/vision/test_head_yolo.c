@@ -38,6 +38,26 @@ static void yolov10_list(void) {
     CHECK(fv_head_is_final(&c.head));
 }
 
+static void rows_that_the_graph_suppressed(void) {
+    head_case c = case_begin("images", 640, 640);
+    float *v = case_output(&c, "output", "100x7", 0);
+    for (int i = 0; i < 100; i++) // room that is left over
+        v[i * 7] = -1, v[i * 7 + 3] = v[i * 7 + 4] = 50, v[i * 7 + 6] = 0.9f;
+    const float row[] = {0, 10, 20, 110, 220, 5, 0.7f};
+    memcpy(v, row, sizeof row);
+    case_expect(&c, "end-to-end", 0, 0.25f, 5, 0.7f, 10, 20, 110, 220);
+    CHECK(fv_head_is_final(&c.head));
+
+    c = case_begin("image", 640, 640);
+    v = case_output(&c, "multiclass_nms3_0.tmp_0", "100x6", 0);
+    case_output(&c, "multiclass_nms3_0.tmp_2", "1", 1);
+    for (int i = 0; i < 100; i++)
+        v[i * 6] = -1, v[i * 6 + 1] = 0.9f, v[i * 6 + 4] = v[i * 6 + 5] = 50;
+    const float other[] = {3, 0.8f, 10, 20, 110, 220};
+    memcpy(v, other, sizeof other);
+    case_expect(&c, "paddle-rows", 0, 0.25f, 3, 0.8f, 10, 20, 110, 220);
+}
+
 static void yolov5_rows_beside_raw_maps(void) {
     head_case c = case_begin("images", 64, 32); // 3 x (8 x 4 + 4 x 2 + 2 x 1) = 126
     case_output(&c, "raw", "1x3x4x8x7", 0);
@@ -163,7 +183,7 @@ static void look_alikes(void) {
 }
 
 const fv_suite head_yolo_suite = {"head_yolo", (const fv_case[]){
-    CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list),
+    CASE(yolov8_columns), CASE(yolov8_with_masks_and_card), CASE(yolov10_list), CASE(rows_that_the_graph_suppressed),
     CASE(yolov5_rows_beside_raw_maps), CASE(yolov5_with_masks), CASE(yolov6_rows),
     CASE(yolox_offsets), CASE(yolox_last_cell_of_each_level), CASE(yolo5face_landmarks),
     CASE(rtdetr_queries), CASE(yolov8_raw_maps), CASE(look_alikes), {0}}};
