@@ -10,6 +10,7 @@
 #include "pipeline/gpu/gpu.h"
 #include "pipeline/graph/graph.h"
 #include "pipeline/infer/infer.h"
+#include "pipeline/run/args.h"
 
 enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256 };
 // Of shaders/roofline.comp: multiply-adds of one invocation.
@@ -17,10 +18,20 @@ static const double roofline_flops = 2.0 * 4 * 3 * 8 * 1024;
 
 typedef struct {
     const char *model, *device;
-    int runs;
+    int runs, precision;
     bool json, total;
-    fv_precision precision;
 } arguments;
+
+static const fv_option rows[] = {
+    FV_OPTION_INT(arguments, runs, "runs", 1, MAX_RUNS, 50, "frames that are timed"),
+    FV_OPTION_STRING(arguments, device, "device", NULL,
+                     "number or part of a name of `fovea devices`"),
+    FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; fp16 is checked against fp32 first"),
+    FV_OPTION_BOOL(arguments, total, "total", 0, "the whole model only, no table of layers"),
+    FV_OPTION_BOOL(arguments, json, "json", 0, "one JSON object"),
+    {0},
+};
 
 typedef struct {
     double median, p99, lowest, cpu, gmacs, gflops, roofline, load_ms;
@@ -33,28 +44,16 @@ typedef struct {
 } figures;
 
 static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
-    a->runs = 50;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--json"))
-            a->json = true;
-        else if (!strcmp(argv[i], "--total"))
-            a->total = true;
-        else if (!strcmp(argv[i], "--runs") && i + 1 < argc)
-            a->runs = atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--device") && i + 1 < argc)
-            a->device = argv[++i];
-        else if (!strcmp(argv[i], "--precision") && i + 1 < argc) {
-            if (!fv_precision_parse(argv[++i], &a->precision, err))
-                return false;
-        } else if (argv[i][0] != '-' && !a->model)
-            a->model = argv[i];
-        else
-            return fv_fail(err, FV_BAD_INPUT, "'%s' is not understood", argv[i]);
-    }
-    if (!a->model)
-        return fv_fail(err, FV_BAD_INPUT, "no model given");
-    return (a->runs >= 1 && a->runs <= MAX_RUNS) ||
-           fv_fail(err, FV_BAD_INPUT, "--runs takes 1 to %d", MAX_RUNS);
+    const char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    int n = 0;
+    fv_options_default(a, rows);
+    bool ok = rest ? fv_args_take(a, rows, argc, argv, rest, &n, err)
+                   : fv_fail(err, FV_MEMORY, "out of memory");
+    if (ok && n != 1)
+        ok = fv_fail(err, FV_BAD_INPUT, n ? "one model at a time" : "no model given");
+    a->model = ok ? rest[0] : NULL;
+    free(rest);
+    return ok;
 }
 
 static double now_ms(void) {
@@ -170,7 +169,7 @@ static bool profile(const arguments *a, fv_gpu *gpu, const fv_graph *g, const vo
 
 static bool time_model(const arguments *a, fv_gpu *gpu, const fv_graph *g, const void *const in[], figures *f,
                        fv_err *err) {
-    fv_plan_params params = {.tune = true, .name = a->model, .precision = a->precision};
+    fv_plan_params params = {.tune = true, .name = a->model, .precision = (fv_precision)a->precision};
     int runs = a->runs;
     double start = now_ms(), *ms = calloc((size_t)runs, sizeof *ms);
     fv_plan *plan = ms ? fv_plan_create(gpu, g, &params, err) : NULL;
@@ -299,8 +298,10 @@ static bool bench(const arguments *a, fv_err *err) {
 }
 
 int fv_cmd_bench(int argc, char **argv) {
-    arguments a = {0};
+    arguments a;
     fv_err err = {0};
+    if (fv_args_help("bench [OPTION...] MODEL.onnx", rows, argc, argv))
+        return 0;
     if (!take_arguments(&a, argc, argv, &err))
         return fv_cmd_usage("bench", err.text);
     if (bench(&a, &err))

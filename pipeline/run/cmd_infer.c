@@ -6,20 +6,32 @@
 
 #include "pipeline/graph/ops.h"
 #include "pipeline/infer/infer.h"
+#include "pipeline/run/args.h"
 #include "pipeline/run/cmd.h"
 #include "pipeline/run/npy.h"
 
 enum { MAX_INPUTS = 64 };
 
 typedef struct {
-    const char *model, *out_dir, *device, *precision_text;
-    fv_precision precision;
+    const char *model, *out_dir, *device, *in;
+    int precision;
     const char *name[MAX_INPUTS]; // NULL: the only input
     const char *path[MAX_INPUTS];
     fv_tensor given[MAX_INPUTS];
     int n;
     fv_arena *arena;
 } arguments;
+
+static const fv_option rows[] = {
+    FV_OPTION_STRING(arguments, in, "in", NULL,
+                     "FILE.npy, or NAME=FILE.npy where there are several; once for each input"),
+    FV_OPTION_STRING(arguments, out_dir, "out-dir", NULL, "folder for OUTPUT.npy"),
+    FV_OPTION_STRING(arguments, device, "device", NULL,
+                     "number or part of a name of `fovea devices`, or reference"),
+    FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
+                   "numbers on the device; fp16 is checked against fp32 first"),
+    {0},
+};
 
 static bool take_input(arguments *a, const char *text, fv_err *err) {
     const char *sign = strchr(text, '=');
@@ -30,27 +42,28 @@ static bool take_input(arguments *a, const char *text, fv_err *err) {
     return true;
 }
 
+// "--in" may stand there again and again: these are taken out, the rest are rows.
 static bool take_arguments(arguments *a, int argc, char **argv, fv_err *err) {
-    for (int i = 1; i < argc; i++) {
-        const char **value = !strcmp(argv[i], "--out-dir")  ? &a->out_dir
-                             : !strcmp(argv[i], "--device") ? &a->device
-                             : !strcmp(argv[i], "--precision") ? &a->precision_text
-                                                               : NULL;
-        bool input = !strcmp(argv[i], "--in");
-        if ((value || input) && i + 1 >= argc)
-            return fv_fail(err, FV_BAD_INPUT, "%s needs a value", argv[i]);
-        if (value)
-            *value = argv[++i];
-        else if (input && !take_input(a, argv[++i], err))
-            return false;
-        else if (!input && (argv[i][0] == '-' || a->model))
-            return fv_fail(err, FV_BAD_INPUT, "'%s' is not an option", argv[i]);
-        else if (!input)
-            a->model = argv[i];
+    char **other = FV_ARENA_NEW(a->arena, char *, argc + 1);
+    const char **models = FV_ARENA_NEW(a->arena, const char *, argc + 1);
+    int n = 0, n_models = 0;
+    for (int i = 0; i < argc; i++) {
+        if (i && !strcmp(argv[i], "--in") && i + 1 < argc) {
+            if (!take_input(a, argv[++i], err))
+                return false;
+        } else {
+            other[n++] = argv[i];
+        }
     }
-    if (a->precision_text && !fv_precision_parse(a->precision_text, &a->precision, err))
+    if (!fv_args_take(a, rows, n, other, models, &n_models, err))
         return false;
-    return (a->model && a->out_dir) || fv_fail(err, FV_BAD_INPUT, "give a model and --out-dir DIR");
+    if (a->in && !take_input(a, a->in, err)) // --in=FILE
+        return false;
+    a->model = n_models == 1 ? models[0] : NULL;
+    return (a->model && a->out_dir) ||
+           fv_fail(err, FV_BAD_INPUT,
+                   n_models > 1 ? "one model at a time; give arrays with --in FILE.npy"
+                                : "give a model and --out-dir DIR");
 }
 
 // Open sizes of the graph come from the first picture-like array.
@@ -146,7 +159,7 @@ static bool run_reference(const arguments *a, const fv_graph *g, const void *con
 
 static bool run_device(const arguments *a, const fv_graph *g, const void *const *in, fv_err *err) {
     fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.device = a->device}, err);
-    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .precision = a->precision}, err) : NULL;
+    fv_plan *plan = gpu ? fv_plan_create(gpu, g, &(fv_plan_params){.tune = true, .precision = (fv_precision)a->precision}, err) : NULL;
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, err) : NULL;
     fv_result r;
     bool ok = session && fv_session_push_tensors(session, in, NULL, err) &&
@@ -174,6 +187,11 @@ int fv_cmd_infer(int argc, char **argv) {
     arguments a = {.arena = fv_arena_create()};
     fv_err err = {0};
     int code = 0;
+    if (fv_args_help("infer M.onnx --in [NAME=]FILE.npy... --out-dir DIR [OPTION...]", rows, argc,
+                     argv)) {
+        fv_arena_destroy(&a.arena);
+        return 0;
+    }
     if (!take_arguments(&a, argc, argv, &err))
         code = fv_cmd_usage("infer", err.text);
     else if (!run(&a, &err)) {

@@ -21,7 +21,7 @@ static const fv_option rows[] = {
                      "model card; <model>.yaml without it, if it is there"),
     FV_OPTION_STRING(arguments, labels, "labels", NULL, "file with one class name a line"),
     FV_OPTION_STRING(arguments, device, "device", NULL,
-                     "number or part of a name of `fovea devices`"),
+                     "number or part of a name of `fovea devices`, or reference"),
     FV_OPTION_ENUM(arguments, precision, "precision", fv_precision_names, FV_PRECISION_AUTO,
                    "numbers on the device; fp16 is checked against fp32 first"),
     FV_OPTION_INT(arguments, size, "size", 0, 8192, 0, "input size for models that leave it open"),
@@ -51,20 +51,19 @@ static void print_input(const fv_input *in) {
 }
 
 static void print_head(const fv_model *m) {
-    printf("%-11s %s (%s)\n", "head", m->head.family, m->head.why);
-    printf("%-11s", "");
-    if (m->head.n_classes)
-        printf(" %d classes", m->head.n_classes);
-    for (int i = 0; i < m->head.n_strides; i++)
-        printf("%s%d",
-               i                   ? ", "
-               : m->head.n_classes ? ", strides "
-                                   : " strides ",
-               m->head.stride[i]);
+    const fv_head *h = &m->head;
+    printf("%-11s %s (%s)\n", "head", h->family, h->why);
+    if (h->n_classes || h->n_strides || h->n_anchors)
+        printf("%-11s", "");
+    if (h->n_classes)
+        printf(" %d class%s", h->n_classes, h->n_classes > 1 ? "es" : "");
+    for (int i = 0; i < h->n_strides; i++)
+        printf("%s%d", i ? ", " : h->n_classes ? ", strides " : " strides ", h->stride[i]);
     for (int i = 0; i < m->head.n_anchors; i++)
         printf("%s%gx%g", i ? ", " : "; anchors ", (double)m->head.anchor[i][0],
                (double)m->head.anchor[i][1]);
-    printf("\n");
+    if (h->n_classes || h->n_strides || h->n_anchors)
+        printf("\n");
     print_input(&m->input);
     printf("%-11s %d, from %s", "labels", m->labels.n, m->labels_from);
     for (int i = 0; i < m->labels.n && i < 6; i++)
@@ -111,9 +110,15 @@ static void print_ops(const fv_graph *g) {
            (double)fv_graph_constant_bytes(g) / 1e6);
 }
 
-static void print_plan(const arguments *a, const char *path, const fv_graph *g, const fv_input *input) {
+// A device that was asked for and is not there is a mistake; without one, the plan is left out.
+static bool print_plan(const arguments *a, const char *path, const fv_graph *g,
+                       const fv_input *input, fv_err *failure) {
     fv_err err = {0};
     fv_plan_params params = {.precision = (fv_precision)a->precision, .input = input, .name = path};
+    if (a->device && !strcmp(a->device, "reference")) {
+        printf("%-11s none: the reference runs node by node\n", "plan");
+        return true;
+    }
     fv_gpu *gpu = fv_gpu_create(&(fv_gpu_params){.device = a->device}, &err);
     fv_plan *plan = gpu ? fv_plan_create(gpu, g, &params, &err) : NULL;
     fv_session *session = plan ? fv_session_create(plan, NULL, 1, &err) : NULL; // records: barriers
@@ -125,12 +130,16 @@ static void print_plan(const arguments *a, const char *path, const fv_graph *g, 
                (double)s.weight_bytes / 1e6, (double)s.activation_bytes / 1e6);
         if (a->steps)
             fv_plan_print(plan, stdout);
-    } else {
-        printf("%-11s none: %s\n", "plan", err.text);
     }
+    bool ok = gpu || !a->device;
+    if (ok && !session)
+        printf("%-11s none: %s\n", "plan", err.text);
+    if (!ok)
+        *failure = err;
     fv_session_destroy(&session);
     fv_plan_destroy(&plan);
     fv_gpu_destroy(&gpu);
+    return ok;
 }
 
 static void print_unsupported(void *user, const char *node, const char *op) {
@@ -157,13 +166,15 @@ static bool describe(const arguments *a, const char *path, fv_err *err) {
         else
             printf("%-11s none: %s\n", "head", no_head.text);
         print_ops(g);
-        ok = fv_graph_optimize(g, err);
+        if (no_head.code == FV_BAD_INPUT) // what the card or --labels says cannot be
+            *err = no_head;
+        ok = !err->code && fv_graph_optimize(g, err);
     }
     if (g && ok) {
         printf("%-11s %d nodes\n", "fused to", g->n_nodes);
         if (a->nodes)
             fv_graph_print(g, stdout);
-        print_plan(a, m.path, g, m.head.family[0] ? &m.input : NULL);
+        ok = print_plan(a, m.path, g, m.head.family[0] ? &m.input : NULL, err);
     }
     ok = ok && g;
     fv_graph_destroy(&g);
