@@ -83,24 +83,30 @@ static void place_output(fv_plan *p, int tensor, fv_output *o) {
 
 // ---- nodes -----------------------------------------------------------------------------------------
 
+// It is brought to the device and back, not a constant and not of another type.
+static bool is_carried(const fv_plan *p, int tensor) {
+    const fv_tensor *t = tensor < 0 ? NULL : fv_plan_tensor(p, tensor);
+    return t && t->dtype == FV_F32 && !t->data && fv_tensor_count(t) > 0;
+}
+
 static void lower_on_host(fv_plan *p, const fv_node *n) {
-    fv_view views[FV_STEP_MAX_REFS];
-    int n_in = 0, n_views = 0;
+    fv_view views[FV_STEP_MAX_TOUCHES];
+    int n_in = 0, n_views = 0, n_carried = 0;
+    for (int i = 0; i < n->n_in + n->n_out; i++)
+        n_carried += is_carried(p, i < n->n_in ? n->in[i] : n->out[i - n->n_in]);
+    if (n_carried > FV_STEP_MAX_TOUCHES) {
+        fv_plan_fail(p, FV_UNSUPPORTED, "node '%s' (%s): %d inputs and outputs, at most %d are possible; split the node",
+                     n->name, fv_node_op(n), n_carried, FV_STEP_MAX_TOUCHES);
+        return;
+    }
     for (int i = 0; i < n->n_in; i++) {
-        if (n->in[i] < 0 || fv_plan_tensor(p, n->in[i])->dtype != FV_F32 || fv_plan_tensor(p, n->in[i])->data ||
-            fv_tensor_count(fv_plan_tensor(p, n->in[i])) == 0)
-            continue;
-        const fv_view *v = fv_plan_dense(p, n->in[i]);
-        if (!v || n_views == FV_STEP_MAX_REFS) {
-            fv_plan_fail(p, FV_UNSUPPORTED, "node '%s' (%s): more than %d inputs", n->name, fv_node_op(n), n_views);
-            return;
-        }
-        views[n_views++] = *v;
+        const fv_view *v = is_carried(p, n->in[i]) ? fv_plan_dense(p, n->in[i]) : NULL;
+        if (v)
+            views[n_views++] = *v;
     }
     n_in = n_views;
     for (int i = 0; i < n->n_out; i++)
-        if (n->out[i] >= 0 && fv_plan_tensor(p, n->out[i])->dtype == FV_F32 &&
-            fv_tensor_count(fv_plan_tensor(p, n->out[i])) > 0 && n_views < FV_STEP_MAX_REFS)
+        if (is_carried(p, n->out[i]))
             views[n_views++] = fv_plan_make_dense(p, n->out[i]);
     fv_plan_host(p, n);
     fv_step *s = &p->step[p->n_steps - 1];

@@ -15,7 +15,8 @@
 #include "pipeline/infer/infer.h"
 #include "pipeline/infer/view.h"
 
-enum { FV_STEP_MAX_SPEC = 24, FV_STEP_MAX_WORDS = 32, FV_STEP_MAX_REFS = 12, FV_PLACE_MAX_VIEWS = 8 };
+enum { FV_STEP_MAX_SPEC = 24, FV_STEP_MAX_WORDS = 32, FV_STEP_MAX_REFS = 12, FV_STEP_MAX_TOUCHES = 64, // the latter: of a host step; a dispatch has at most MAX_REFS
+       FV_PLACE_MAX_VIEWS = 8 };
 
 // A word of the push constants that counts from the start of a root; `unit` bytes per count.
 typedef struct {
@@ -41,7 +42,7 @@ typedef struct {
     uint32_t groups[3];
     int n_refs, n_touches;
     fv_ref ref[FV_STEP_MAX_REFS];
-    fv_touch touch[FV_STEP_MAX_REFS];
+    fv_touch touch[FV_STEP_MAX_TOUCHES];
     fv_gpu_kernel *pipeline;
     double macs;
     float ms;                  // the lowest seen while profiling; 0: never

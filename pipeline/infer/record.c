@@ -9,7 +9,7 @@
 // ---- programs --------------------------------------------------------------------------------------
 
 static void add_step(const fv_plan *p, fv_gpu_program *program, const fv_step *s) {
-    fv_gpu_span spans[FV_STEP_MAX_REFS];
+    fv_gpu_span spans[FV_STEP_MAX_TOUCHES];
     for (int i = 0; i < s->n_touches; i++) {
         const fv_touch *t = &s->touch[i];
         bool readback = t->space == FV_SPACE_READBACK;

@@ -66,7 +66,7 @@ static double compare(const fv_graph *g, bool half, float scale, float shift, in
     fv_err err = {0};
     unsigned seed = 1;
     double worst = -1;
-    void *in[16] = {0}, *out[64] = {0};
+    void *in[64] = {0}, *out[64] = {0};
     for (int i = 0; i < g->n_inputs; i++) {
         const fv_tensor *t = &g->tensor[g->input[i]];
         float *v = in[i] = calloc(1, fv_tensor_bytes(t) + 16);
@@ -84,7 +84,7 @@ static double compare(const fv_graph *g, bool half, float scale, float shift, in
     if (worst < 0)
         fprintf(stderr, "%s\n", err.text);
     fv_plan_destroy(&plan);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 64; i++)
         free(in[i]);
     for (int i = 0; i < 64; i++)
         free(out[i]);

@@ -296,6 +296,31 @@ static void outputs_are_collected(void) {
 }
 
 // Ops without a kernel run on the host in the middle of a plan.
+// More operands than a dispatch may have.
+static void the_host_takes_many_inputs(void) {
+    fv_err err = {0};
+    size_t size;
+    int n_host = 0;
+    char inputs[80 * 8];
+    static const int counts[] = {30, 70}; // 70 are too many
+    for (int k = 0; k < 2 && fv_compare_gpu(); k++) {
+        inputs[0] = 0;
+        for (int i = 0; i < counts[k]; i++)
+            strcat(inputs, i ? " 1x2x3" : "1x2x3");
+        void *model = fv_one_node_model(&(fv_one_node){"Mean", inputs, "", 0}, 1, 13, &size);
+        fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
+        CHECK_OK(g != NULL, err);
+        if (!k) {
+            CHECK_NEAR(fv_compare_run(g, 1, 0, &n_host), 0, 1e-6);
+            CHECK_EQUAL(n_host, 1);
+        } else {
+            CHECK_FAILS(fv_plan_create(fv_compare_gpu(), g, NULL, &err), err, "71 inputs and outputs");
+        }
+        fv_graph_destroy(&g);
+        free(model);
+    }
+}
+
 static void the_host_helps_out(void) {
     const fv_one_node chain[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0},
                                  {"Hardmax", "@", "axis:i=1", 0},
@@ -322,4 +347,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), {0}}};
+    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
