@@ -2,6 +2,7 @@
 # bench.sh [--compare] [MODEL...]: `fovea bench` of every model. With --compare ONNX Runtime (CPU, two
 # threads) takes turns with it, so that what disturbs one disturbs the other; the ratio is that of the
 # lowest medians; beside it the processor time of a run, which other work on the machine changes less.
+# Without it, at the end: how long cold and warm starts take, and the memory that is then resident.
 # Needs `fovea` on the PATH; --compare needs node and npm.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -26,11 +27,28 @@ install_ort() {
 
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
 echo "$processor, $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg); $(fovea --version)"
+# A start is from the file to the first result. Cold: no cache of ours and none of the driver's, so that
+# every kernel is compiled and every shape measured. Resident memory is that of the warm start.
+starts() {
+  local cache json cold
+  printf '%-24s %9s %9s %13s %10s %12s\n' model 'cold ms' 'warm ms' 'resident MiB' 'peak MiB' 'driver MiB'
+  for m in "${models[@]}"; do
+    cache=$(mktemp -d)
+    json=$(XDG_CACHE_HOME=$cache fovea bench "$m" --runs 1 --total --json) || { rm -rf "$cache"; continue; }
+    cold=$(number start_ms <<<"$json")
+    json=$(XDG_CACHE_HOME=$cache fovea bench "$m" --runs 1 --total --json)
+    rm -rf "$cache"
+    printf '%-24s %9.0f %9.0f %13.0f %10.0f %12.0f\n' "$(basename "$m" .onnx)" "$cold" "$(number start_ms <<<"$json")" \
+      "$(number resident_mib <<<"$json")" "$(number peak_mib <<<"$json")" "$(number driver_mib <<<"$json")"
+  done
+}
+
 if ! $compare; then
   for m in "${models[@]}"; do
     fovea bench "$m" --runs "$runs" || true
     echo
   done
+  starts
   exit
 fi
 
