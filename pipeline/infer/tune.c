@@ -10,7 +10,7 @@
 
 // A shape is measured with at most MAX_ROWS rows, those whose cost is not beyond SLACK times the
 // lowest; a whole plan for at most BUDGET_MS.
-enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 8000, TEXT = 160 };
+enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 5500, TEXT = 160 };
 static const double SLACK = 1.4, CLEARLY = 0.95; // faster than the row of the lowest cost by this much
 static const char header[] = "fovea-tune 4\n";
 
