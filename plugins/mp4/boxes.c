@@ -31,7 +31,8 @@ typedef struct {
 typedef struct {
     fv_orientation orientation;
     int budget, depth;
-    span movie, track, edits; // contents: mvhd; tkhd and elst of the trak that is walked
+    span movie, track, edits, times, offsets; // contents: mvhd; tkhd, elst, stts and ctts of the trak that is walked
+    uint32_t scale; // its media's, a second
     bool is_picture;
     uint32_t longest; // track, as patched
 } walker;
@@ -92,6 +93,7 @@ static void shorten(uint8_t *duration, uint32_t by) {
 static void patch_edits(walker *w, span media) {
     size_t n = w->edits.size ? be32(w->edits.data + 4) : 0;
     uint32_t scale = media.size >= 24 && media.data[0] == 0 ? be32(media.data + 12) : 0;
+    w->scale = scale;
     if (w->is_picture || !n || n > (w->edits.size - 8) / 12 || !scale || !w->movie.size ||
         !w->track.size || w->track.data[0] != 0)
         return;
@@ -104,10 +106,65 @@ static void patch_edits(walker *w, span media) {
     shorten(w->track.data + 20, by);
 }
 
+static void read_times(walker *w, span s) {
+    w->times = s;
+}
+
 static void patch_offsets(walker *w, span s) {
+    w->offsets = s;
     size_t n = s.size >= 8 ? be32(s.data + 4) : 0;
     for (size_t i = 0; !w->is_picture && i < n && 16 + 8 * i <= s.size; i++)
         put32(s.data + 12 + 8 * i, 0);
+}
+
+// A list of runs {count, value} behind version, flags and the number of runs.
+typedef struct {
+    span list;
+    size_t at; // of the run
+    uint32_t left;
+} runs;
+
+static bool next_run(runs *r) {
+    for (r->at += 8; !r->left && r->at + 8 <= r->list.size; r->at += r->left ? 0 : 8)
+        r->left = be32(r->list.data + r->at);
+    return r->left;
+}
+
+// When the last picture ends, in units of the media; pictures are shown `offset` after they are decoded.
+static int64_t end_of_pictures(const walker *w) {
+    runs times = {w->times, 0, 0}, offsets = {w->offsets, 0, 0};
+    const uint64_t most = 1ull << 60;
+    uint64_t decoded = 0;
+    int64_t end = 0;
+    while ((times.left || next_run(&times)) && (offsets.left || next_run(&offsets))) {
+        uint32_t n = times.left < offsets.left ? times.left : offsets.left;
+        uint64_t step = (uint64_t)n * be32(times.list.data + times.at + 4);
+        if (step > most || (decoded += step) > most)
+            return 0;
+        int64_t shown = (int64_t)decoded + (int32_t)be32(offsets.list.data + offsets.at + 4);
+        end = shown > end ? shown : end;
+        times.left -= n, offsets.left -= n;
+    }
+    return end;
+}
+
+// The edit's length is that of all pictures one after another; where times have gaps, the last ones lie
+// behind it and would not be shown.
+static void lengthen_edit(walker *w) {
+    size_t n = w->edits.size ? be32(w->edits.data + 4) : 0;
+    if (!w->is_picture || !n || n > (w->edits.size - 8) / 12 || !w->scale || !w->movie.size ||
+        !w->track.size || w->track.data[0] != 0)
+        return;
+    uint8_t *last = w->edits.data + 8 + 12 * (n - 1);
+    int64_t shown = end_of_pictures(w) - (int64_t)be32(last + 4), second = be32(w->movie.data + 12);
+    if (shown <= 0 || shown > (1ll << 60) / (second + 1) || be32(last + 4) > INT32_MAX)
+        return;
+    int64_t length = (shown * second + w->scale - 1) / w->scale, old = be32(last);
+    int64_t track = be32(w->track.data + 20) + length - old;
+    if (length <= old || length > UINT32_MAX || track > UINT32_MAX)
+        return;
+    put32(last, (uint32_t)length);
+    put32(w->track.data + 20, (uint32_t)track);
 }
 
 // ---- walking -------------------------------------------------------------------------------------
@@ -115,8 +172,10 @@ static void patch_offsets(walker *w, span s) {
 static void walk(walker *w, span boxes);
 
 static void walk_track(walker *w, span s) {
-    w->track = w->edits = (span){0};
+    w->track = w->edits = w->times = w->offsets = (span){0};
+    w->scale = 0;
     walk(w, s);
+    lengthen_edit(w);
     uint32_t length = w->track.size && w->track.data[0] == 0 ? be32(w->track.data + 20) : 0;
     w->longest = length > w->longest ? length : w->longest;
 }
@@ -126,7 +185,7 @@ static const struct {
     void (*visit)(walker *w, span content);
 } rows[] = {
     {"mvhd", read_movie}, {"trak", walk_track}, {"tkhd", patch_track}, {"edts", walk}, {"elst", read_edits},
-    {"mdia", walk},       {"mdhd", patch_edits}, {"minf", walk},       {"stbl", walk}, {"ctts", patch_offsets},
+    {"mdia", walk},       {"mdhd", patch_edits}, {"minf", walk},       {"stbl", walk}, {"stts", read_times}, {"ctts", patch_offsets},
 };
 
 // The content of the box that begins at `data`; its whole length in *length, 0 for a torn one.

@@ -24,6 +24,7 @@ size_t fv_mp4_index_size(const uint8_t *data, size_t size);
 
 // Changes the index (of fv_mp4_index_size bytes):
 //  - tracks with a picture get the matrix of `orientation`, unless that is FV_UPRIGHT;
+//  - the last edit of a track with a picture reaches to the end of its last picture, also where times have gaps;
 //  - tracks with sound lose their composition offsets: sound is presented in the order in which it is decoded,
 //    and what the edit list leaves out at the start (priming) counts from the first sample. The edit and
 //    the track are shorter by it.

@@ -66,6 +66,7 @@ static void make_index(bytes *b, places *p) {
         size_t mdia = open_box(b, "mdia");
         put_box(b, "mdhd", (uint32_t[]){0, 0, 0, 8000, 16800, 0}, 6);
         size_t minf = open_box(b, "minf"), stbl = open_box(b, "stbl");
+        put_box(b, "stts", (uint32_t[]){0, 1, 21, 800}, 4);
         p->offsets[sound] = put_box(b, "ctts", (uint32_t[]){0, 2, 1, 800, 20, 0}, 6);
         close_box(b, stbl);
         close_box(b, minf);
@@ -115,6 +116,21 @@ static void sound_begins_before_time_0(void) {
 }
 
 // Cut anywhere and with any byte wrong: nothing is read or written outside (the sanitizer build sees it).
+// The last picture is shown 0.15 s behind the sum of all durations (a gap before it): the edit ends with it.
+static void the_last_picture_is_shown(void) {
+    bytes b = {0};
+    places p;
+    make_index(&b, &p);
+    size_t end = b.n;
+    b.n = p.offsets[0] + 20;
+    put32(&b, 1200);
+    b.n = end;
+    fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT);
+    CHECK_EQUAL(get32(&b, p.edits[0] + 8), 2150);
+    CHECK_EQUAL(get32(&b, p.track[0] + 20), 2150);
+    CHECK_EQUAL(get32(&b, p.movie + 16), 2150);
+}
+
 static void torn_and_hostile_boxes(void) {
     bytes whole = {0};
     places p;
@@ -160,6 +176,7 @@ static void all_else_passes(void) {
 
 const fv_suite mp4_suite = {"mp4", (const fv_case[]){CASE(the_picture_is_turned),
                                                      CASE(sound_begins_before_time_0),
+                                                     CASE(the_last_picture_is_shown),
                                                      CASE(torn_and_hostile_boxes),
                                                      CASE(all_else_passes),
                                                      {0}}};
