@@ -14,6 +14,8 @@ const fv_conv_row fv_conv_rows[] = {
     {"tile 4x32", FV_CONV_TILE, 4, 32},
     {"tile 5x32", FV_CONV_TILE, 5, 32},
     {"tile 4x48", FV_CONV_TILE, 4, 48},
+    {"fp16 4x16", FV_CONV_FP16, 4, 16},
+    {"fp16 2x32", FV_CONV_FP16, 2, 32},
     {"winograd 4x16", FV_CONV_WINOGRAD, 4, 16},
     {"winograd 8x16", FV_CONV_WINOGRAD, 8, 16},
     {"winograd 4x32", FV_CONV_WINOGRAD, 4, 32},
@@ -75,6 +77,13 @@ static bool winograd_fits(const fv_conv_row *row, const fv_conv_shape *s, const 
            lanes(row, s) >= 4 * (int64_t)caps->subgroup;
 }
 
+// Sums of float16 are wanted where float32 ones are not worth measuring: a CPU comes here when told to.
+static bool arithmetic_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    if (row->kernel == FV_CONV_FP16)
+        return s->half == FV_HALF_COMPUTED;
+    return row->kernel != FV_CONV_TILE || s->half != FV_HALF_COMPUTED || !caps->cpu;
+}
+
 bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     bool lanes_fit = caps->shuffle && caps->subgroup >= 4 && caps->subgroup <= 64;
     if (!lanes_fit || s->depthwise != (row->kernel == FV_CONV_DEPTHWISE) || s->kernel_x > MAX_KERNEL_X ||
@@ -82,7 +91,7 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
         return false;
     if (row->kernel == FV_CONV_DEPTHWISE && (s->kernel_y * s->kernel_x > MAX_TAPS || s->stride_y > 4 || s->dilation_y > 4))
         return false;
-    if (row->kernel == FV_CONV_WINOGRAD && !winograd_fits(row, s, caps))
+    if (!arithmetic_fits(row, s, caps) || (row->kernel == FV_CONV_WINOGRAD && !winograd_fits(row, s, caps)))
         return false;
     if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
         return false;
@@ -113,6 +122,8 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
 static const char *tile_kernel(const fv_conv_row *row, bool half, bool wide) {
     if (row->kernel == FV_CONV_WINOGRAD)
         return wide ? "conv_winograd_wide" : "conv_winograd";
+    if (row->kernel == FV_CONV_FP16)
+        return "conv_fp16";
     return half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile";
 }
 
@@ -150,6 +161,7 @@ fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shap
 // Instructions of a CPU's vector unit, counted in what lavapipe compiles: a fetch gathers for all lanes,
 // a shuffle broadcasts, a store goes lane by lane.
 enum { FETCH = 90, STORE = 20, GROUP = 1500, REGISTERS = 32 };
+static const double FP16_COST = 0.75; // cheaper, and near enough to have float32 sums measured beside it
 
 // Instructions of one row of the kernel and four input channels, and how many vectors are fetched for it.
 typedef struct {
@@ -171,7 +183,7 @@ static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_)
 
 static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     double ob = block_channels(row, s), lanes_ = caps->subgroup;
-    step_cost c = row->kernel == FV_CONV_TILE ? tile_step(row, s, ob, lanes_) : winograd_step(row, ob, lanes_);
+    step_cost c = row->kernel != FV_CONV_WINOGRAD ? tile_step(row, s, ob, lanes_) : winograd_step(row, ob, lanes_);
     double code = c.products + c.spills + c.fetches * 10;
     double step = (c.products + c.spills) * (code > 3500 ? 1.25 : 1) + c.fetches * FETCH;
     return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;
@@ -190,7 +202,8 @@ double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv
     int local = local_size(row, s, caps);
     int64_t groups = (int64_t)ceil_div(lanes(row, s), local) * work_x(row, s);
     groups = groups < 2 ? 2 : groups; // two cores at least
-    return (double)groups * (subgroup * local / (int)caps->subgroup + GROUP);
+    double cost = (double)groups * (subgroup * local / (int)caps->subgroup + GROUP);
+    return row->kernel == FV_CONV_FP16 ? FP16_COST * cost : cost;
 }
 
 const fv_conv_row *fv_conv_row_default(const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -214,7 +227,7 @@ static float column(const fv_conv_row *row, const float *from, int x) {
     static const double filter[PRODUCTS][3] = {
         {1 / 4., 0, 0},            {-1 / 6., -1 / 6., -1 / 6.},  {-1 / 6., 1 / 6., -1 / 6.},
         {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
-    if (row->kernel == FV_CONV_TILE)
+    if (row->kernel != FV_CONV_WINOGRAD)
         return from[x];
     return (float)(filter[x][0] * (double)from[0] + filter[x][1] * (double)from[1] + filter[x][2] * (double)from[2]);
 }
@@ -257,8 +270,9 @@ void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const floa
 }
 
 void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {
+    static const char *const half[] = {"", " half", " fp16"};
     snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s",
              s->depthwise ? "depthwise" : "dense", s->n, s->in_w, s->in_h, s->in_channels, s->groups, s->out_w,
              s->out_h, s->out_channels, s->kernel_x, s->kernel_y, s->stride_x, s->stride_y, s->dilation_x,
-             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, s->half ? " half" : "");
+             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, half[s->half]);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "pipeline/gpu/gpu.h"
+#include "pipeline/infer/infer.h"
 #include "shaders/push_conv.h"
 
 // A convolution over pixels (view.h). Groups whose channels are no multiples of four on both sides must
@@ -18,12 +19,12 @@ typedef struct {
     uint32_t act, residual;                   // numbers of shaders/act.h, fv_residual
     bool depthwise;
     bool eights; // the output's place and pitch are multiples of eight channels
-    bool half;   // float16 in memory
+    fv_half half;
 } fv_conv_shape;
 
-typedef enum { FV_CONV_TILE, FV_CONV_WINOGRAD, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;
+typedef enum { FV_CONV_TILE, FV_CONV_FP16, FV_CONV_WINOGRAD, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;
 
-// Tile and Winograd: `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
+// Tile, float16 and Winograd: `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
 typedef struct {
     const char *name;
     fv_conv_kernel kernel;

@@ -31,15 +31,17 @@ typedef struct {
 // `params` NULL: float32, nothing measured.
 //
 // Precision. With FV_PRECISION_AUTO on a GPU that stores float16 (on CPUs it does not pay), and with
-// FV_PRECISION_FP16 on every device that can, activations and weights are stored as float16 if that
-// passes a check: the same drawn picture goes through a float32 and a float16 plan, and of every
+// FV_PRECISION_FP16 on every device that can, activations and weights are stored as float16, and
+// products and sums of convolutions are float16 too where the device has that arithmetic (on a GPU: where
+// it is measured to be faster), if that passes a check; what fails it is tried with arithmetic of
+// float32. The check: the same drawn picture goes through a float32 and a float16 plan, and of every
 // channel of every output rms(a - b) / max(rms(ref), 0.01) must be at most FV_FP16_BOUND (channels:
 // dimension 1, of rank 3 the smaller of 1 and 2; each on its own, since boxes in pixels would hide
 // scores). A model that is off, or a device that cannot, gets float32 and one line in the log. Where
 // the order of an output depends on small differences (TopK, NonMaxSuppression, ArgMax, ArgMin), what
-// they order is compared instead. Arithmetic is float32 in both. fv_plan_get_stats tells which it
-// became.
+// they order is compared instead. fv_plan_get_stats tells which it became.
 #define FV_FP16_BOUND 0.05
+typedef enum { FV_HALF_NONE, FV_HALF_STORED, FV_HALF_COMPUTED } fv_half;
 fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err);
 
 // One line per step. After a profiled run with milliseconds and GFLOP/s.
@@ -57,7 +59,7 @@ typedef struct {
 int fv_plan_layers(const fv_plan *p, fv_plan_layer *v, int max);
 
 typedef struct {
-    bool half;       // float16 in memory
+    fv_half half;
     double half_error; // what the check found; 0 where there was none
     size_t weight_bytes, activation_bytes;
     int n_dispatches, n_barriers, n_host_steps;

@@ -36,7 +36,7 @@ static int kernel_groups(const operands *o) {
     return o->in.c / g % 4 || o->out.c / g % 4 ? 1 : (int)g;
 }
 
-static void fill_shape(operands *o, bool half) {
+static void fill_shape(operands *o, fv_half half) {
     const fv_conv_attr *a = o->attr;
     bool dw = depthwise(o);
     o->shape = (fv_conv_shape){

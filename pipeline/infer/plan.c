@@ -211,7 +211,7 @@ static bool build(fv_plan *p, fv_err *err) {
     return ok && upload_weights(p, err);
 }
 
-fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err) {
+fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_half half, fv_err *err) {
     fv_plan *p = calloc(1, sizeof *p);
     if (!p) {
         fv_fail(err, FV_MEMORY, "out of memory");

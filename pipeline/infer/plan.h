@@ -89,7 +89,7 @@ struct fv_plan {
     fv_gpu *gpu;
     const fv_graph *graph;
     fv_plan_params params;
-    bool half;                 // activations and weights are float16 on the device; float32 here and on the host
+    fv_half half;              // of activations and weights on the device; float32 here and on the host
     double half_error;         // what the check of float16 found
     size_t element;            // bytes of an activation or a weight on the device: 4, or 2
     fv_arena *arena;
@@ -153,7 +153,7 @@ void fv_plan_host(fv_plan *p, const fv_node *node);
 bool fv_plan_fail(fv_plan *p, fv_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // A plan of float32 or of float16 elements, unchecked; fv_plan_create (precision.c) chooses.
-fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, bool half, fv_err *err);
+fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_half half, fv_err *err);
 
 // ---- outputs that the host puts together (collect.c) ------------------------------------------------
 

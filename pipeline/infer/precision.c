@@ -144,16 +144,16 @@ static bool measure(const fv_plan *half, const fv_plan *full, const fv_plan_para
     return ok;
 }
 
-// A plan of float16 that has passed, or NULL with the reason in `why`.
-static fv_plan *checked_half(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *why) {
+// A plan of this kind of float16 that has passed, or NULL with the reason in `why`.
+static fv_plan *checked_half(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_half kind, fv_err *why) {
     int outputs[MAX_CHECKED];
     double error = 0;
     fv_graph checked = checked_graph(g, outputs);
     const fv_plan_params quick = {.precision = FV_PRECISION_FP32};
-    fv_plan *full = fv_plan_make(gpu, &checked, &quick, false, why), *half = NULL;
+    fv_plan *full = fv_plan_make(gpu, &checked, &quick, FV_HALF_NONE, why), *half = NULL;
     bool same = same_outputs(g, &checked);
     if (full)
-        half = same ? fv_plan_make(gpu, g, params, true, why) : fv_plan_make(gpu, &checked, &quick, true, why);
+        half = same ? fv_plan_make(gpu, g, params, kind, why) : fv_plan_make(gpu, &checked, &quick, kind, why);
     bool ok = half && measure(half, full, params, &error, why);
     if (ok && !(error <= FV_FP16_BOUND))
         ok = fv_fail(why, FV_UNSUPPORTED, "float16 is off by %.2g, the bound is %g", error,
@@ -162,7 +162,7 @@ static fv_plan *checked_half(fv_gpu *gpu, const fv_graph *g, const fv_plan_param
         fv_plan_destroy(&half);
     fv_plan_destroy(&full);
     if (ok && !same)
-        half = fv_plan_make(gpu, g, params, true, why);
+        half = fv_plan_make(gpu, g, params, kind, why);
     if (half)
         half->half_error = error;
     return half;
@@ -170,22 +170,23 @@ static fv_plan *checked_half(fv_gpu *gpu, const fv_graph *g, const fv_plan_param
 
 fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err) {
     static const fv_plan_params plain = {.precision = FV_PRECISION_FP32};
+    static const char *const kinds[] = {[FV_HALF_STORED] = "in memory", [FV_HALF_COMPUTED] = "in memory and arithmetic"};
     const fv_gpu_caps *caps = fv_gpu_get_caps(gpu);
     params = params ? params : &plain;
     bool forced = params->precision == FV_PRECISION_FP16;
     if (!forced && (params->precision == FV_PRECISION_FP32 || caps->cpu || !caps->fp16_storage))
-        return fv_plan_make(gpu, g, params, false, err);
+        return fv_plan_make(gpu, g, params, FV_HALF_NONE, err);
     fv_err why = {0};
     fv_plan *half = NULL;
-    if (caps->fp16_storage)
-        half = checked_half(gpu, g, params, &why);
-    else
+    if (!caps->fp16_storage)
         fv_fail(&why, FV_UNSUPPORTED, "%s does not store float16", caps->name);
+    for (int kind = caps->fp16_arithmetic ? FV_HALF_COMPUTED : FV_HALF_STORED; caps->fp16_storage && kind && !half; kind--)
+        half = checked_half(gpu, g, params, (fv_half)kind, &why);
     if (half) {
-        fv_log(FV_LOG_INFO, "%s: float16, off by %.2g (bound %g)", name_of(g, params),
+        fv_log(FV_LOG_INFO, "%s: float16 %s, off by %.2g (bound %g)", name_of(g, params), kinds[half->half],
                half->half_error, FV_FP16_BOUND);
         return half;
     }
     fv_log(FV_LOG_WARN, "%s: runs in float32: %s", name_of(g, params), why.text);
-    return fv_plan_make(gpu, g, params, false, err);
+    return fv_plan_make(gpu, g, params, FV_HALF_NONE, err);
 }
