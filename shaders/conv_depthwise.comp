@@ -64,14 +64,13 @@ void main() {
         [[unroll]] for (uint i = 0; i < SPAN; i++)
             v[i] = imageLoad(activation_texels, uint(in_x + int(i)) < uint(push.width) ? row_at + int(i) * pitch : OUTSIDE);
         [[unroll]] for (uint py = 0; py < PY; py++) {
-            [[unroll]] for (uint ky = 0; ky < KH; ky++) {
-                if (py * STRIDE_Y + ky * DILATION_Y == r) {
-                    [[unroll]] for (uint kx = 0; kx < KW; kx++) {
-                        uint t = ky * KW + kx;
-                        vec4 b = subgroupShuffle(w[t / LANES], t % LANES);
-                        [[unroll]] for (uint i = 0; i < P; i++)
-                            sum[py * P + i] += v[i * STRIDE_X + kx * DILATION_X] * b;
-                    }
+            uint from = r - py * STRIDE_Y, ky = from / DILATION_Y; // huge above the first row of the window
+            if (from % DILATION_Y == 0 && ky < KH) {
+                [[unroll]] for (uint kx = 0; kx < KW; kx++) {
+                    uint t = ky * KW + kx;
+                    vec4 b = subgroupShuffle(w[t / LANES], t % LANES);
+                    [[unroll]] for (uint i = 0; i < P; i++)
+                        sum[py * P + i] += v[i * STRIDE_X + kx * DILATION_X] * b;
                 }
             }
         }

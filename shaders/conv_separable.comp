@@ -113,10 +113,11 @@ void main() {
                 w = imageLoad(weight_texels, w_at + int(c));
             vec4 b = subgroupShuffle(w, c % LANES);
             [[unroll]] for (uint i = 0; i < PY * P; i++) {
-                sum[i][c] += v[i].x * b.x;
-                sum[i][c] += v[i].y * b.y;
-                sum[i][c] += v[i].z * b.z;
-                sum[i][c] += v[i].w * b.w;
+                float s = sum[i][c] + v[i].x * b.x;
+                s += v[i].y * b.y;
+                s += v[i].z * b.z;
+                s += v[i].w * b.w;
+                sum[i][c] = s;
             }
         }
         w_at += int(OB);

@@ -25,13 +25,14 @@ void add_row(inout int w_at) {
                 vec4 b = subgroupShuffle(w[t], c % LANES);
                 [[unroll]] for (uint i = 0; i < P; i++) {
                     vec4 a = v[i * STRIDE_X + t * DILATION_X];
-                    sum[i][c] += a.x * b.x;
+                    float s = sum[i][c] + a.x * b.x;
                     if (CHANNELS > 1)
-                        sum[i][c] += a.y * b.y;
+                        s += a.y * b.y;
                     if (CHANNELS > 2)
-                        sum[i][c] += a.z * b.z;
+                        s += a.z * b.z;
                     if (CHANNELS > 3)
-                        sum[i][c] += a.w * b.w;
+                        s += a.w * b.w;
+                    sum[i][c] = s;
                 }
             }
         }

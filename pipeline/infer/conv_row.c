@@ -60,9 +60,11 @@ static int64_t lanes(const fv_conv_row *row, const fv_conv_shape *s) {
     return (int64_t)ceil_div(s->out_w, row->x) * rows * s->n;
 }
 
-// Two subgroups a workgroup, which saves half of what a workgroup costs; one where there is little work.
+// Two subgroups a workgroup, which saves half of what a workgroup costs; one where there is little work. On CPUs
+// always one: a second kernel for the few large layers costs a driver megabytes and is no faster.
 static int local_size(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    return (int)caps->subgroup * (lanes(row, s) >= 8 * (int64_t)caps->subgroup ? 2 : 1);
+    bool two = !caps->cpu && lanes(row, s) >= 8 * (int64_t)caps->subgroup;
+    return (int)caps->subgroup * (two ? 2 : 1);
 }
 
 static int work_x(const fv_conv_row *row, const fv_conv_shape *s) {

@@ -112,18 +112,20 @@ void main() {
     uint residual_at = push.residual_at4 + pixel * push.residual_pitch4 + group_at;
     [[unroll]] for (uint i = 0; i < P; i++) {
         if (inside && x + int(i) < push.out_width) {
-            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
 #ifdef STORE_WIDE
-                if (c % 2 == 0 && (WHOLE || int(4 * c) < left)) {
+            [[unroll]] for (uint c = 0; c < OB / 4; c += 2) {
+                if (WHOLE || int(4 * c) < left) {
                     vec4 a = finish(i, c, residual_at + c, left - int(4 * c)),
                          b = finish(i, c + 1, residual_at + c + 1, left - int(4 * c + 4));
                     activation8[min((out_at + c) / 2, BEYOND4)] = u64vec4(pack(a.xy), pack(a.zw), pack(b.xy), pack(b.zw));
                 }
+            }
 #else
+            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
                 if (WHOLE || int(4 * c) < left)
                     store4(out_at + c, finish(i, c, residual_at + c, left - int(4 * c)));
-#endif
             }
+#endif
         }
         out_at += push.out_pitch4;
         residual_at += push.residual_pitch4;
