@@ -343,10 +343,7 @@ static bool import_graph(fv_importer *im, const Fovea__Onnx__Graph *p) {
                        MAX_FUNCTIONS);
     if (!fv_import_initializers(im, p) || !import_inputs(im, p))
         return false;
-    for (size_t i = 0; i < p->n_node; i++)
-        if (!fv_import_node(im, p->node[i]))
-            return false;
-    return import_outputs(im, p);
+    return fv_import_nodes(im, p->node, p->n_node) && import_outputs(im, p);
 }
 
 static void import_metadata(fv_graph *g, const Fovea__Onnx__Model *m) {

@@ -124,6 +124,9 @@ typedef struct {
 
 bool fv_import_initializers(fv_importer *im, const Fovea__Onnx__Graph *p);
 bool fv_import_node(fv_importer *im, const Fovea__Onnx__Node *p);
+// All of a graph's, a branch's or a function's (order.c): those that others need first, else as they stand.
+// ONNX asks for that order, but converters append nodes.
+bool fv_import_nodes(fv_importer *im, Fovea__Onnx__Node **node, size_t n_nodes);
 // Index of the tensor `name`; -1 where the name is empty. Fails when nothing before made it.
 bool fv_import_find(fv_importer *im, const char *name, int *index);
 // Nodes with nodes in them are replaced by these: an If by the branch that its constant condition

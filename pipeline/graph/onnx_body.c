@@ -14,11 +14,8 @@ static const Fovea__Onnx__Attribute *branch_of(const Fovea__Onnx__Node *p, const
 }
 
 static bool import_body(fv_importer *im, const Fovea__Onnx__Graph *body, int *result) {
-    if (!fv_import_initializers(im, body))
+    if (!fv_import_initializers(im, body) || !fv_import_nodes(im, body->node, body->n_node))
         return false;
-    for (size_t i = 0; i < body->n_node; i++)
-        if (!fv_import_node(im, body->node[i]))
-            return false;
     for (size_t i = 0; i < body->n_output; i++) {
         const char *name = body->output[i]->name ? body->output[i]->name : "";
         result[i] = fv_names_find(&im->names, name);
@@ -91,11 +88,8 @@ static bool bind_call(fv_importer *im, const Fovea__Onnx__Node *p,
 
 static bool import_call_body(fv_importer *im, const Fovea__Onnx__Node *p,
                              const Fovea__Onnx__Function *f, int *result) {
-    if (!bind_call(im, p, f))
+    if (!bind_call(im, p, f) || !fv_import_nodes(im, f->node, f->n_node))
         return false;
-    for (size_t i = 0; i < f->n_node; i++)
-        if (!fv_import_node(im, f->node[i]))
-            return false;
     for (size_t i = 0; i < p->n_output; i++)
         if (!fv_import_find(im, f->output[i], &result[i]))
             return false;

@@ -59,6 +59,28 @@ static void shape_arithmetic_is_folded(void) {
     fv_graph_destroy(&g);
 }
 
+// Converters put nodes behind those that need them; the others keep their places.
+static void nodes_in_any_order(void) {
+    fv_err err;
+    build b = {0};
+    const char *const want[] = {"Neg", "Relu", "Abs", "Add"};
+    build_input(&b, "x", 1, 1, (const char *[]){"4"});
+    build_node(&b, "Relu", "n", "r", "");
+    build_node(&b, "Add", "r a", "y", "");
+    build_node(&b, "Abs", "r", "a", "");
+    build_node(&b, "Neg", "x", "n", "");
+    build_output(&b, "y");
+    fv_graph *g = load(&b, 13, NULL, &err);
+    CHECK_OK(g, err);
+    for (int i = 0; g && i < 4; i++)
+        CHECK_TEXT(fv_node_op(&g->node[i]), want[i]);
+    const float x[] = {-1, 2, -3, 4}, *in[] = {x};
+    float y[4], *out[] = {y};
+    CHECK_OK(g && fv_graph_run(g, (const void *const *)in, (void *const *)out, &err), err);
+    CHECK(y[0] == 2 && y[1] == 0 && y[2] == 6 && y[3] == 0);
+    fv_graph_destroy(&g);
+}
+
 static void if_becomes_its_branch(void) {
     for (int64_t condition = 0; condition < 2; condition++) {
         fv_err err;
@@ -213,6 +235,11 @@ static void external(build *b) {
     build_node(b, "Add", "x w", "y", "");
 }
 
+static void circle(build *b) {
+    build_node(b, "Relu", "z", "y", "");
+    build_node(b, "Neg", "y", "z", "");
+}
+
 static void no_output(build *b) {
     build_node(b, "Relu", "x", "z", "");
 }
@@ -233,6 +260,7 @@ static void what_is_refused(void) {
     refuse(foreign_op,
            "node 'Bar_0': op 'Bar' is not supported; `fovea model` lists every such node");
     refuse(missing_input, "node 'Relu_0' (Relu): its input 'nothing' is made by no node before it");
+    refuse(circle, "node 'Neg_0' (Neg): its input 'y' is made by no node before it");
     refuse(wrong_shapes, "node 'MatMul_0' (MatMul): 2x3 times 2x1 does not fit");
     refuse(run_time_shape,
            "node 'ConstantOfShape_1' (ConstantOfShape): input 'n' is computed at run time");
@@ -269,6 +297,7 @@ const fv_suite import_suite = {
     "import",
     (const fv_case[]){CASE(open_dimensions),
                       CASE(shape_arithmetic_is_folded),
+                      CASE(nodes_in_any_order),
                       CASE(if_becomes_its_branch),
                       CASE(sizes_of_resizes),
                       CASE(inputs_can_be_bound),
