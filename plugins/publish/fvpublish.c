@@ -77,7 +77,6 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     state *s = e->state;
     const fv_frame_meta *meta = fv_meta_get(buffer);
     fv_formatter_frame(s->formatter, record, meta->events, meta->n_events);
-    fv_target_flush(s->target);
     g_mutex_lock(&e->lock);
     s->frames++;
     s->events += (uint64_t)meta->n_events;

@@ -1,15 +1,14 @@
-// Files and standard output: a document of lines.
+// Files and standard output: whole lines through a bounded memory, written by a thread of their
+// own (writer.h).
 //
-// Lines are kept in a bounded memory (8 MiB) and written whole: what is in a file always ends on a
-// line's end, whatever goes wrong. When writing fails the lines wait and are tried again; what no
-// longer fits is dropped from its old end and counted.
-//
-// ROTATION (regular files): before a line would make the file larger than rotate-size, or
-// rotate-time after the file was begun, FILE.1 becomes FILE.2 and so on, FILE becomes FILE.1 and a
-// new FILE is begun; `keep` old ones stay. Each of them is a whole document. The new file is made
-// beside the old one first, then the names change, by link(2) and rename(2): FILE is there at every
-// moment, and no line is in neither or in both. When the new file cannot be made the old one goes
-// on.
+// ADD takes the line and returns; it waits for no disk and for no reader. Standard output is
+// written at once, a file every second or 64 KiB. When writing fails it is tried again every
+// second, and lines wait.
+// FULL: what does not fit into 8 MiB is dropped and counted, the oldest records of frames first,
+// events when there are none left; told when it begins and in total at the end.
+// THE END waits as long as lines are being taken, and `linger` when nobody takes any.
+// NOBODY THERE: lines wait for a named pipe's next reader. Standard output gets none: what comes
+// after its reader has gone is lost.
 #pragma once
 
 #include "pipeline/desc/address.h"
@@ -20,6 +19,6 @@ typedef struct fv_lines fv_lines;
 fv_lines *fv_lines_create(const fv_address *address, const fv_target_params *params,
                           const fv_target_setup *setup, fv_err *err);
 void fv_lines_add(fv_lines *l, const fv_message *message);
-void fv_lines_flush(fv_lines *l, bool now);
+void fv_lines_finish(fv_lines *l);
 fv_target_counts fv_lines_count(fv_lines *l);
 void fv_lines_destroy(fv_lines **l); // closes the document

@@ -29,7 +29,8 @@ const fv_option fv_target_options[] = {
     FV_OPTION_TIME(fv_target_params, sync_ns, "spool-sync", 0, 3600e9, 1e9,
                    "how much a loss of power may cost; the end of the process costs nothing"),
     FV_OPTION_TIME(fv_target_params, linger_ns, "linger", 0, 3600e9, 5e9,
-                   "how long the end waits for deliveries; the rest waits in the spool"),
+                   "how long the end waits while nothing is taken; what is left of the network's "
+                   "waits in the spool"),
     FV_OPTION_TIME(fv_target_params, retry_ns, "retry-max", 100e6, 3600e9, 30e9,
                    "longest time between two attempts"),
     FV_OPTION_TIME(fv_target_params, timeout_ns, "timeout", 100e6, 3600e9, 10e9,
@@ -82,7 +83,6 @@ static const struct {
     {"spool", NETWORK, "a target on the network"},
     {"spool-max", NETWORK, "a target on the network"},
     {"spool-sync", NETWORK, "a target on the network"},
-    {"linger", NETWORK, "a target on the network"},
     {"retry-max", NETWORK, "a target on the network"},
     {"timeout", NETWORK, "a target on the network"},
     {"password-env", SECURE, "mqtt, webhook and kafka"},
@@ -180,14 +180,9 @@ void fv_target_add(fv_target *t, const fv_message *message) {
         fv_delivery_add(t->delivery, message);
 }
 
-void fv_target_flush(fv_target *t) {
-    if (t->lines)
-        fv_lines_flush(t->lines, false);
-}
-
 void fv_target_finish(fv_target *t) {
     if (t->lines)
-        fv_lines_flush(t->lines, true);
+        fv_lines_finish(t->lines);
     else
         fv_delivery_finish(t->delivery);
 }

@@ -3,10 +3,10 @@
 //
 // The video never ends, and never waits, for a target:
 //
-//     lines.h      files and standard output: whole lines through a bounded memory, rotation
+//     lines.h      files and standard output: whole lines through a bounded memory and a thread
 //     delivery.h   all others: a bounded spool on disk and a thread behind it, link.h the protocols
 //
-// Thread-safety: add, flush and finish from one thread at a time; count from any.
+// Thread-safety: add and finish from one thread at a time; count from any.
 #pragma once
 
 #include <stdbool.h>
@@ -46,6 +46,7 @@ extern const fv_option fv_target_options[];
 typedef struct {
     uint64_t lines, bytes;   // written or delivered
     uint64_t lost;           // dropped: there was no room, or the other side refused them
+    uint64_t lost_events;    // of them; records of frames are given up first
     uint64_t errors;         // writes and deliveries that failed; they are tried again
     uint64_t waiting;        // for room or for the other side
 } fv_target_counts;
@@ -68,9 +69,6 @@ fv_target *fv_target_create(const fv_target_params *params, const fv_target_setu
                             fv_err *err);
 
 void fv_target_add(fv_target *t, const fv_message *message);
-
-// After each frame: what is due is written. Standard output at once, a file every second or 64 KiB.
-void fv_target_flush(fv_target *t);
 
 // End of the stream: all is written, or delivered as far as `linger` allows.
 void fv_target_finish(fv_target *t);

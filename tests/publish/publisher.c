@@ -72,7 +72,6 @@ static void add(fv_target *t, int n) {
     fv_target_add(t, &(fv_message){.topic = "gate/events", .key = "gate", .id = id, .body = body,
                                    .size = (size_t)size, .line = body, .line_size = (size_t)size,
                                    .is_event = true});
-    fv_target_flush(t);
 }
 
 void publisher_add(fv_target *t, int from, int to) {
