@@ -285,42 +285,64 @@ static void run(supervisor *s) {
     gst_object_unref(bus);
 }
 
-// "gate: sent 120 records to mqtt://broker; 3 wait in the spool"
-static void print_sent(const supervisor *s, int stream, int k, const fv_address *address) {
+typedef struct {
+    guint64 sent, lost, lost_events, waiting;
+} publisher_counts;
+
+static publisher_counts count_publisher(const supervisor *s, int stream, int k) {
     g_autoptr(GstElement) publisher = named(s->pipeline, s->names[stream], "publish", k);
     g_autoptr(GstStructure) stats = NULL;
-    guint64 sent = 0, lost = 0, waiting = 0;
-    char shown[1200];
+    publisher_counts c = {0};
     if (publisher)
         g_object_get(publisher, "stats", &stats, NULL);
-    if (!stats || !gst_structure_get(stats, "lines", G_TYPE_UINT64, &sent, "lost", G_TYPE_UINT64,
-                                     &lost, "waiting", G_TYPE_UINT64, &waiting, NULL))
+    if (stats)
+        gst_structure_get(stats, "lines", G_TYPE_UINT64, &c.sent, "lost", G_TYPE_UINT64, &c.lost,
+                          "lost-events", G_TYPE_UINT64, &c.lost_events, "waiting", G_TYPE_UINT64,
+                          &c.waiting, NULL);
+    return c;
+}
+
+// "gate: wrote gate.jsonl", "gate: sent 120 records to mqtt://broker; 3 wait in the spool",
+// "gate: broke off gate.jsonl: 80 records; 40 could not be written"
+static void print_published(const supervisor *s, int stream, int k, const fv_address *a) {
+    publisher_counts c = count_publisher(s, stream, k);
+    bool is_file = a->kind == FV_TO_FILE, is_local = is_file || a->kind == FV_TO_STDOUT;
+    bool all = !c.lost && !c.waiting;
+    const char *name = s->names[stream];
+    char shown[1200];
+    if (all && is_local) {
+        if (is_file)
+            fprintf(stderr, "%s: wrote %s\n", name, a->path);
         return;
-    fprintf(stderr, "%s: sent %" PRIu64 " records to %s", s->names[stream], sent,
-            fv_address_show(address, shown, sizeof shown));
-    if (lost)
-        fprintf(stderr, "; %" PRIu64 " were lost", lost);
-    if (waiting)
-        fprintf(stderr, "; %" PRIu64 " wait in the spool", waiting);
+    }
+    if (is_local)
+        fprintf(stderr, "%s: broke off %s: %" PRIu64 " records", name,
+                is_file ? a->path : "standard output", c.sent);
+    else
+        fprintf(stderr, "%s: sent %" PRIu64 " records to %s", name, c.sent,
+                fv_address_show(a, shown, sizeof shown));
+    if (c.lost)
+        fprintf(stderr, "; %" PRIu64 " were lost, %" PRIu64 " of them events", c.lost,
+                c.lost_events);
+    if (c.waiting)
+        fprintf(stderr, "; %" PRIu64 " %s", c.waiting,
+                is_local ? "could not be written" : "wait in the spool");
     fputc('\n', stderr);
 }
 
 static void print_output(const supervisor *s, int stream, int k) {
     const fv_desc_output *o = (const fv_desc_output *)stream_at(s, stream)->outputs.v + k;
     const fv_setting *to = o->publish ? fv_settings_find(o->publish, "to") : NULL;
-    const char *path = o->file ? o->file->path : NULL;
     fv_address address;
     bool failed = false;
-    if (to && fv_address_parse(&address, to->text, NULL)) {
-        path = address.kind == FV_TO_FILE ? to->text : NULL;
-        if (address.kind != FV_TO_FILE && address.kind != FV_TO_STDOUT)
-            print_sent(s, stream, k, &address);
-    }
+    if (to && fv_address_parse(&address, to->text, NULL))
+        print_published(s, stream, k, &address);
     for (int i = 0; i < s->n_endings; i++)
         failed |=
             s->endings[i].stream == stream && s->endings[i].output == k && s->endings[i].failed;
-    if (path)
-        fprintf(stderr, "%s: %s %s\n", s->names[stream], failed ? "broke off" : "wrote", path);
+    if (o->file)
+        fprintf(stderr, "%s: %s %s\n", s->names[stream], failed ? "broke off" : "wrote",
+                o->file->path);
 }
 
 static void print_summary(const supervisor *s) {

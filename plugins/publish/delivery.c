@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugins/publish/outbox.h"
 #include "plugins/publish/segment.h"
-#include "plugins/publish/spool.h"
 
 #define MS INT64_C(1000000)
 static const int64_t idle_ns = 100 * MS, backoff_min_ns = 250 * MS;
@@ -20,7 +20,7 @@ static const int64_t idle_ns = 100 * MS, backoff_min_ns = 250 * MS;
 struct fv_delivery {
     const fv_link_row *row;
     void *link;
-    fv_spool *spool;
+    fv_outbox *outbox;
     fv_address address;
     fv_target_params params;
     fv_target_setup setup;
@@ -33,7 +33,7 @@ struct fv_delivery {
     pthread_cond_t wake, settled; // the thread has something to do; it has done something
     bool news, finishing, finished;
     fv_target_counts counts;
-    uint64_t dropped_told, refused;
+    uint64_t dropped_told, refused, refused_events;
 
     // the thread's own
     bool failing;
@@ -58,48 +58,13 @@ static void wait_until(fv_delivery *d, pthread_cond_t *condition, int64_t ns) {
     pthread_cond_timedwait(condition, &d->lock, &t);
 }
 
-// ---- letters in the spool -----------------------------------------------------------------------
-
-// A record: a byte of flags, then topic, key, id and mime, each with its NUL, then the body.
-
-enum { IS_EVENT = 1, IS_RETAINED = 2 };
-
-static void write_letter(fv_delivery *d, const fv_message *m, fv_err *err) {
-    const fv_format_row *f = d->setup.format;
-    char flags = (char)((m->is_event ? IS_EVENT : 0) | (m->retain ? IS_RETAINED : 0));
-    const struct iovec parts[] = {
-        {&flags, 1},
-        {(void *)m->topic, strlen(m->topic) + 1},
-        {(void *)m->key, strlen(m->key) + 1},
-        {(void *)m->id, strlen(m->id) + 1},
-        {(void *)f->mime, strlen(f->mime) + 1},
-        {(void *)f->open, strlen(f->open)},
-        {(void *)(d->row->lines ? m->line : m->body), d->row->lines ? m->line_size : m->size},
-        {(void *)f->close, strlen(f->close)}};
-    fv_spool_add(d->spool, parts, sizeof parts / sizeof parts[0], err);
-}
-
-static bool read_letter(const fv_delivery *d, const fv_spool_record *r, fv_letter *l) {
-    const char *texts[4], *p = r->body + 1, *end = r->body + r->size;
-    for (int i = 0; i < 4; i++) {
-        const char *nul = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
-        if (!nul)
-            return false;
-        texts[i] = p;
-        p = nul + 1;
-    }
-    *l = (fv_letter){texts[0], texts[1], texts[2], texts[3], p, (size_t)(end - p),
-                     r->body[0] & IS_EVENT, r->body[0] & IS_RETAINED, ""};
-    snprintf(l->delivery, sizeof l->delivery, "%s-%" PRIu64, fv_spool_id(d->spool), r->number);
-    return true;
-}
-
 // ---- the thread ---------------------------------------------------------------------------------
 
 static void refused(void *user, const fv_letter *letter, const char *why) {
     fv_delivery *d = user;
     pthread_mutex_lock(&d->lock);
     bool first = !d->refused++;
+    d->refused_events += letter->is_event;
     pthread_mutex_unlock(&d->lock);
     if (first)
         say(d, true, "%s: refuses record %s: %s; it is lost, others go on", d->shown, letter->id,
@@ -120,22 +85,14 @@ static void count_settled(fv_delivery *d, const fv_letter *letters, int n,
 
 // True when all that was taken is settled. n is 0 when nothing waits.
 static bool send_batch(fv_delivery *d, int *n, fv_link_fault *fault) {
-    fv_spool_record records[FV_LINK_BATCH];
     fv_letter letters[FV_LINK_BATCH];
-    int readable = 0;
-    *n = fv_spool_take(d->spool, records, FV_LINK_BATCH, FV_LINK_BATCH_BYTES);
-    while (readable < *n && read_letter(d, &records[readable], &letters[readable]))
-        readable++;
-    if (readable < *n && !readable) { // written by something else
-        fv_spool_ack(d->spool, 1);
-        return true;
-    }
+    *n = fv_outbox_take(d->outbox, letters);
     uint64_t refused_before = d->refused;
-    int settled = readable ? d->row->send(d->link, letters, readable, fault) : 0;
-    fv_spool_ack(d->spool, settled);
+    int settled = *n ? d->row->send(d->link, letters, *n, fault) : 0;
+    fv_outbox_ack(d->outbox, settled);
     if (settled)
         count_settled(d, letters, settled, refused_before);
-    return settled == readable;
+    return settled == *n;
 }
 
 static void note_fault(fv_delivery *d, const fv_link_fault *fault) {
@@ -155,7 +112,7 @@ static void note_success(fv_delivery *d) {
     if (!d->failing)
         return;
     d->failing = false;
-    uint64_t dropped = fv_spool_count(d->spool).dropped;
+    uint64_t dropped = fv_outbox_count(d->outbox).dropped;
     say(d, false, "%s: takes records again after %.1f s; %" PRIu64 " were dropped so far", d->shown,
         (double)(fv_link_now_ns() - d->failed_ns) / 1e9, dropped);
 }
@@ -181,7 +138,7 @@ static void back_off(fv_delivery *d, int64_t asked_ns) {
 static void sync_when_due(fv_delivery *d) {
     if (fv_link_now_ns() - d->synced_ns < d->params.sync_ns)
         return;
-    fv_spool_sync(d->spool);
+    fv_outbox_sync(d->outbox);
     d->synced_ns = fv_link_now_ns();
 }
 
@@ -255,13 +212,13 @@ static void choose_status_topic(fv_delivery *d) {
 }
 
 static bool start(fv_delivery *d, fv_err *err) {
-    fv_spool_params spool = {(uint64_t)(d->params.spool_max * (1 << 20)), 0};
+    uint64_t bytes_max = (uint64_t)(d->params.spool_max * (1 << 20));
     fv_link_setup setup = {&d->address, &d->params, d->setup.name, d->status_topic, &d->stop,
                            refused,     d};
     choose_status_topic(d);
     if (!(d->link = d->row->open(&setup, err)))
         return false;
-    if (!(d->spool = fv_spool_open(d->folder, &spool, err)) ||
+    if (!(d->outbox = fv_outbox_open(d->folder, bytes_max, err)) ||
         pthread_create(&d->thread, NULL, work, d)) {
         d->row->close(d->link);
         return false;
@@ -289,21 +246,21 @@ fv_delivery *fv_delivery_create(const fv_link_row *row, const fv_address *addres
 }
 
 static void tell_dropped(fv_delivery *d, bool end) {
-    uint64_t dropped = fv_spool_count(d->spool).dropped;
-    if (!dropped || (end ? dropped == d->dropped_told : d->dropped_told))
+    fv_outbox_counts c = fv_outbox_count(d->outbox);
+    if (!c.dropped || (end ? c.dropped == d->dropped_told : d->dropped_told))
         return;
-    d->dropped_told = dropped;
+    d->dropped_told = c.dropped;
     if (end)
-        say(d, true, "%s: %" PRIu64 " records were dropped, the oldest first; raise `spool-max`",
-            d->shown, dropped);
+        say(d, true, "%s: %" PRIu64 " records were dropped, %" PRIu64 " of them events", d->shown,
+            c.dropped, c.dropped_events);
     else
-        say(d, true, "%s: the spool is full and the oldest records are dropped; raise `spool-max`",
-            d->shown);
+        say(d, true, "%s: the spool is full and the oldest records are dropped, of frames first; "
+            "raise `spool-max`", d->shown);
 }
 
 void fv_delivery_add(fv_delivery *d, const fv_message *message) {
     fv_err err = {0};
-    write_letter(d, message, &err);
+    fv_outbox_add(d->outbox, message, d->setup.format, d->row->lines, &err);
     if (err.code && !d->dropped_told++)
         d->setup.tell(d->setup.user, true, &err);
     tell_dropped(d, false);
@@ -320,11 +277,11 @@ void fv_delivery_finish(fv_delivery *d) {
     pthread_mutex_lock(&d->lock);
     d->finishing = true;
     pthread_cond_signal(&d->wake);
-    while ((left = fv_spool_count(d->spool).waiting) && fv_link_now_ns() < deadline)
+    while ((left = fv_outbox_count(d->outbox).waiting) && fv_link_now_ns() < deadline)
         wait_until(d, &d->settled, deadline);
     d->finishing = false;
     d->finished = true;
-    uint64_t refused_all = d->refused, damaged = fv_spool_count(d->spool).damaged;
+    uint64_t refused_all = d->refused, damaged = fv_outbox_count(d->outbox).damaged;
     pthread_mutex_unlock(&d->lock);
     tell_dropped(d, true);
     if (damaged)
@@ -338,10 +295,11 @@ void fv_delivery_finish(fv_delivery *d) {
 }
 
 fv_target_counts fv_delivery_count(fv_delivery *d) {
-    fv_spool_counts s = fv_spool_count(d->spool);
+    fv_outbox_counts s = fv_outbox_count(d->outbox);
     pthread_mutex_lock(&d->lock);
     fv_target_counts c = d->counts;
     c.lost = s.dropped + s.damaged + d->refused;
+    c.lost_events = s.dropped_events + d->refused_events;
     pthread_mutex_unlock(&d->lock);
     c.waiting = s.waiting;
     return c;
@@ -359,9 +317,9 @@ void fv_delivery_destroy(fv_delivery **delivery) {
         pthread_cond_signal(&d->wake);
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);
-        fv_spool_sync(d->spool);
+        fv_outbox_sync(d->outbox);
     }
-    fv_spool_close(&d->spool);
+    fv_outbox_close(&d->outbox);
     pthread_cond_destroy(&d->wake);
     pthread_cond_destroy(&d->settled);
     pthread_mutex_destroy(&d->lock);

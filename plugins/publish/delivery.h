@@ -5,8 +5,8 @@
 // THE THREAD takes the oldest letters, in order, and keeps them until they are settled. After a
 // fault it waits 0.25 s, then twice as long each time up to `retry-max`, a quarter more or less by
 // chance.
-// FULL: what does not fit into `spool-max` is dropped from the old end and counted; told when it
-// begins, and in total at the end.
+// FULL: what does not fit into `spool-max` is dropped from the old end and counted, records of
+// frames before events (outbox.h); told when it begins, and in total at the end.
 // THE END waits at most `linger` for what is left; the rest stays in the spool, and the next run
 // with the same spool delivers it first.
 #pragma once

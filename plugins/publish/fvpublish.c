@@ -127,8 +127,9 @@ static GstStructure *stats(fv_element *e) {
         c = fv_target_count(s->target);
     return gst_structure_new("fvpublish-stats", "frames", G_TYPE_UINT64, s->frames, "events",
                              G_TYPE_UINT64, s->events, "lines", G_TYPE_UINT64, c.lines, "bytes",
-                             G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "errors",
-                             G_TYPE_UINT64, c.errors, "waiting", G_TYPE_UINT64, c.waiting, NULL);
+                             G_TYPE_UINT64, c.bytes, "lost", G_TYPE_UINT64, c.lost, "lost-events",
+                             G_TYPE_UINT64, c.lost_events, "errors", G_TYPE_UINT64, c.errors,
+                             "waiting", G_TYPE_UINT64, c.waiting, NULL);
 }
 
 const fv_element_row fv_publish_element = {

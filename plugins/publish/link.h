@@ -19,6 +19,7 @@ typedef struct {
     const char *topic, *key, *id, *mime, *body;
     size_t size;
     bool is_event, retain;
+    bool resumed; // an earlier process left it, and may have delivered it
     char delivery[40];
 } fv_letter;
 

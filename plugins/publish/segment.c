@@ -24,12 +24,13 @@ uint32_t fv_crc32(uint32_t crc, const void *data, size_t n) {
     return ~crc;
 }
 
-static void put(uint8_t *p, uint64_t v, int bytes) {
+void fv_segment_put(void *to, uint64_t v, int bytes) {
     for (int i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
+        ((uint8_t *)to)[i] = (uint8_t)(v >> 8 * i);
 }
 
-static uint64_t get(const uint8_t *p, int bytes) {
+uint64_t fv_segment_get(const void *from, int bytes) {
+    const uint8_t *p = from;
     uint64_t v = 0;
     for (int i = 0; i < bytes; i++)
         v |= (uint64_t)p[i] << 8 * i;
@@ -72,10 +73,10 @@ bool fv_segment_append(int fd, off_t end, uint64_t number, const struct iovec *p
         crc = fv_crc32(crc, parts[i].iov_base, parts[i].iov_len);
     }
     memcpy(head, mark, sizeof mark);
-    put(head + 4, total, 4);
-    put(head + 8, number, 8);
-    put(head + 16, crc, 4);
-    put(head + 20, fv_crc32(0, head, 20), 4);
+    fv_segment_put(head + 4, total, 4);
+    fv_segment_put(head + 8, number, 8);
+    fv_segment_put(head + 16, crc, 4);
+    fv_segment_put(head + 20, fv_crc32(0, head, 20), 4);
     if (write_record(fd, end, all, n + 1, sizeof head + total))
         return true;
     int why = errno;
@@ -98,9 +99,10 @@ static bool read_at(int fd, off_t offset, void *to, size_t n) {
 static bool read_record(int fd, off_t offset, off_t size, fv_segment_record *r) {
     uint8_t head[FV_SEGMENT_HEAD];
     if (offset + FV_SEGMENT_HEAD > size || !read_at(fd, offset, head, sizeof head) ||
-        memcmp(head, mark, sizeof mark) != 0 || get(head + 20, 4) != fv_crc32(0, head, 20))
+        memcmp(head, mark, sizeof mark) != 0 ||
+        fv_segment_get(head + 20, 4) != fv_crc32(0, head, 20))
         return false;
-    size_t n = get(head + 4, 4);
+    size_t n = fv_segment_get(head + 4, 4);
     if (n > FV_SEGMENT_BODY_MAX || offset + FV_SEGMENT_HEAD + (off_t)n > size)
         return false;
     if (n + 1 > r->room) {
@@ -108,11 +110,11 @@ static bool read_record(int fd, off_t offset, off_t size, fv_segment_record *r) 
         r->body = realloc(r->body, r->room);
     }
     if (!read_at(fd, offset + FV_SEGMENT_HEAD, r->body, n) ||
-        fv_crc32(0, r->body, n) != get(head + 16, 4))
+        fv_crc32(0, r->body, n) != fv_segment_get(head + 16, 4))
         return false;
     r->body[n] = 0;
     r->size = n;
-    r->number = get(head + 8, 8);
+    r->number = fv_segment_get(head + 8, 8);
     r->offset = offset;
     return true;
 }

@@ -17,6 +17,10 @@
 
 enum { FV_SEGMENT_HEAD = 24, FV_SEGMENT_BODY_MAX = 16 << 20 };
 
+// Numbers of so many bytes, little endian, as all numbers in a spool's files are.
+void fv_segment_put(void *to, uint64_t v, int bytes);
+uint64_t fv_segment_get(const void *from, int bytes);
+
 // `crc` is 0, or the sum of what came before.
 uint32_t fv_crc32(uint32_t crc, const void *data, size_t n);
 

@@ -244,6 +244,15 @@ static void make_room(fv_spool *s, size_t more) {
         note(s);
 }
 
+uint64_t fv_spool_bound(fv_spool *s, uint64_t bytes_max) {
+    pthread_mutex_lock(&s->lock);
+    s->params.bytes_max = bytes_max;
+    make_room(s, 0);
+    uint64_t unread = s->unread;
+    pthread_mutex_unlock(&s->lock);
+    return unread;
+}
+
 bool fv_spool_add(fv_spool *s, const struct iovec *parts, int n, fv_err *err) {
     size_t total = 0;
     for (int i = 0; i < n; i++)
@@ -372,6 +381,13 @@ fv_spool_counts fv_spool_count(fv_spool *s) {
         c.waiting_bytes += FV_SEGMENT_HEAD + s->batch[i].size;
     pthread_mutex_unlock(&s->lock);
     return c;
+}
+
+void fv_spool_numbers(fv_spool *s, uint64_t *first, uint64_t *end) {
+    pthread_mutex_lock(&s->lock);
+    *first = s->expected;
+    *end = s->next;
+    pthread_mutex_unlock(&s->lock);
 }
 
 const char *fv_spool_id(const fv_spool *s) {

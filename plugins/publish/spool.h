@@ -68,4 +68,12 @@ fv_spool_counts fv_spool_count(fv_spool *s);
 // 16 hex digits, made with the folder: with a record's number a name that is unique in the world.
 const char *fv_spool_id(const fv_spool *s);
 
+// Of the records that take has not given: `first` is the number of the oldest, `end` the one that
+// the next record will have.
+void fv_spool_numbers(fv_spool *s, uint64_t *first, uint64_t *end);
+
+// From now on the records that wait may have `bytes_max`; what is too much is dropped. Returns what
+// the rest has. By the thread that adds.
+uint64_t fv_spool_bound(fv_spool *s, uint64_t bytes_max);
+
 void fv_spool_close(fv_spool **s); // does not sync

@@ -20,18 +20,6 @@ typedef struct {
     uint8_t numbers[4][8], crc[4];
 } state_file;
 
-static void put(uint8_t *p, uint64_t v, int bytes) {
-    for (int i = 0; i < bytes; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint64_t get(const uint8_t *p, int bytes) {
-    uint64_t v = 0;
-    for (int i = 0; i < bytes; i++)
-        v |= (uint64_t)p[i] << 8 * i;
-    return v;
-}
-
 static bool make_folders(const char *path) {
     char part[PATH_MAX];
     if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
@@ -81,10 +69,11 @@ void fv_spool_folder_close(fv_spool_folder *f) {
 bool fv_spool_folder_read_state(const fv_spool_folder *f, fv_spool_state *state) {
     state_file t;
     if (pread(f->state_fd, &t, sizeof t, 0) != sizeof t || memcmp(t.mark, "FvS1", 4) != 0 ||
-        get(t.crc, 4) != fv_crc32(0, &t, offsetof(state_file, crc)))
+        fv_segment_get(t.crc, 4) != fv_crc32(0, &t, offsetof(state_file, crc)))
         return false;
-    *state = (fv_spool_state){get(t.numbers[0], 8), get(t.numbers[1], 8), get(t.numbers[2], 8),
-                              get(t.numbers[3], 8)};
+    uint64_t *numbers[] = {&state->id, &state->delivered, &state->hole_from, &state->hole_to};
+    for (int i = 0; i < 4; i++)
+        *numbers[i] = fv_segment_get(t.numbers[i], 8);
     return true;
 }
 
@@ -92,8 +81,8 @@ bool fv_spool_folder_write_state(const fv_spool_folder *f, const fv_spool_state 
     state_file t = {.mark = {'F', 'v', 'S', '1'}};
     const uint64_t numbers[4] = {state->id, state->delivered, state->hole_from, state->hole_to};
     for (int i = 0; i < 4; i++)
-        put(t.numbers[i], numbers[i], 8);
-    put(t.crc, fv_crc32(0, &t, offsetof(state_file, crc)), 4);
+        fv_segment_put(t.numbers[i], numbers[i], 8);
+    fv_segment_put(t.crc, fv_crc32(0, &t, offsetof(state_file, crc)), 4);
     return pwrite(f->state_fd, &t, sizeof t, 0) == sizeof t;
 }
 

@@ -57,11 +57,26 @@ static void a_full_spool_is_told(void) {
     write_description(", spool: full, spool-max: 0.01");
     CHECK_EQUAL(run(), 1);
     CHECK_CONTAINS(run_output, "the spool is full and the oldest records are dropped");
-    CHECK_CONTAINS(run_output, " were lost; ");
+    CHECK_CONTAINS(run_output, " were lost, 0 of them events; ");
     int lost = 0, waiting = 0;
     const char *p = strstr(run_output, "d: sent 0 records");
-    CHECK(p && sscanf(strchr(p, ';'), "; %d were lost; %d wait", &lost, &waiting) == 2);
+    CHECK(p && sscanf(strchr(p, ';'), "; %d were lost, 0 of them events; %d wait", &lost, &waiting) == 2);
     CHECK_EQUAL(lost + waiting, 50);
+}
+
+// Whoever reads standard output sleeps, or goes away: the video goes on; that is told and counted.
+static void standard_output_is_not_read(void) {
+    run_shell("printf 'fovea: 1\\nstreams:\\n- {name: d, source: in.mp4, outputs: [{publish: {to: \"-\", linger: 200ms}}, {file: d.mp4}]}\\n' > d.yaml");
+    run_shell("(\"$FOVEA\" run d.yaml 2>err; echo code $? >>err) | (sleep 3; cat >got); cat err");
+    CHECK_CONTAINS(run_output, "d: 50 frames decoded");
+    CHECK_CONTAINS(run_output, "code 0"); // 50 records fit into a pipe
+    CHECK_EQUAL(run_shell("test $(wc -l <got) = 50"), 0);
+    run_shell("(\"$FOVEA\" run d.yaml 2>err; echo code $? >>err) | true; cat err");
+    CHECK_CONTAINS(run_output, "fovea: error: standard output: nobody reads any more");
+    CHECK_CONTAINS(run_output, "d: 50 frames decoded");
+    CHECK_CONTAINS(run_output, "d: wrote d.mp4");
+    CHECK_CONTAINS(run_output, "d: broke off standard output: 0 records; 50 could not be written");
+    CHECK_CONTAINS(run_output, "code 1");
 }
 
 static void mistakes(void) {
@@ -86,7 +101,8 @@ static void mistakes(void) {
 
 static const fv_suite deliver_suite = {
     "deliver",
-    (const fv_case[]){CASE(what_waits_goes_with_the_next_run), CASE(a_full_spool_is_told), CASE(mistakes), {0}}};
+    (const fv_case[]){CASE(what_waits_goes_with_the_next_run), CASE(a_full_spool_is_told),
+                      CASE(standard_output_is_not_read), CASE(mistakes), {0}}};
 
 int main(int argc, char **argv) {
     return fv_test_main(argc, argv, (const fv_suite *[]){&deliver_suite, NULL});

@@ -140,6 +140,8 @@ static void no_room(void) {
     check_records("p.jsonl", 30); // the other output went on
     CHECK_EQUAL(run_fovea("annotate in.mp4 -o p.mp4 --events full.jsonl --frames 30"), 2);
     CHECK_CONTAINS(run_output, "full.jsonl: No space left on device; records wait for room");
+    CHECK_CONTAINS(run_output, "in: broke off full.jsonl: 0 records; 30 could not be written");
+    CHECK(!strstr(run_output, "wrote full.jsonl"));
     CHECK_EQUAL(count_frames("p.mp4"), 30);
     CHECK_EQUAL(run_shell("rm -f p.mp4; ulimit -f 20; timeout 60 \"$FOVEA\" annotate in.mp4 -o p.mp4"), 2);
     CHECK_CONTAINS(run_output, "p.mp4: File too large; the file is broken off there");
