@@ -1,6 +1,7 @@
 """Average precision at IoU 0.5 (101 points), by class, on photos with YOLO txt labels.
 
     evaluate.py MODEL.onnx|CHECKPOINT --images DIR --labels DIR [--size 416x256] [--names coco.names]
+    evaluate.py MODEL.onnx|CHECKPOINT --held ROOT [--sets coco17,coco128] [--at 0.35,0.45]
 
 Only classes of the model that occur in the labels count. Needs torch for a checkpoint; for an .onnx
 file it reads the weights into the same network.
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from data import NAMES, PAD, read_boxes, read_names
+from data import NAMES, PAD, Photos, read_boxes, read_names
 from loss import decode
 
 
@@ -114,9 +115,12 @@ def load_folder(images, labels, names, ours=NAMES):
     return photos, truth
 
 
-def score(net, photos, truth, width, height, classes=len(NAMES)):
-    found = detect(net, photos, width, height)
+def average_precisions(found, truth, classes):
     return [average_precision(found, truth, c) for c in range(classes)]
+
+
+def score(net, photos, truth, width, height, classes=len(NAMES)):
+    return average_precisions(detect(net, photos, width, height), truth, classes)
 
 
 def row(ap, ours=NAMES):
@@ -124,22 +128,53 @@ def row(ap, ours=NAMES):
     return "mAP50 %.3f  %s" % (np.nanmean(ap), cells)
 
 
+def at_threshold(found, truth, c, level):
+    """Recall, precision and their harmonic mean (F1) of a class."""
+    hits, scores, total = match(found, truth, c)
+    hits = hits[scores >= level] if len(hits) else hits
+    recall, precision = hits.sum() / total, hits.mean() if len(hits) else 0.0
+    return recall, precision, 2 * recall * precision / max(1e-9, recall + precision)
+
+
+def print_thresholds(found, truth, ours, levels):
+    for c, name in enumerate(ours):
+        for level in levels if any((t[:, 0] == c).any() for t in truth) else []:
+            print("%s at %.2f: recall %.3f precision %.3f F1 %.3f" % (
+                (name, level) + at_threshold(found, truth, c, level)))
+
+
+def read_photos(a, ours):
+    if a.held:
+        held = Photos([a.held], "val", a.sets.split(",") if a.sets else None, classes=len(ours))
+        if not held.images:
+            raise SystemExit("%s/index.tsv: keeps no photo for measuring (index.py --val)" % a.held)
+        return held.images, held.boxes
+    if not (a.images and a.labels):
+        raise SystemExit("name the photos: --held ROOT, or --images DIR --labels DIR")
+    return load_folder(a.images, a.labels, read_names(a.names) if a.names else ours, ours)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("model")
-    p.add_argument("--images", required=True)
-    p.add_argument("--labels", required=True)
+    p.add_argument("--images")
+    p.add_argument("--labels")
+    p.add_argument("--held", metavar="ROOT", help="photos that ROOT/index.tsv keeps for measuring")
+    p.add_argument("--sets", help="of --held only these sets, comma-separated")
     p.add_argument("--names", help="class names of the labels, one a line (default: the model's)")
     p.add_argument("--model-names", help="class names of the model (default: street's six)")
     p.add_argument("--size", default="416x256")
+    p.add_argument("--at", help="also recall and precision at these thresholds, comma-separated")
+    p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     from export import load_any
+    torch.set_num_threads(a.threads)
     ours = read_names(a.model_names) if a.model_names else list(NAMES)
-    names = read_names(a.names) if a.names else ours
     width, height = (int(v) for v in a.size.split("x"))
-    photos, truth = load_folder(a.images, a.labels, names, ours)
-    ap = score(load_any(a.model), photos, truth, width, height, len(ours))
-    print(a.model, a.size, row(ap, ours))
+    photos, truth = read_photos(a, ours)
+    found = detect(load_any(a.model), photos, width, height)
+    print(a.model, a.size, row(average_precisions(found, truth, len(ours)), ours))
+    print_thresholds(found, truth, ours, [float(t) for t in a.at.split(",")] if a.at else [])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Checkpoint -> street.onnx: batch norms folded, any height and width that are multiples of 32.
 
-    export.py CHECKPOINT -o models/street.onnx [--raw]
+    export.py CHECKPOINT|MODEL.onnx -o models/street.onnx [--half] [--raw]
 
-Writes the averaged (EMA) weights; --raw takes the others. Then reads the file back, runs it with
-plain torch operators node by node and compares with the network.
+Writes the averaged (EMA) weights; --raw takes the others. --half stores the kernels as float16, each
+behind a Cast to float32: half the file, and every runtime computes with float32 as before. Then
+reads the file back, runs it with plain torch operators node by node and compares with the network.
 """
 import argparse
 
@@ -21,8 +22,8 @@ OPSET = 11
 
 
 class Writer:
-    def __init__(self):
-        self.nodes, self.weights, self.layers = [], [], {}
+    def __init__(self, half=False):
+        self.nodes, self.weights, self.layers, self.half = [], [], {}, half
 
     def add(self, op, inputs, name, **attributes):
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
@@ -32,11 +33,17 @@ class Writer:
         self.weights.append(numpy_helper.from_array(value, name))
         return name
 
+    def kernel(self, name, value):
+        if not self.half:
+            return self.tensor(name, value)
+        return self.add("Cast", [self.tensor(name + ".half", value.astype(np.float16))], name,
+                        to=TensorProto.FLOAT)
+
     def conv(self, x, name, conv, norm=None):
         self.layers[name] = (conv, norm)
         w, b = fold(conv, norm)
         k, s = conv.kernel_size[0], conv.stride[0]
-        return self.add("Conv", [x, self.tensor(name + ".weight", w), self.tensor(name + ".bias", b)],
+        return self.add("Conv", [x, self.kernel(name + ".weight", w), self.tensor(name + ".bias", b)],
                         name, kernel_shape=[k, k], strides=[s, s], pads=[k // 2] * 4)
 
     def unit(self, x, name, unit):
@@ -72,8 +79,8 @@ def fold(conv, norm):
     return w.float().numpy(), b.float().numpy()
 
 
-def build(net, names):
-    o = Writer()
+def build(net, names, half=False):
+    o = Writer(half)
     outputs = lay(o, net)
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
     graph = helper.make_graph(o.nodes, "street", [image], outputs, o.weights)
@@ -85,6 +92,14 @@ def build(net, names):
     return model
 
 
+def read_weights(graph):
+    """Name -> tensor of float32, also of what is stored as float16."""
+    values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()).float()
+              for i in graph.initializer}
+    casts = [n for n in graph.node if n.op_type == "Cast" and n.input[0] in values]
+    return dict(values, **{n.output[0]: values[n.input[0]] for n in casts})
+
+
 def unfold(net, path):
     """Takes the weights of an exported file: each batch norm becomes the shift by the file's bias.
 
@@ -92,8 +107,7 @@ def unfold(net, path):
     """
     o = Writer()
     lay(o, net)
-    values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy())
-              for i in onnx.load(path).graph.initializer}
+    values = read_weights(onnx.load(path).graph)
     with torch.no_grad():
         for name, (conv, norm) in o.layers.items():
             w, b = values[name + ".weight"], values[name + ".bias"]
@@ -137,13 +151,14 @@ class FileNet(nn.Module):
     def __init__(self, path):
         super().__init__()
         self.graph = onnx.load(path).graph
-        self.values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy())
-                       for i in self.graph.initializer}
+        self.values = read_weights(self.graph)
         self.register_parameter("anchor", nn.Parameter(torch.zeros(1), requires_grad=False))
 
     def forward(self, x):
         v = dict(self.values, image=x)
         for n in self.graph.node:
+            if n.op_type == "Cast":  # of a weight
+                continue
             a = {i.name: helper.get_attribute_value(i) for i in n.attribute}
             i = [v[k] for k in n.input]
             if n.op_type == "Conv":
@@ -162,10 +177,17 @@ def load_any(path, raw=False):
     """The network of a checkpoint, or an exported file, ready to evaluate."""
     if path.endswith(".onnx"):
         return FileNet(path).eval()
-    state = torch.load(path, map_location="cpu")
-    state = state["net" if raw else "ema"]
-    net = Street(state["pred.0.weight"].shape[0] - 4)
-    net.load_state_dict(state)
+    return load_network(path, raw)
+
+
+def load_network(path, raw=False):
+    if path.endswith(".onnx"):
+        net = Street(len(read_weights(onnx.load(path).graph)["p8.bias"]) - 4)
+        unfold(net, path)
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)["net" if raw else "ema"]
+        net = Street(state["pred.0.weight"].shape[0] - 4)
+        net.load_state_dict(state)
     return net.eval().to(memory_format=torch.channels_last)
 
 
@@ -180,19 +202,20 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("checkpoint")
     p.add_argument("-o", "--output", required=True)
+    p.add_argument("--half", action="store_true", help="kernels as float16")
     p.add_argument("--raw", action="store_true")
     p.add_argument("--names", help="class names, one a line (default: street's six)")
     a = p.parse_args()
-    net = load_any(a.checkpoint, a.raw)
+    net = load_network(a.checkpoint, a.raw)
     names = read_names(a.names) if a.names else list(NAMES)
     if len(names) != net.classes:
         raise SystemExit("%d class names for a network of %d classes" % (len(names), net.classes))
-    onnx.save(build(net, names), a.output)
+    onnx.save(build(net, names, a.half), a.output)
     for size in ((256, 416), (320, 320)):
         d = largest_difference(net, a.output, *size)
         print("%s: largest difference at %dx%d: %.1e of the largest value" % (
             a.output, size[1], size[0], d))
-        if d > 1e-4:
+        if d > (1e-2 if a.half else 1e-4):
             raise SystemExit("the file and the network disagree")
 
 

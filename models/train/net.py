@@ -97,7 +97,7 @@ def count_macs(net, height, width):
     was = net.training
     net.eval()
     with torch.no_grad():
-        net(torch.zeros(1, 3, height, width))
+        net(torch.zeros(1, 3, height, width, device=next(net.parameters()).device))
     net.train(was)
     for h in hooks:
         h.remove()

@@ -5,7 +5,7 @@
 # (.train: what train.py --out wrote; ../shared: eval/coco64, models/ and video/.)
 set -e
 run=$1 shared=$2 here=models/train python=${PYTHON:-/usr/bin/python3}
-$python $here/export.py "$run/last.pt" -o models/street.onnx
+$python $here/export.py "$run/last.pt" -o models/street.onnx --half
 sed -e 's#"coco64"#"test"#' "$run/log.jsonl" >models/street.log.jsonl
 sed -E -e "s#[^ ]*/(shared/|\.train)#\1#g; s#shared/#../shared/#g; s# --mirror [^ ]*##; s#^    coco64 #    test   #" \
   "$run/train.log" >models/street.log

@@ -136,7 +136,7 @@ def start_from(net, path):
     if path.endswith(".onnx"):
         unfold(net, path)
         return
-    state = torch.load(path, map_location="cpu")["ema"]
+    state = torch.load(path, map_location="cpu", weights_only=True)["ema"]
     own = net.state_dict()
     net.load_state_dict({k: v for k, v in state.items() if v.shape == own[k].shape}, strict=False)
 
@@ -164,7 +164,7 @@ class Run:
         self.rng = np.random.default_rng(args.seed + self.step)
 
     def load(self):
-        s = torch.load(self.path, map_location=self.device)
+        s = torch.load(self.path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(s["net"])
         self.average.state = s["ema"]
         self.optimiser.load_state_dict(s["optimiser"])
