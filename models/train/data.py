@@ -8,6 +8,7 @@ bit 0: unknown, so there is no background loss for that class.
 import csv
 import multiprocessing as mp
 import os
+import queue
 
 import cv2
 import numpy as np
@@ -35,6 +36,18 @@ def read_names(path):
     return [line.strip() for line in open(path) if line.strip()]
 
 
+def read_index(root, classes):
+    path = os.path.join(root, "index.tsv")
+    if not os.path.exists(path):
+        raise SystemExit("%s is not there: index.py writes it for photos of your own" % path)
+    rows = list(csv.DictReader(open(path), delimiter="\t"))
+    for row in rows:
+        if len(row["known_classes_mask"]) != classes:
+            raise SystemExit("%s is about %d classes, but there are %d names: give both the same "
+                             "--names" % (path, len(row["known_classes_mask"]), classes))
+    return rows
+
+
 class Photos:
     """Decoded photos (RGB, uint8), boxes [n, 5] = class x0 y0 x1 y1 in pixels, masks, weights."""
 
@@ -43,8 +56,7 @@ class Photos:
         self.images, self.boxes, self.ignore, self.masks, self.weight, self.names = \
             [], [], [], [], [], []
         for root in roots:
-            rows = list(csv.DictReader(open(os.path.join(root, "index.tsv")), delimiter="\t"))
-            for row in rows:
+            for row in read_index(root, classes):
                 if row["split"] != split or (sets and row["set"] not in sets):
                     continue
                 self.add(root, row, longest)
@@ -228,7 +240,12 @@ class Loader:
             self.requests.put(request)
             self.waiting += 1
         self.waiting -= 1
-        return self.results.get()
+        while True:
+            try:
+                return self.results.get(timeout=5)
+            except queue.Empty:
+                if not all(worker.is_alive() for worker in self.workers):
+                    raise SystemExit("a process that paints training pictures has ended")
 
     def close(self):
         for worker in self.workers:

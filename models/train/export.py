@@ -3,10 +3,13 @@
     export.py CHECKPOINT|MODEL.onnx -o models/street.onnx [--half] [--raw]
 
 Writes the averaged (EMA) weights; --raw takes the others. --half stores the kernels as float16, each
-behind a Cast to float32: half the file, and every runtime computes with float32 as before. Then
-reads the file back, runs it with plain torch operators node by node and compares with the network.
+behind a Cast to float32: half the file, and every runtime computes with float32 as before. Where
+there is no model card (the output's name with .yaml) one is written. Then reads the file back, runs
+it with plain torch operators node by node and compares with the network.
 """
 import argparse
+import json
+import os
 
 import numpy as np
 import onnx
@@ -185,10 +188,23 @@ def load_network(path, raw=False):
         net = Street(len(read_weights(onnx.load(path).graph)["p8.bias"]) - 4)
         unfold(net, path)
     else:
-        state = torch.load(path, map_location="cpu", weights_only=True)["net" if raw else "ema"]
+        state = torch.load(path, map_location="cpu")["net" if raw else "ema"]
         net = Street(state["pred.0.weight"].shape[0] - 4)
         net.load_state_dict(state)
     return net.eval().to(memory_format=torch.channels_last)
+
+
+def write_card(path, names):
+    if os.path.exists(path):
+        return
+    with open(path, "w") as out:
+        out.write("# How Fovea runs the model of the same name; models/README.md has every key.\n"
+                  "input: {size: [416, 256], fit: letterbox, filter: area, pad: 114, mean: 0, std: 255}\n"
+                  "head: {family: fovea, strides: [8, 16, 32], classes: %d}\n"
+                  "labels: %s\n"
+                  "threshold: 0.45\n"
+                  "iou-threshold: 0.55\n" % (len(names), json.dumps(names)))
+    print("%s: its card" % path)
 
 
 @torch.no_grad()
@@ -217,6 +233,7 @@ def main():
             a.output, size[1], size[0], d))
         if d > (1e-2 if a.half else 1e-4):
             raise SystemExit("the file and the network disagree")
+    write_card(os.path.splitext(a.output)[0] + ".yaml", names)
 
 
 if __name__ == "__main__":

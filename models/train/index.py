@@ -24,7 +24,7 @@ def main():
     p.add_argument("--val", type=int, default=10)
     a = p.parse_args()
     classes, rows = len(read_names(a.names)), []
-    for name in sorted(os.listdir(a.root)):
+    for name in sorted(os.listdir(a.root)) if os.path.isdir(a.root) else []:
         folder = os.path.join(a.root, name, "images")
         for k, f in enumerate(sorted(os.listdir(folder)) if os.path.isdir(folder) else []):
             stem, ending = os.path.splitext(f)
@@ -37,10 +37,15 @@ def main():
                     stem, boxes[:, 0].max(), classes))
             rows.append((name, stem, image.shape[1], image.shape[0], "1" * classes, len(boxes), 0,
                          "val" if k % a.val == 0 else "train", stem))
+    train = sum(row[7] == "train" for row in rows)
+    if not train:
+        raise SystemExit("%s: %d photos in %s/<set>/images, none of them to train on" % (
+            a.root, len(rows), a.root))
     with open(os.path.join(a.root, "index.tsv"), "w") as out:
         for row in [COLUMNS] + rows:
             out.write("\t".join(str(v) for v in row) + "\n")
-    print("%s/index.tsv: %d photos" % (a.root, len(rows)))
+    print("%s/index.tsv: %d photos to train on, %d to measure with, %d boxes" % (
+        a.root, train, len(rows) - train, sum(row[5] for row in rows)))
 
 
 if __name__ == "__main__":

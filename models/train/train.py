@@ -4,7 +4,8 @@
 
 The schedule runs on progress 0..1, measured in steps (--steps N: reproducible) or in wall time
 (--until HH:MM or --minutes M: takes what the machine gives). A run that is resumed with a later end
-goes on from the progress it had; --restart-lr P sets the progress back to P to train on.
+goes on from the progress it had; --restart-lr P sets the progress back to P to train on where it had
+reached its end.
 """
 import argparse
 import datetime
@@ -43,9 +44,10 @@ def parse():
     p.add_argument("--out", default=".train")
     p.add_argument("--mirror", help="folder that gets a copy of every checkpoint")
     p.add_argument("--eval", nargs=3, metavar=("IMAGES", "LABELS", "NAMES"))
-    p.add_argument("--steps", type=int)
-    p.add_argument("--until", help="HH:MM")
-    p.add_argument("--minutes", type=float)
+    end = p.add_mutually_exclusive_group(required=True)
+    end.add_argument("--steps", type=int)
+    end.add_argument("--until", help="HH:MM")
+    end.add_argument("--minutes", type=float)
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=7)
     p.add_argument("--threads", type=int, default=2)
@@ -60,8 +62,9 @@ def parse():
 class Clock:
     """Progress 0..1 by steps or by wall time."""
 
-    def __init__(self, args, progress):
-        self.first, self.start, self.steps = progress, time.time(), args.steps
+    def __init__(self, args, progress, step):
+        self.first, self.start = progress, time.time()
+        self.first_step, self.steps = step, args.steps
         self.end = None
         if args.minutes:
             self.end = self.start + 60 * args.minutes
@@ -73,8 +76,9 @@ class Clock:
 
     def at(self, step):
         if self.end is None:
-            return min(1.0, step / self.steps)
-        share = (time.time() - self.start) / (self.end - self.start)
+            share = (step - self.first_step) / max(1, self.steps - self.first_step)
+        else:
+            share = (time.time() - self.start) / (self.end - self.start)
         return min(1.0, self.first + (1 - self.first) * share)
 
 
@@ -136,7 +140,7 @@ def start_from(net, path):
     if path.endswith(".onnx"):
         unfold(net, path)
         return
-    state = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    state = torch.load(path, map_location="cpu")["ema"]
     own = net.state_dict()
     net.load_state_dict({k: v for k, v in state.items() if v.shape == own[k].shape}, strict=False)
 
@@ -158,13 +162,18 @@ class Run:
         self.path = os.path.join(args.out, "last.pt")
         if os.path.exists(self.path):
             self.load()
+        if args.steps:
+            self.progress = min(1.0, self.step / args.steps)
         if args.restart_lr is not None:
             self.progress = args.restart_lr
-        self.clock = Clock(args, self.progress)
+        if self.progress >= 1:
+            raise SystemExit("%s has reached its end after %d steps; more --steps, or --restart-lr "
+                             "0.5, train on" % (self.path, self.step))
+        self.clock = Clock(args, self.progress, self.step)
         self.rng = np.random.default_rng(args.seed + self.step)
 
     def load(self):
-        s = torch.load(self.path, map_location=self.device, weights_only=True)
+        s = torch.load(self.path, map_location=self.device)
         self.net.load_state_dict(s["net"])
         self.average.state = s["ema"]
         self.optimiser.load_state_dict(s["optimiser"])
