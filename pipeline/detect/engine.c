@@ -137,6 +137,8 @@ static bool make_plan(entry *e, const fv_input *input, fv_err *err) {
                                                .input = input, .name = e->model},
                              err);
     e->engine.plan = e->plan;
+    if (e->plan)
+        fv_plan_take_weights(e->plan, e->graph);
     return e->plan || fv_fail_in(err, "%s", e->model);
 }
 

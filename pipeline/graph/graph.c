@@ -98,10 +98,19 @@ void fv_graph_print(const fv_graph *g, FILE *out) {
     }
 }
 
+void fv_graph_drop_constants(fv_graph *g, const bool *keep) {
+    for (int i = 0; i < g->n_tensors; i++) {
+        fv_tensor *t = &g->tensor[i];
+        t->data = keep[i] && t->data ? fv_arena_memdup(g->arena, t->data, fv_tensor_bytes(t)) : NULL;
+    }
+    fv_arena_destroy(&g->data);
+}
+
 void fv_graph_destroy(fv_graph **g) {
     if (!g || !*g)
         return;
     fv_arena *a = (*g)->arena; // holds the graph itself
+    fv_arena_destroy(&(*g)->data);
     *g = NULL;
     fv_arena_destroy(&a);
 }

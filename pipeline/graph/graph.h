@@ -18,9 +18,10 @@ typedef struct {
     void *attr;       // parsed attributes (op->attr_size bytes; structs in graph/op_*.h), or NULL
 } fv_node;
 
-// Everything lives in `arena`. A tensor with `data` is a constant. Shapes are all known.
+// Everything lives in `arena`, but what the tensors hold: that is in `data`. A tensor with `data` is a
+// constant. Shapes are all known.
 typedef struct {
-    fv_arena *arena;
+    fv_arena *arena, *data;
     const char *name;
     int64_t opset;
     int n_tensors, n_nodes, n_inputs, n_outputs;
@@ -100,6 +101,9 @@ const char *fv_graph_metadata(const fv_graph *g, const char *key);
 const char *fv_node_op(const fv_node *n);      // the op's name
 int64_t fv_node_macs(const fv_graph *g, const fv_node *n); // 0 for ops without products
 int64_t fv_graph_macs(const fv_graph *g);      // multiply-accumulates of Conv, Gemm, MatMul
+// Frees the data of all constants but those that `keep` (one flag a tensor) names: of a graph that has been
+// lowered. It can be looked at from then on, not run.
+void fv_graph_drop_constants(fv_graph *g, const bool *keep);
 // Bytes of the constants that a node or an output uses: the weights.
 size_t fv_graph_constant_bytes(const fv_graph *g);
 void fv_graph_print(const fv_graph *g, FILE *out); // one line a node

@@ -102,7 +102,7 @@ static bool bind_constant(fv_importer *im, fv_tensor *t) {
         t->name = name;
         if (!fv_shape_check(t, im->max_tensor, im->err) || !spend(im, t))
             return false;
-        t->data = fv_arena_alloc(im->g->arena, fv_tensor_bytes(t) + 1);
+        t->data = fv_arena_alloc(im->g->data, fv_tensor_bytes(t) + 1);
         memcpy(t->data, from->data, fv_tensor_bytes(t));
         return true;
     }
@@ -129,9 +129,10 @@ static bool import_inputs(fv_importer *im, const Fovea__Onnx__Graph *p) {
 bool fv_import_initializers(fv_importer *im, const Fovea__Onnx__Graph *p) {
     for (size_t i = 0; i < p->n_initializer; i++) {
         fv_tensor t;
-        if (!fv_onnx_tensor(p->initializer[i], &im->externals, im->g->arena, im->max_tensor,
+        if (!fv_onnx_tensor(p->initializer[i], &im->externals, im->g->data, im->max_tensor,
                             &t, im->err))
             return false;
+        t.name = fv_arena_strdup(im->g->arena, t.name);
         int index = add_tensor(im, &t);
         fv_names_add(&im->names, t.name, index);
     }
@@ -255,7 +256,7 @@ static bool fold(fv_importer *im, const fv_node *n, const fv_call *c) {
             continue;
         if (!spend(im, c->out[k]))
             return false;
-        c->out[k]->data = fv_arena_alloc(c->arena, fv_tensor_bytes(c->out[k]) + 1);
+        c->out[k]->data = fv_arena_alloc(im->g->data, fv_tensor_bytes(c->out[k]) + 1);
     }
     return fv_node_run(im->g, n, c->in, c->out, im->err);
 }
@@ -370,7 +371,7 @@ static fv_graph *import_model(const Fovea__Onnx__Model *m, const char *path,
                       .work_left = MAX_FOLD_WORK < 8.0 * (double)folded ? MAX_FOLD_WORK
                                                                         : 8.0 * (double)folded};
     im.g = FV_ARENA_NEW(arena, fv_graph, 1);
-    *im.g = (fv_graph){.arena = arena, .opset = fv_onnx_opset(m->opset_import, m->n_opset_import)};
+    *im.g = (fv_graph){.arena = arena, .data = fv_arena_create(), .opset = fv_onnx_opset(m->opset_import, m->n_opset_import)};
     import_metadata(im.g, m);
     bool ok = import_graph(&im, m->graph);
     fv_names_finish(&im.names);

@@ -72,7 +72,7 @@ int fv_pass_focus(fv_passes *p) {
             continue;
         fv_tensor t = p->g->tensor[n->in[1]];
         t.dim[1] /= PARTS, t.dim[2] *= 2, t.dim[3] *= 2;
-        t.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&t));
+        t.data = fv_arena_alloc(p->g->data, fv_tensor_bytes(&t));
         spread_weights(&p->g->tensor[n->in[1]], start, t.data);
         fv_conv_attr a = *(const fv_conv_attr *)n->attr;
         for (int d = 0; d < 2; d++)

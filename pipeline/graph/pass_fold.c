@@ -24,7 +24,7 @@ static float *own_data(fv_passes *p, fv_node *n, int k) {
     int index = fv_pass_add_tensor(p, &copy);
     if (index < 0)
         return NULL;
-    p->g->tensor[index].data = fv_arena_memdup(p->g->arena, copy.data, fv_tensor_bytes(&copy));
+    p->g->tensor[index].data = fv_arena_memdup(p->g->data, copy.data, fv_tensor_bytes(&copy));
     p->readers[t]--;
     n->in[k] = index;
     return p->g->tensor[index].data;
@@ -38,7 +38,7 @@ static bool add_bias(fv_passes *p, fv_node *conv, int64_t channels) {
                       .dtype = FV_F32,
                       .n_dims = 1,
                       .dim = {channels}};
-    bias.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&bias));
+    bias.data = fv_arena_alloc(p->g->data, fv_tensor_bytes(&bias));
     int index = fv_pass_add_tensor(p, &bias), *in = FV_ARENA_NEW(p->g->arena, int, 3);
     if (index < 0)
         return false;

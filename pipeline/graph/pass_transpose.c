@@ -119,7 +119,7 @@ static int replace(fv_passes *p, const fv_node *n, fv_node *to) {
 
 static int own_copy(fv_passes *p, int tensor) {
     fv_tensor t = p->g->tensor[tensor];
-    t.data = fv_arena_memdup(p->g->arena, t.data, fv_tensor_bytes(&t));
+    t.data = fv_arena_memdup(p->g->data, t.data, fv_tensor_bytes(&t));
     return fv_pass_add_tensor(p, &t);
 }
 

@@ -187,7 +187,7 @@ int fv_pass_add_tensor(fv_passes *p, const fv_tensor *t) {
 int fv_pass_add_constant(fv_passes *p, int named, int n_dims, const int64_t *dim) {
     fv_tensor t = {.name = p->g->tensor[named].name, .dtype = FV_F32, .n_dims = n_dims};
     memcpy(t.dim, dim, (size_t)n_dims * sizeof *dim);
-    t.data = fv_arena_alloc(p->g->arena, fv_tensor_bytes(&t) + 4);
+    t.data = fv_arena_alloc(p->g->data, fv_tensor_bytes(&t) + 4);
     return fv_pass_add_tensor(p, &t);
 }
 

@@ -10,7 +10,7 @@ static void widen_tensor(fv_graph *g, fv_tensor *t) {
     t->dtype = FV_F32;
     if (!half)
         return;
-    t->data = fv_arena_alloc(g->arena, fv_tensor_bytes(t) + 1);
+    t->data = fv_arena_alloc(g->data, fv_tensor_bytes(t) + 1);
     fv_convert(t->data, FV_F32, half, FV_F16, n);
 }
 

@@ -44,6 +44,10 @@ typedef struct {
 typedef enum { FV_HALF_NONE, FV_HALF_STORED, FV_HALF_COMPUTED } fv_half;
 fv_plan *fv_plan_create(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_err *err);
 
+// Frees the weights of the plan's graph that the device has its own copy of. `g` then serves this plan and its
+// sessions alone: no other plan can be made of it, and the reference cannot run it.
+void fv_plan_take_weights(const fv_plan *p, fv_graph *g);
+
 // One line per step. After a profiled run with milliseconds and GFLOP/s.
 void fv_plan_print(const fv_plan *p, FILE *out);
 

@@ -234,6 +234,19 @@ fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *para
     return p;
 }
 
+void fv_plan_take_weights(const fv_plan *p, fv_graph *g) {
+    bool *keep = calloc((size_t)g->n_tensors + 1, sizeof *keep);
+    for (int i = 0; keep && i < g->n_outputs; i++)
+        keep[g->output[i]] = true;
+    for (int i = 0; keep && i < p->n_steps; i++)
+        for (int k = 0; !p->step[i].kernel && k < p->step[i].node->n_in; k++)
+            if (p->step[i].node->in[k] >= 0)
+                keep[p->step[i].node->in[k]] = true;
+    if (keep)
+        fv_graph_drop_constants(g, keep);
+    free(keep);
+}
+
 fv_plan_stats fv_plan_get_stats(const fv_plan *p) {
     fv_plan_stats s = {.half = p->half, .half_error = p->half_error, .weight_bytes = p->n_weights * p->element,
                        .activation_bytes = p->activation_bytes, .n_barriers = *p->n_barriers};

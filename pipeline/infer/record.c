@@ -115,6 +115,17 @@ static bool record_all(fv_session *s, fv_slot *slot, fv_err *err) {
     return true;
 }
 
+bool fv_slot_grow_upload(fv_session *s, fv_slot *slot, size_t bytes, fv_err *err) {
+    if (slot->upload && fv_gpu_buffer_bytes(slot->upload) >= bytes)
+        return true;
+    fv_gpu_program_destroy(&slot->frame);
+    fv_gpu_buffer_destroy(&slot->upload);
+    slot->upload = fv_gpu_buffer_create(s->plan->gpu, bytes, FV_GPU_UPLOAD, err);
+    if (!slot->upload)
+        return false;
+    return record_all(s, slot, err); // every program knows the old block
+}
+
 // ---- slots -----------------------------------------------------------------------------------------
 
 static void place_outputs(fv_session *s, fv_slot *slot) {
@@ -137,15 +148,14 @@ static void place_outputs(fv_session *s, fv_slot *slot) {
 bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err) {
     const fv_plan *p = s->plan;
     slot->activations = fv_gpu_buffer_create(p->gpu, p->activation_bytes, FV_GPU_DEVICE, err);
-    slot->upload = slot->activations ? fv_gpu_buffer_create(p->gpu, p->upload_bytes, FV_GPU_UPLOAD, err) : NULL;
-    slot->readback = slot->upload ? fv_gpu_buffer_create(p->gpu, p->readback_bytes, FV_GPU_READBACK, err) : NULL;
+    slot->readback = slot->activations ? fv_gpu_buffer_create(p->gpu, p->readback_bytes, FV_GPU_READBACK, err) : NULL;
     slot->host = fv_arena_alloc(s->arena, p->host_bytes + 16);
     slot->program = FV_ARENA_NEW(s->arena, fv_gpu_program *, p->n_segments);
     slot->host_step = FV_ARENA_NEW(s->arena, fv_host_step, p->n_segments);
     if (!slot->readback || !fv_host_steps_prepare(s, slot, err))
         return false;
     place_outputs(s, slot);
-    return record_all(s, slot, err);
+    return s->has_input ? record_all(s, slot, err) : fv_slot_grow_upload(s, slot, p->upload_bytes, err);
 }
 
 void fv_slot_finish(fv_slot *slot, int n_segments) {
@@ -159,16 +169,6 @@ void fv_slot_finish(fv_slot *slot, int n_segments) {
 }
 
 // ---- frames ----------------------------------------------------------------------------------------
-
-static bool grow_upload(fv_session *s, fv_slot *slot, size_t bytes, fv_err *err) {
-    if (fv_gpu_buffer_bytes(slot->upload) >= bytes)
-        return true;
-    fv_gpu_buffer_destroy(&slot->upload);
-    slot->upload = fv_gpu_buffer_create(s->plan->gpu, bytes, FV_GPU_UPLOAD, err);
-    if (!slot->upload)
-        return false;
-    return record_all(s, slot, err); // every program knows the old block
-}
 
 static bool prepared_by_host(const fv_plan *p, const fv_slot *slot) {
     return fv_gpu_get_caps(p->gpu)->cpu && fv_gpu_buffer_map(slot->activations) && !p->half &&
@@ -192,7 +192,7 @@ bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *f, float
     slot->fit = fv_fit_compute(&s->input, f->width, f->height, par);
     if (prepared_by_host(s->plan, slot))
         slot->preprocess = fv_host_preprocess_create(f, &slot->fit, &s->input, frame_layout(s));
-    else if (!grow_upload(s, slot, plane_places(f, at), err))
+    else if (!fv_slot_grow_upload(s, slot, plane_places(f, at), err))
         return false;
     slot->frame = record(s, slot, 0, f, err);
     return slot->frame != NULL;

@@ -70,7 +70,7 @@ bool fv_session_push(fv_session *s, const fv_frame *frame, float par, void *user
 bool fv_session_push_tensors(fv_session *s, const void *const in[], void *user, fv_err *err) {
     const fv_plan *p = s->plan;
     fv_slot *slot = next_slot(s, err);
-    if (!slot)
+    if (!slot || !fv_slot_grow_upload(s, slot, p->upload_bytes, err))
         return false;
     char *map = fv_gpu_buffer_map(slot->upload);
     for (int i = 0; i < p->graph->n_inputs; i++) {

@@ -46,6 +46,8 @@ struct fv_session {
 // record.c
 bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err);
 void fv_slot_finish(fv_slot *slot, int n_segments);
+// At least this many bytes of upload block. Frames that the host prepares need none, pushed tensors do.
+bool fv_slot_grow_upload(fv_session *s, fv_slot *slot, size_t bytes, fv_err *err);
 // Makes slot->frame for frames of this kind, unless it is there; grows the upload block.
 bool fv_slot_record_frame(fv_session *s, fv_slot *slot, const fv_frame *frame, float par, fv_err *err);
 // Brings the frame to the device: its planes, or what the network sees of it.

@@ -148,11 +148,25 @@ static bool time_runs(const fv_plan *plan, const void *const in[], int runs, dou
     return ok;
 }
 
-// A plan of its own: time stamps between dispatches cost time.
-static bool profile(const arguments *a, fv_gpu *gpu, const fv_graph *g, const void *const in[], figures *f, fv_err *err) {
+// At the size that the model's card names, where the file leaves it open.
+static fv_graph *load(const char *path, fv_err *err) {
+    fv_model m;
+    fv_graph *g = NULL;
+    if (fv_model_begin(&m, path, NULL, err))
+        g = fv_detect_load(path, m.card.has_size ? m.card.input.width : 0,
+                           m.card.has_size ? m.card.input.height : 0, err);
+    fv_model_finish(&m);
+    if (g && !fv_graph_optimize(g, err))
+        fv_graph_destroy(&g);
+    return g;
+}
+
+// A plan of its own: time stamps between dispatches cost time. The first one has taken the graph's weights.
+static bool profile(const arguments *a, fv_gpu *gpu, const void *const in[], figures *f, fv_err *err) {
+    fv_graph *g = load(a->model, err);
     fv_plan_params params = {.tune = true, .profile = true, .name = a->model,
                              .precision = f->stats.half ? FV_PRECISION_FP16 : FV_PRECISION_FP32};
-    fv_plan *plan = fv_plan_create(gpu, g, &params, err);
+    fv_plan *plan = g ? fv_plan_create(gpu, g, &params, err) : NULL;
     int runs = a->runs;
     double *ms = calloc((size_t)runs + 1, sizeof *ms);
     figures other = {0};
@@ -164,10 +178,11 @@ static bool profile(const arguments *a, fv_gpu *gpu, const fv_graph *g, const vo
         f->n_layers = f->layer ? fv_plan_layers(plan, f->layer, f->n_layers) : 0;
     }
     fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
     return ok;
 }
 
-static bool time_model(const arguments *a, fv_gpu *gpu, const fv_graph *g, const void *const in[], figures *f,
+static bool time_model(const arguments *a, fv_gpu *gpu, fv_graph *g, const void *const in[], figures *f,
                        fv_err *err) {
     fv_plan_params params = {.tune = true, .name = a->model, .precision = (fv_precision)a->precision};
     int runs = a->runs;
@@ -175,6 +190,8 @@ static bool time_model(const arguments *a, fv_gpu *gpu, const fv_graph *g, const
     fv_plan *plan = ms ? fv_plan_create(gpu, g, &params, err) : NULL;
     f->load_ms = now_ms() - start;
     f->start_ms += f->load_ms;
+    if (plan)
+        fv_plan_take_weights(plan, g);
     bool ok = plan && time_runs(plan, in, runs, ms, f, err);
     if (ok) {
         qsort(ms, (size_t)runs, sizeof *ms, by_value);
@@ -259,23 +276,12 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     printf("]}\n");
 }
 
-// At the size that the model's card names, where the file leaves it open.
-static fv_graph *load(const char *path, fv_err *err) {
-    fv_model m;
-    fv_graph *g = NULL;
-    if (fv_model_begin(&m, path, NULL, err))
-        g = fv_detect_load(path, m.card.has_size ? m.card.input.width : 0,
-                           m.card.has_size ? m.card.input.height : 0, err);
-    fv_model_finish(&m);
-    return g;
-}
-
 static bool bench(const arguments *a, fv_err *err) {
     double start = now_ms();
     figures f = {0};
     void *in[MAX_INPUTS] = {0};
     fv_graph *g = load(a->model, err);
-    bool ok = g && fv_graph_optimize(g, err);
+    bool ok = g != NULL;
     if (ok && g->n_inputs > MAX_INPUTS)
         ok = fv_fail(err, FV_UNSUPPORTED, "%s: more than %d inputs", a->model, MAX_INPUTS);
     fv_gpu *gpu = ok ? fv_gpu_create(&(fv_gpu_params){.device = a->device}, err) : NULL;
@@ -284,7 +290,7 @@ static bool bench(const arguments *a, fv_err *err) {
     f.start_ms = now_ms() - start;
     ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 && (f.driver_mib = status_mib("VmRSS:")) >= 0 &&
          time_model(a, gpu, g, (const void *const *)in, &f, err) &&
-         (a->total || profile(a, gpu, g, (const void *const *)in, &f, err));
+         (a->total || profile(a, gpu, (const void *const *)in, &f, err));
     if (ok) {
         fv_tensor_shape_text(&g->tensor[g->input[0]], f.shape, sizeof f.shape);
         (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);

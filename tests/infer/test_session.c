@@ -124,6 +124,27 @@ static void sizes_may_change_midway(void) {
     tear_down(&b);
 }
 
+// Planes smaller than the tensor first, so that the upload block grows under the frames' program.
+static void tensors_and_frames_take_turns(void) {
+    float in[3 * WIDTH * HEIGHT], out[6 * WIDTH * HEIGHT / 16];
+    for (int on_device = 0; on_device < 2; on_device++) {
+        bench b;
+        fv_result r;
+        if (!set_up_with(&b, true, 1, &(fv_plan_params){.device_preprocess = on_device}))
+            return;
+        fv_frame f = make_frame(FV_I420, 20, 16, 8);
+        fv_preprocess_reference(&f, 1, &b.input, in);
+        CHECK_OK(fv_graph_run(b.g, (const void *[]){in}, (void *[]){out}, &b.err), b.err);
+        for (int i = 0; i < 5; i++) {
+            CHECK_OK(i & 1 ? fv_session_push_tensors(b.s, (const void *[]){in}, NULL, &b.err)
+                           : fv_session_push(b.s, &f, 1, NULL, &b.err), b.err);
+            CHECK_OK(fv_session_pull(b.s, &r, &b.err), b.err);
+            CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-3);
+        }
+        tear_down(&b);
+    }
+}
+
 // ---- slots -----------------------------------------------------------------------------------------
 
 static void slots_keep_order_and_apart(void) {
@@ -218,7 +239,38 @@ static void roots_that_live_together_do_not_overlap(void) {
     }
 }
 
+// The convolution's weights go, the constants of the host's node and the constant output stay.
+static void a_plan_needs_no_weights_of_the_graph(void) {
+    const fv_one_node chain[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0}, {"GatherND", "@ i[0]", "", 0}};
+    fv_err err = {0};
+    fv_result r;
+    size_t size;
+    float in[3 * 6 * 6], out[8 * 6 * 6];
+    unsigned seed = 5;
+    if (!fv_compare_gpu())
+        return;
+    for (int i = 0; i < 3 * 6 * 6; i++)
+        in[i] = fv_random(&seed);
+    void *model = fv_one_node_model(chain, 2, 13, &size);
+    fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
+    fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
+    CHECK_OK(plan && fv_plan_get_stats(plan).n_host_steps == 1, err);
+    CHECK_OK(g && fv_graph_run(g, (const void *[]){in}, (void *[]){out}, &err), err);
+    if (plan) {
+        const fv_node *conv = &g->node[0], *gather = &g->node[1];
+        fv_plan_take_weights(plan, g);
+        CHECK(!g->tensor[conv->in[1]].data && g->tensor[gather->in[1]].data);
+        fv_session *s = fv_session_create(plan, NULL, 1, &err);
+        CHECK_OK(s && fv_session_push_tensors(s, (const void *[]){in}, NULL, &err) && fv_session_pull(s, &r, &err), err);
+        CHECK_NEAR(worst(&r.tensor[0], out), 0, 1e-4);
+        fv_session_destroy(&s);
+    }
+    fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
+    free(model);
+}
+
 const fv_suite session_suite = {"session", (const fv_case[]){
-    CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(slots_keep_order_and_apart),
+    CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(tensors_and_frames_take_turns), CASE(slots_keep_order_and_apart),
     CASE(inputs_that_do_not_fit_are_refused), CASE(frames_allocate_nothing),
-    CASE(roots_that_live_together_do_not_overlap), {0}}};
+    CASE(roots_that_live_together_do_not_overlap), CASE(a_plan_needs_no_weights_of_the_graph), {0}}};
