@@ -10,7 +10,7 @@
 
 #include "pipeline/base/arena.h"
 
-enum { MAX_LABEL = 100000, MAX_OBJECTS = 100000 };
+enum { MAX_LABEL = 100000, MAX_OBJECTS = 100000, FIRST_YEAR = 1678, LAST_YEAR = 2261 };
 
 struct fv_record_reader {
     fv_arena *arena;
@@ -130,9 +130,11 @@ static bool read_object(fv_record_reader *r, const json_t *j, fv_object *o, fv_e
 static int64_t utc_of(const json_t *j) {
     struct tm t = {0};
     double seconds;
-    if (!json_is_string(j) || sscanf(json_string_value(j), "%d-%d-%dT%d:%d:%lf", &t.tm_year,
-                                     &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &seconds) != 6)
+    if (!json_is_string(j) || sscanf(json_string_value(j), "%4d-%2d-%2dT%2d:%2d:%lf", &t.tm_year, &t.tm_mon,
+                                     &t.tm_mday, &t.tm_hour, &t.tm_min, &seconds) != 6)
         return FV_TIME_NONE;
+    if (t.tm_year < FIRST_YEAR || t.tm_year > LAST_YEAR || !(seconds >= 0 && seconds <= 60))
+        return FV_TIME_NONE; // what an int64_t of nanoseconds cannot hold
     t.tm_year -= 1900;
     t.tm_mon--;
     return (int64_t)timegm(&t) * 1000000000 + (int64_t)llround(seconds * 1e9);

@@ -239,14 +239,21 @@ fv_tuner *fv_tuner_create(fv_gpu *gpu) {
     return t;
 }
 
-const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s) {
-    if (!t)
-        return fv_conv_row_default(s, fv_gpu_get_caps(gpu));
+const fv_conv_row *fv_tune_known(const fv_tuner *t, const fv_gpu *gpu, const fv_conv_shape *s) {
     char shape[TEXT];
     fv_conv_shape_text(s, shape, sizeof shape);
     const winner *known = find(t, shape);
-    if (known && fv_conv_row_fits(known->row, s, fv_gpu_get_caps(gpu)))
-        return known->row;
+    return known && fv_conv_row_fits(known->row, s, fv_gpu_get_caps(gpu)) ? known->row : NULL;
+}
+
+const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s) {
+    if (!t)
+        return fv_conv_row_default(s, fv_gpu_get_caps(gpu));
+    const fv_conv_row *known = fv_tune_known(t, gpu, s);
+    if (known)
+        return known;
+    char shape[TEXT];
+    fv_conv_shape_text(s, shape, sizeof shape);
     const fv_conv_row *row[MAX_ROWS];
     int n = candidates(t, s, row), best = 0;
     if (n < 2 || t->used_ms > BUDGET_MS)

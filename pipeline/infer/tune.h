@@ -15,6 +15,8 @@ typedef struct fv_tuner fv_tuner;
 
 // One plan's tuner; reads the cache. NULL when tuning is off, which the others accept.
 fv_tuner *fv_tuner_create(fv_gpu *gpu);
+// What is known of the shape, and can do it; NULL: nothing.
+const fv_conv_row *fv_tune_known(const fv_tuner *t, const fv_gpu *gpu, const fv_conv_shape *s);
 // NULL: no row fits. A fault while measuring is logged, and the row of the lowest cost taken.
 const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s);
 // Writes the cache if there is news, beside it and renamed. Gives kernels back that only it has: a plan takes

@@ -67,8 +67,12 @@ static bool in_hole(const fv_spool *s, uint64_t number) {
 // Numbers up to `number` are not there: dropped by an earlier run (then they were counted), or
 // lost.
 static void expect(fv_spool *s, uint64_t number) {
-    for (; s->expected < number; s->expected++)
-        s->counts.damaged += !in_hole(s, s->expected);
+    if (number <= s->expected)
+        return;
+    uint64_t from = s->expected > s->state.hole_from ? s->expected : s->state.hole_from;
+    uint64_t to = number < s->state.hole_to ? number : s->state.hole_to;
+    s->counts.damaged += number - s->expected - (to > from ? to - from : 0);
+    s->expected = number;
 }
 
 static bool open_reader(fv_spool *s) {
@@ -87,15 +91,19 @@ static bool read_in_segment(fv_spool *s) {
 }
 
 // The next record into s->record. A segment that cannot be opened now may be so later; what is not
-// there or not a record is passed over.
+// there or not a record is passed over, and so is one whose number was there before.
 static bool read_next(fv_spool *s) {
     while (s->n) {
         if (s->offset < s->v[s->at].size && !open_reader(s))
             return false;
         if (read_in_segment(s)) {
             expect(s, s->record.number);
-            s->expected = s->record.number + 1;
-            return true;
+            if (s->record.number == s->expected) {
+                s->expected++;
+                return true;
+            }
+            s->counts.damaged++;
+            continue;
         }
         move_to(s, s->v[s->at].size);
         if (s->at == s->n - 1)

@@ -96,6 +96,31 @@ static void mistakes_have_a_line(void) {
     CHECK_FAILS(fv_record_reader_open("/nonexistent.jsonl", &err), err, "/nonexistent.jsonl");
 }
 
+// Times that 64 bits of nanoseconds do not hold are not known.
+static void times_out_of_reach(void) {
+    static const struct {
+        const char *utc;
+        int64_t ns;
+    } rows[] = {{"1970-01-01T00:00:01.500000Z", 1500000000},   {"1969-12-31T23:59:59.000000Z", -1000000000},
+                {"2261-12-31T00:00:00Z", 9214560000000000000}, {"2262-12-31T00:00:00Z", FV_TIME_NONE},
+                {"1677-01-01T00:00:00Z", FV_TIME_NONE},        {"2026-01-01T00:00:1e300Z", FV_TIME_NONE},
+                {"2026-01-01T00:00:nanZ", FV_TIME_NONE},       {"99999999999-01-01T00:00:00Z", FV_TIME_NONE}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char line[300];
+        snprintf(line, sizeof line,
+                 "{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":1,\"utc\":\"%s\",\"objects\":[]}\n",
+                 rows[i].utc);
+        put(line, "w");
+        fv_err err = {0};
+        fv_record_reader *reader = fv_record_reader_open(path, &err);
+        const fv_record *r = fv_record_reader_next(reader, &err);
+        CHECK_OK(r != NULL, err);
+        if (r)
+            CHECK_EQUAL(r->utc_ns, rows[i].ns);
+        fv_record_reader_destroy(&reader);
+    }
+}
+
 const fv_suite record_read_suite = {
     "record_read",
-    (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line), {0}}};
+    (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line), CASE(times_out_of_reach), {0}}};

@@ -1,5 +1,5 @@
 // What happens to a file that nobody trusts: loaded, optimised and, when it is small, run. Shared
-// by the mutation test and the fuzz target.
+// by the mutation tests and the fuzzer.
 #pragma once
 
 #include <stddef.h>

@@ -389,6 +389,27 @@ static void random_histories(void) {
     }
 }
 
+// Numbers of a damaged folder: 2^62 missing ones are counted, not walked through; one that was there before
+// is no record.
+static void numbers_far_apart(void) {
+    static const uint64_t numbers[] = {0, (uint64_t)1 << 62, 5, ((uint64_t)1 << 62) + 1};
+    char path[1100], name[1200];
+    snprintf(path, sizeof path, "%s", folder());
+    fv_spool *s = open_spool(path, MIB, 0);
+    fv_spool_close(&s);
+    snprintf(name, sizeof name, "%s/%016d.seg", path, 0);
+    int fd = open(name, O_RDWR | O_CREAT, 0600);
+    for (int i = 0; i < 4; i++)
+        CHECK(fv_segment_append(fd, i * (FV_SEGMENT_HEAD + 1), numbers[i], &(struct iovec){"0123" + i, 1}, 1, 1));
+    close(fd);
+    s = open_spool(path, MIB, 0);
+    fv_spool_record v[8];
+    CHECK_EQUAL(fv_spool_take(s, v, 8, MIB), 3);
+    CHECK(v[0].body[0] == '0' && v[1].body[0] == '1' && v[2].body[0] == '3');
+    CHECK_EQUAL(fv_spool_count(s).damaged, ((int64_t)1 << 62) - 1 + 1);
+    fv_spool_close(&s);
+}
+
 const fv_suite spool_suite = {"spool", (const fv_case[]){CASE(sums_are_those_of_zip),
                                                          CASE(in_order_and_once),
                                                          CASE(parts_are_joined),
@@ -403,4 +424,5 @@ const fv_suite spool_suite = {"spool", (const fv_case[]){CASE(sums_are_those_of_
                                                          CASE(one_folder_one_spool),
                                                          CASE(a_hundred_thousand_from_another_thread),
                                                          CASE(random_histories),
+                                                         CASE(numbers_far_apart),
                                                          {0}}};

@@ -86,24 +86,22 @@ static void npy_round_trip(void) {
 }
 
 static void npy_that_is_none(void) {
+#define BYTES(text) text, sizeof text - 1
     static const struct {
         const char *bytes;
         size_t n;
         const char *says;
     } rows[] = {
-        {"hello", 5, "no .npy file"},
-        {"\x93NUMPY\x01\x00\x40\x00{'descr'", 18, "no .npy file"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }  \n",
-         71, "not supported"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2,3), } \n",
-         71, "Fortran"},
-        {"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }  "
-         "\n1234",
-         75, "of 8 bytes"},
-        {"\x93NUMPY\x01\x00\x41\x00{'descr': '<f4', 'fortran_order': False, 'shape': "
-         "(99999999999,)}\n",
-         75, "not supported"},
+        {BYTES("hello"), "no .npy file"},
+        {BYTES("\x93NUMPY\x01\x00\x40\x00{'descr'"), "no .npy file"},
+        {BYTES("\x93NUMPY\x01\x00\x3b\x00{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }  \n"), "not supported"},
+        {BYTES("\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2,3), } \n"), "Fortran"},
+        {BYTES("\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }  "
+         "\n1234"), "of 8 bytes"},
+        {BYTES("\x93NUMPY\x01\x00\x41\x00{'descr': '<f4', 'fortran_order': False, 'shape': "
+         "(99999999999,)}\n"), "not supported"},
     };
+#undef BYTES
     fv_arena *arena = fv_arena_create();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fv_err err = {0};
