@@ -1,5 +1,5 @@
 // Rules as plain data: read by desc, watched by vision, drawn by the overlay. What each event
-// means, with drawings, is in vision/rules.h.
+// means, with drawings, is in config/rules/README.md.
 #pragma once
 
 #include <stdbool.h>
@@ -40,7 +40,8 @@ typedef struct {
     const char *name; // "cross", "enter", "leave", "appear", ...; "wrong-way"
     unsigned kinds;   // bit 1 << fv_rule_kind
     bool by_default;
-    bool lasts; // start, update and end instead of one moment
+    bool lasts;       // start, update and end instead of one moment
+    const char *unit; // of the event's value; NULL: it has none
     const char *help;
 } fv_event_row;
 extern const fv_event_row fv_event_rows[FV_N_EVENTS];
@@ -48,6 +49,8 @@ extern const fv_event_row fv_event_rows[FV_N_EVENTS];
 #define FV_EVENT_BIT(event) (1u << (event))
 #define FV_RULE_HYSTERESIS 0.1f               // default of fv_rule.hysteresis
 #define FV_RULE_FORGET_NS INT64_C(2000000000) // default of fv_rules.forget_ns
+#define FV_RULE_UPDATE_NS INT64_C(10000000000) // default of fv_rule.update_ns
+#define FV_RULE_SETTLE_NS INT64_C(300000000)   // default of fv_rule.settle_ns
 
 // A polyline (open) or polygon (closed). Points are fractions of the picture 0..1 when `relative`,
 // else pixels of the first picture; both scale along when the picture's size changes. Filled by
@@ -71,7 +74,11 @@ typedef struct {
     int64_t dwell_ns;   // zones: 0 none
     int overcrowding;   // zones: this many or more, 0 none
     int64_t hold_ns;    // overcrowding, empty, when: for at least this long
+    int64_t update_ns;  // what lasts: an update each time this has passed, 0 none; loaders put
+                        // FV_RULE_UPDATE_NS
     bool repeat;        // lines: count an object each time it comes back, not once per direction
+    int64_t settle_ns;  // lines: a crossing counts when it is not taken back within this; loaders
+                        // put FV_RULE_SETTLE_NS
     int64_t stopped_ns; // zones: an object at rest for this long, 0 none
     bool has_heading;   // zones: the right way is `heading`, else there is no wrong way
     float heading;      // degrees in the picture, 0 to the right, 90 down

@@ -83,6 +83,14 @@ float fv_box_iou(fv_box a, fv_box b) {
     return w * h / (a.w * a.h + b.w * b.h - w * h);
 }
 
+static float hundredths(float v) {
+    return (float)(round((double)v * 100) / 100);
+}
+
+fv_box fv_box_round(fv_box b) {
+    return (fv_box){hundredths(b.x), hundredths(b.y), hundredths(b.w), hundredths(b.h)};
+}
+
 fv_box fv_box_clip(fv_box box, float width, float height) {
     float x0 = fminf(fmaxf(box.x, 0), width), x1 = fminf(fmaxf(box.x + box.w, 0), width);
     float y0 = fminf(fmaxf(box.y, 0), height), y1 = fminf(fmaxf(box.y + box.h, 0), height);

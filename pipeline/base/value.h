@@ -105,6 +105,7 @@ typedef struct {
 
 float fv_box_iou(fv_box a, fv_box b);                     // 0..1; 0 for empty boxes
 fv_box fv_box_clip(fv_box box, float width, float height); // into the picture
+fv_box fv_box_round(fv_box box); // to hundredths of a pixel, as records are written
 
 typedef enum {
     FV_STATE_DETECTED,  // no tracker has seen it

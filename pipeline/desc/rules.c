@@ -14,7 +14,7 @@ typedef struct {
     const char *names[FV_N_RULE_KINDS], *condition;
     int units, anchor, overcrowding;
     float hysteresis, heading, heading_tolerance, speed;
-    int64_t dwell_ns, hold_ns, stopped_ns;
+    int64_t dwell_ns, hold_ns, stopped_ns, settle_ns, update_ns;
     bool repeat;
     fv_points points;
     fv_words classes, directions, events;
@@ -41,12 +41,16 @@ static const fv_option rule_options[] = {
                     "fraction of the box's height that the anchor must be clear of the border"),
     FV_OPTION_BOOL(rule_text, repeat, "repeat", false,
                    "count an object each time it comes back, not once per direction"),
+    FV_OPTION_TIME(rule_text, settle_ns, "settle", 0, HOUR, FV_RULE_SETTLE_NS,
+                   "a crossing counts when it is not taken back within this time"),
     FV_OPTION_TIME(rule_text, dwell_ns, "dwell", 0, 24 * HOUR, 0,
                    "report objects that stay inside this long"),
     FV_OPTION_INT(rule_text, overcrowding, "overcrowding", 0, 100000, 0,
                   "report this many objects or more inside"),
     FV_OPTION_TIME(rule_text, hold_ns, "hold", 0, 24 * HOUR, 0,
                    "overcrowding, empty and conditions count after this long"),
+    FV_OPTION_TIME(rule_text, update_ns, "update", 0, 24 * HOUR, FV_RULE_UPDATE_NS,
+                   "what lasts is told again each time this has passed; 0s: start and end only"),
     FV_OPTION_TIME(rule_text, stopped_ns, "stopped", 0, 24 * HOUR, 0,
                    "report objects at rest this long"),
     FV_OPTION_FLOAT(rule_text, heading, "heading", -360, 360, 0,
@@ -85,6 +89,7 @@ static const struct {
     {"overcrowding", ZONE},   {"stopped", ZONE},
     {"heading", ZONE},        {"heading-tolerance", ZONE},
     {"speed", ZONE},          {"hold", ZONE | WHEN},
+    {"settle", LINE},         {"update", ZONE | WHEN},
     {"condition", WHEN},
 };
 enum { N_KEYS_OF_KINDS = sizeof keys_of_kinds / sizeof keys_of_kinds[0] };
@@ -228,6 +233,8 @@ static fv_rule rule_from(fv_yaml *y, const rule_text *t, fv_rule_kind kind) {
         .overcrowding = t->overcrowding,
         .hold_ns = t->hold_ns,
         .repeat = t->repeat,
+        .settle_ns = t->settle_ns,
+        .update_ns = t->update_ns,
         .stopped_ns = t->stopped_ns,
         .has_heading = fv_schema_given(&rule_schema, t, "heading"),
         .heading = t->heading,

@@ -16,7 +16,7 @@
 //     calibration: {picture: [[..], ..], ground: [[..], ..]}   # four points, and where they lie in metres
 //     forget: 2s
 //
-// What each key and event means is in base/rule.h and vision/rules.h; config/rules/ shows every
+// What each key and event means is in config/rules/README.md; config/rules/ shows every
 // key.
 #pragma once
 

@@ -125,9 +125,12 @@ static bool play(replay *r, const fv_record *record, fv_err *err) {
 // What lasts ends with the stream.
 static void end_scene(replay *r, scene *s) {
     fv_event events[BATCH];
-    for (int n; (n = fv_watch_finish(s->watch, events, BATCH)) > 0;)
+    for (int n; (n = fv_watch_finish(s->watch, events, BATCH)) > 0;) {
         if (!r->a->explain)
             fv_formatter_events(s->formatter, &s->last, events, n);
+        if (r->heatmap && s == r->scenes)
+            fv_heatmap_add_events(r->heatmap, events, n);
+    }
     if (!r->a->explain)
         fv_formatter_finish(s->formatter);
 }

@@ -130,17 +130,27 @@ static void add_event(fv_heatmap *h, const fv_event *e) {
     const char *direction = e->direction ? e->direction : "";
     if (e->phase != FV_PHASE_MOMENT && e->phase != FV_PHASE_START)
         return;
-    for (int i = h->n_tallies - 1; i >= 0 && h->tallies[i].minute == h->minute; i--) {
+    int64_t minute = e->pts_ns == FV_TIME_NONE ? h->minute : e->pts_ns / minute_ns;
+    int at = h->n_tallies; // events may come a little late
+    for (int i = h->n_tallies - 1; i >= 0 && h->tallies[i].minute >= minute; i--) {
         tally *t = &h->tallies[i];
-        if (!strcmp(t->rule, e->rule) && !strcmp(t->event, e->event) &&
+        if (t->minute > minute)
+            at = i;
+        else if (!strcmp(t->rule, e->rule) && !strcmp(t->event, e->event) &&
             !strcmp(t->direction, direction)) {
             t->count++;
             return;
         }
     }
-    tally t = {h->minute, keep(h, e->rule), keep(h, e->event), keep(h, e->direction), 1};
+    tally t = {minute, keep(h, e->rule), keep(h, e->event), keep(h, e->direction), 1};
     FV_GROW(h->tallies, h->tallies_capacity, h->n_tallies + 1);
-    h->tallies[h->n_tallies++] = t;
+    memmove(h->tallies + at + 1, h->tallies + at, sizeof t * (size_t)(h->n_tallies++ - at));
+    h->tallies[at] = t;
+}
+
+void fv_heatmap_add_events(fv_heatmap *h, const fv_event *events, int n) {
+    for (int i = 0; i < n; i++)
+        add_event(h, &events[i]);
 }
 
 void fv_heatmap_add(fv_heatmap *h, const fv_record *r, const fv_event *events, int n_events) {
@@ -164,8 +174,7 @@ void fv_heatmap_add(fv_heatmap *h, const fv_record *r, const fv_event *events, i
         o->objects += h->classes[i]->now;
         o->most = o->most > h->classes[i]->now ? o->most : h->classes[i]->now;
     }
-    for (int i = 0; i < n_events; i++)
-        add_event(h, &events[i]);
+    fv_heatmap_add_events(h, events, n_events);
 }
 
 // ---- files --------------------------------------------------------------------------------------

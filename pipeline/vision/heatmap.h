@@ -22,6 +22,7 @@ typedef struct fv_heatmap fv_heatmap;
 
 fv_heatmap *fv_heatmap_create(void);
 void fv_heatmap_add(fv_heatmap *h, const fv_record *record, const fv_event *events, int n_events);
+void fv_heatmap_add_events(fv_heatmap *h, const fv_event *events, int n); // behind the last frame
 // Writes the files into `folder`, which is made when its parent is there. Labels in file names keep
 // letters, digits, '-' and '_'.
 bool fv_heatmap_write(const fv_heatmap *h, const char *folder, fv_err *err);

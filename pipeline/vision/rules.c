@@ -73,9 +73,9 @@ static void shape_init(fv_watch *w, int i) {
         .index = i,
         .events = r->events ? r->events : default_events(r->kind),
         .point = FV_ARENA_NEW(w->arena, fv_point, r->n_points + 1),
-        .crowded_since = FV_TIME_NONE,
-        .empty_since = FV_TIME_NONE,
-        .held_since = FV_TIME_NONE,
+        .crowded.since_ns = FV_TIME_NONE,
+        .empty.since_ns = FV_TIME_NONE,
+        .held.since_ns = FV_TIME_NONE,
         .hold_ns = r->hold_ns,
     };
 }
@@ -124,8 +124,18 @@ void fv_watch_explain(fv_watch *w, uint64_t id, void (*say)(void *user, const ch
 
 // ---- for the rules ------------------------------------------------------------------------------
 
-bool fv_rules_wants(const fv_watch *w, const fv_shape *s, fv_event_kind kind) {
-    (void)w;
+const fv_point fv_rules_nowhere = {NAN, NAN};
+
+double fv_rules_seconds(int64_t ns) {
+    return (double)ns * 1e-9;
+}
+
+void fv_rules_put_points(fv_event *e, fv_point before, fv_point after) {
+    e->before[0] = (float)before.x, e->before[1] = (float)before.y;
+    e->after[0] = (float)after.x, e->after[1] = (float)after.y;
+}
+
+bool fv_rules_wants(const fv_shape *s, fv_event_kind kind) {
     return s->events & FV_EVENT_BIT(kind);
 }
 
@@ -156,14 +166,10 @@ void fv_rules_say(const fv_watch *w, const fv_guest *g, const fv_shape *s, const
     w->say(w->user, text);
 }
 
-fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_phase phase,
-                          uint64_t id, const fv_guest *g) {
-    FV_GROW(w->pending, w->pending_capacity, w->n_pending + 1);
-    fv_event *e = &w->pending[w->n_pending++];
-    *e = (fv_event){.id = id ? id : ++w->last_event,
-                    .event = fv_event_rows[kind].name,
+void fv_rules_moment(const fv_watch *w, const fv_shape *s, fv_event_kind kind, const fv_guest *g,
+                     fv_event *e) {
+    *e = (fv_event){.event = fv_event_rows[kind].name,
                     .rule = s->rule->name,
-                    .phase = phase,
                     .has_object = g,
                     .before = {NAN, NAN},
                     .after = {NAN, NAN},
@@ -174,6 +180,15 @@ fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv
                     .utc_ns = w->now.utc_ns};
     if (g)
         e->object = g->object;
+}
+
+fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_phase phase,
+                          uint64_t id, const fv_guest *g) {
+    FV_GROW(w->pending, w->pending_capacity, w->n_pending + 1);
+    fv_event *e = &w->pending[w->n_pending++];
+    fv_rules_moment(w, s, kind, g, e);
+    e->id = id ? id : ++w->last_event;
+    e->phase = phase;
     return e;
 }
 
@@ -189,6 +204,15 @@ static void scale_box(fv_box *b, double x, double y) {
                   (float)((double)b->h * y)};
 }
 
+static void scale_event(fv_event *e, double x, double y) {
+    scale_box(&e->object.box, x, y);
+    for (int i = 0; i < 2; i++) {
+        double by = i ? y : x;
+        e->before[i] = (float)((double)e->before[i] * by);
+        e->after[i] = (float)((double)e->after[i] * by);
+    }
+}
+
 static void scale_guest(const fv_watch *w, fv_guest *g, double x, double y) {
     scale_box(&g->object.box, x, y);
     for (int i = 0; i < FV_HISTORY; i++)
@@ -198,6 +222,8 @@ static void scale_guest(const fv_watch *w, fv_guest *g, double x, double y) {
         scale_point(&v->last, x, y);
         scale_point(&v->before, x, y);
         scale_point(&v->rest, x, y);
+        scale_point(&v->origin, x, y);
+        scale_event(&v->crossing, x, y);
     }
 }
 
@@ -293,6 +319,7 @@ static void take_object(fv_watch *w, const fv_object *o) {
         return;
     }
     g->object = *o;
+    g->object.box = fv_box_round(o->box);
     visit_rules(w, g);
     int newest = (g->n_past + FV_HISTORY - 1) % FV_HISTORY;
     if (!g->n_past || w->now_ns - g->past[newest].at_ns >= history_step_ns) {
@@ -313,6 +340,8 @@ static void forget(fv_watch *w) {
         for (int k = 0; k < w->rules->n; k++)
             if (w->rules->v[k].kind == FV_RULE_ZONE)
                 fv_rules_zone_gone(w, &w->shapes[k], g);
+            else if (w->rules->v[k].kind == FV_RULE_LINE)
+                fv_rules_line_gone(w, &w->shapes[k], g);
         FV_GROW(w->spare, w->spare_capacity, w->n_spare + 1);
         w->spare[w->n_spare++] = g;
     }
@@ -354,21 +383,19 @@ int fv_watch_update(fv_watch *w, const fv_record *record, fv_event *events, int 
     return hand_out(w, events, max);
 }
 
-static void end_whole(fv_watch *w, fv_shape *s, fv_event_kind kind, uint64_t *id) {
-    if (*id)
-        fv_rules_report(w, s, kind, FV_PHASE_END, *id, NULL)->count = s->count->inside;
-    *id = FV_NO_EVENT;
-}
-
 int fv_watch_finish(fv_watch *w, fv_event *events, int max) {
     for (int i = 0; i < w->rules->n; i++) {
         fv_shape *s = &w->shapes[i];
-        for (int k = 0; k < w->n_guests; k++)
-            if (s->rule->kind == FV_RULE_ZONE && w->guests[k]->visit[i].inside)
-                fv_rules_end_visit(w, s, w->guests[k], w->now_ns);
-        end_whole(w, s, FV_EVENT_OVERCROWDING, &s->crowded_id);
-        end_whole(w, s, FV_EVENT_EMPTY, &s->empty_id);
-        end_whole(w, s, FV_EVENT_WHEN, &s->when_id);
+        int64_t inside = s->count->inside;
+        for (int k = 0; k < w->n_guests; k++) {
+            fv_visit *v = &w->guests[k]->visit[i];
+            if (v->inside)
+                fv_rules_end_visit(w, s, w->guests[k], v->last, fv_rules_nowhere, w->now_ns);
+            fv_rules_line_gone(w, s, w->guests[k]);
+        }
+        fv_rules_hold(w, s, FV_EVENT_OVERCROWDING, &s->crowded, false, inside);
+        fv_rules_hold(w, s, FV_EVENT_EMPTY, &s->empty, false, inside);
+        fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, false, -1);
     }
     return hand_out(w, events, max);
 }

@@ -7,6 +7,28 @@
 
 enum { FV_HISTORY = 32, FV_NO_EVENT = 0 };
 
+// An event from its start to its end.
+typedef struct {
+    bool on;
+    uint64_t id;     // FV_NO_EVENT: the rule does not report it
+    int64_t next_ns; // the next update
+    int64_t count;   // as last told
+} fv_lasting;
+
+// What is known of it in this frame.
+typedef struct {
+    bool is_so;
+    int64_t count;          // -1: it has none
+    double value;           // in the row's unit
+    fv_point before, after; // NAN where unknown
+} fv_evidence;
+
+// A state of a zone, or of all, that has to hold for `hold` before it is an event.
+typedef struct {
+    int64_t since_ns; // FV_TIME_NONE: it is not so
+    fv_lasting event;
+} fv_held;
+
 // One rule in pixels of the current picture.
 typedef struct {
     const fv_rule *rule;
@@ -16,9 +38,7 @@ typedef struct {
     fv_point *point;
     double breadth;                                 // zones
     int reported_inside;                            // the last "count"
-    int64_t crowded_since, empty_since, held_since; // FV_TIME_NONE: not so
-    uint64_t crowded_id, empty_id, when_id;         // the events that last
-    int crowded_count;
+    fv_held crowded, empty, held;
     struct fv_condition *condition;
     int64_t hold_ns;
 } fv_shape;
@@ -28,12 +48,14 @@ typedef struct {
     bool known, clear; // seen once; has been clear of the line
     bool inside, counted[2];
     int net;                   // crossings since the last clear position
+    int pending;               // 1, -1: went over the line that way, may be taken back; 0: no
+    int64_t crossed_ns;        // since then
+    fv_event crossing;         // as it was then
     fv_point last, before;     // last position, last clear position
     int64_t since_ns, rest_ns, wrong_ns; // inside, at rest, on the wrong way since
-    fv_point rest;
-    uint64_t dwell_id, stopped_id, wrong_id, speed_id;
-    int64_t dwelled; // how often `dwell` has passed
-    double top_speed;
+    fv_point origin, rest; // where it came in, where it is at rest
+    fv_lasting dwell, stopped, wrong, speed;
+    double off, top_speed; // degrees off the right way as last seen, metres per second
 } fv_visit;
 
 typedef struct {
@@ -72,21 +94,36 @@ struct fv_watch {
     void *user;
 };
 
-bool fv_rules_wants(const fv_watch *w, const fv_shape *s, fv_event_kind kind);
+extern const fv_point fv_rules_nowhere; // NAN, NAN
+
+bool fv_rules_wants(const fv_shape *s, fv_event_kind kind);
 bool fv_rules_matches(const fv_watch *w, const fv_rule *rule, int label);
+double fv_rules_seconds(int64_t ns);
+void fv_rules_put_points(fv_event *e, fv_point before, fv_point after);
 double fv_rules_clearance(const fv_shape *s, const fv_guest *g); // pixels
 void fv_rules_say(const fv_watch *w, const fv_guest *g, const fv_shape *s, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-// A new event of `shape`, of this frame; `guest` may be NULL. `id` 0: the next number. Valid until
-// the next call.
+// What happens in this frame, without id and phase; `guest` may be NULL.
+void fv_rules_moment(const fv_watch *w, const fv_shape *s, fv_event_kind kind,
+                     const fv_guest *guest, fv_event *event);
+// A new event of `shape`, of this frame. `id` 0: the next number. Valid until the next call.
 fv_event *fv_rules_report(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_phase phase,
                           uint64_t id, const fv_guest *guest);
 
+// Starts, tells again or ends what lasts. `guest` may be NULL.
+void fv_rules_last(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_lasting *l,
+                   const fv_guest *guest, fv_evidence e);
+// The same for what has to hold first; is_so counts at once.
+void fv_rules_hold(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_held *h, bool is_so,
+                   int64_t count);
+
 void fv_rules_line(fv_watch *w, fv_shape *s, fv_guest *g);
+void fv_rules_line_gone(fv_watch *w, fv_shape *s, fv_guest *g);
 void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g);
 void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g);
-void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns);
+void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, fv_point before, fv_point after,
+                        int64_t until_ns);
 void fv_rules_zone_settle(fv_watch *w, fv_shape *s); // overcrowding, empty, count
 bool fv_rules_when_compile(fv_watch *w, fv_shape *s, fv_err *err);
 void fv_rules_when(fv_watch *w, fv_shape *s);

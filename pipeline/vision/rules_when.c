@@ -155,16 +155,5 @@ static bool holds(const fv_watch *w, const struct fv_condition *c) {
 }
 
 void fv_rules_when(fv_watch *w, fv_shape *s) {
-    if (!holds(w, s->condition)) {
-        if (s->when_id)
-            fv_rules_report(w, s, FV_EVENT_WHEN, FV_PHASE_END, s->when_id, NULL)
-                ->value = (double)(w->now_ns - s->held_since) * 1e-9;
-        s->when_id = FV_NO_EVENT;
-        s->held_since = FV_TIME_NONE;
-        return;
-    }
-    if (s->held_since == FV_TIME_NONE)
-        s->held_since = w->now_ns;
-    if (!s->when_id && w->now_ns - s->held_since >= s->hold_ns)
-        s->when_id = fv_rules_report(w, s, FV_EVENT_WHEN, FV_PHASE_START, FV_NO_EVENT, NULL)->id;
+    fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, holds(w, s->condition), -1);
 }

@@ -5,65 +5,33 @@
 static const int64_t window_ns = 1000000000, least_window_ns = 300000000, wrong_hold_ns = 300000000;
 static const double rest_radius = 0.15, least_way = 0.25, speed_release = 0.9;
 
-static double seconds(int64_t ns) {
-    return (double)ns * 1e-9;
-}
-
-static void put_points(fv_event *e, fv_point before, fv_point after) {
-    e->before[0] = (float)before.x, e->before[1] = (float)before.y;
-    e->after[0] = (float)after.x, e->after[1] = (float)after.y;
-}
-
-static const fv_point nowhere = {NAN, NAN};
-
 // ---- what lasts for one object ------------------------------------------------------------------
 
-static void begin(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id,
-                  double value) {
-    fv_rules_say(w, g, s, "%s: start", fv_event_rows[kind].name);
-    if (!fv_rules_wants(w, s, kind))
-        return;
-    fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_START, FV_NO_EVENT, g);
-    *id = e->id;
-    e->value = value;
-    put_points(e, nowhere, g->visit[s->index].last);
-}
-
-static void end(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, uint64_t *id,
-                double value) {
-    if (!*id)
-        return;
-    fv_rules_say(w, g, s, "%s: end", fv_event_rows[kind].name);
-    fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_END, *id, g);
-    e->value = value;
-    put_points(e, g->visit[s->index].last, nowhere);
-    *id = FV_NO_EVENT;
-}
-
 static void dwell(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
-    int64_t inside = w->now_ns - v->since_ns,
-            passed = s->rule->dwell_ns > 0 ? inside / s->rule->dwell_ns : 0;
-    if (passed <= v->dwelled)
-        return;
-    if (!v->dwelled)
-        begin(w, s, g, FV_EVENT_DWELL, &v->dwell_id, seconds(inside));
-    else if (v->dwell_id) {
-        fv_event *e = fv_rules_report(w, s, FV_EVENT_DWELL, FV_PHASE_UPDATE, v->dwell_id, g);
-        e->value = seconds(inside);
-        put_points(e, nowhere, v->last);
-    }
-    v->dwelled = passed;
+    int64_t inside = w->now_ns - v->since_ns;
+    fv_rules_last(w, s, FV_EVENT_DWELL, &v->dwell, g,
+                  (fv_evidence){.is_so = s->rule->dwell_ns > 0 && inside >= s->rule->dwell_ns,
+                                .count = -1,
+                                .value = fv_rules_seconds(inside),
+                                .before = v->origin,
+                                .after = v->last});
 }
 
 static void stopped(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
-    if (hypot(v->last.x - v->rest.x, v->last.y - v->rest.y) >
-        rest_radius * (double)g->object.box.h) {
-        end(w, s, g, FV_EVENT_STOPPED, &v->stopped_id, seconds(w->now_ns - v->rest_ns));
+    int64_t at_rest = w->now_ns - v->rest_ns;
+    bool moved = hypot(v->last.x - v->rest.x, v->last.y - v->rest.y) >
+                 rest_radius * (double)g->object.box.h;
+    fv_rules_last(w, s, FV_EVENT_STOPPED, &v->stopped, g,
+                  (fv_evidence){.is_so = !moved && s->rule->stopped_ns > 0 &&
+                                         at_rest >= s->rule->stopped_ns,
+                                .count = -1,
+                                .value = fv_rules_seconds(at_rest),
+                                .before = v->rest,
+                                .after = v->last});
+    if (moved) {
         v->rest = v->last;
         v->rest_ns = w->now_ns;
-    } else if (s->rule->stopped_ns > 0 && !v->stopped_id &&
-               w->now_ns - v->rest_ns >= s->rule->stopped_ns)
-        begin(w, s, g, FV_EVENT_STOPPED, &v->stopped_id, seconds(w->now_ns - v->rest_ns));
+    }
 }
 
 // The oldest position of the last second; false when it is too young to say anything.
@@ -74,7 +42,7 @@ static bool look_back(const fv_watch *w, const fv_guest *g, fv_box *box, double 
         if (g->past[i].at_ns < oldest && w->now_ns - g->past[i].at_ns <= window_ns) {
             oldest = g->past[i].at_ns;
             *box = g->past[i].box;
-            *dt_s = seconds(w->now_ns - oldest);
+            *dt_s = fv_rules_seconds(w->now_ns - oldest);
             found = true;
         }
     return found;
@@ -83,35 +51,40 @@ static bool look_back(const fv_watch *w, const fv_guest *g, fv_box *box, double 
 static void wrong_way(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_box before) {
     fv_point from = fv_geometry_anchor(before, s->rule->anchor);
     double x = v->last.x - from.x, y = v->last.y - from.y;
-    if (!s->rule->has_heading || hypot(x, y) < least_way * (double)g->object.box.h) {
-        v->wrong_ns = w->now_ns;
+    if (!s->rule->has_heading)
         return;
-    }
-    double off = fabs(remainder(atan2(y, x) * 180 / M_PI - (double)s->rule->heading, 360));
-    bool wrong = off > (s->rule->heading_tolerance > 0 ? (double)s->rule->heading_tolerance : 90);
+    double most = s->rule->heading_tolerance > 0 ? (double)s->rule->heading_tolerance : 90;
+    bool moved = hypot(x, y) >= least_way * (double)g->object.box.h;
+    if (moved)
+        v->off = fabs(remainder(atan2(y, x) * 180 / M_PI - (double)s->rule->heading, 360));
+    bool wrong = moved ? v->off > most : v->wrong.on;
     if (!wrong)
         v->wrong_ns = w->now_ns;
-    if (!v->wrong_id && w->now_ns - v->wrong_ns >= wrong_hold_ns)
-        begin(w, s, g, FV_EVENT_WRONG_WAY, &v->wrong_id, off);
-    else if (!wrong)
-        end(w, s, g, FV_EVENT_WRONG_WAY, &v->wrong_id, off);
+    fv_rules_last(w, s, FV_EVENT_WRONG_WAY, &v->wrong, g,
+                  (fv_evidence){.is_so = v->wrong.on ? wrong
+                                                     : w->now_ns - v->wrong_ns >= wrong_hold_ns,
+                                .count = -1,
+                                .value = v->off,
+                                .before = from,
+                                .after = v->last});
 }
 
 static void speed(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_box before, double dt_s) {
     if (s->rule->speed_limit <= 0 || !w->has_ground)
         return;
-    fv_point a = fv_geometry_project(w->ground, fv_geometry_anchor(before, FV_ANCHOR_BOTTOM));
-    fv_point b = fv_geometry_project(w->ground,
-                                     fv_geometry_anchor(g->object.box, FV_ANCHOR_BOTTOM));
+    fv_point from = fv_geometry_anchor(before, FV_ANCHOR_BOTTOM),
+             to = fv_geometry_anchor(g->object.box, FV_ANCHOR_BOTTOM),
+             a = fv_geometry_project(w->ground, from), b = fv_geometry_project(w->ground, to);
     double now = hypot(b.x - a.x, b.y - a.y) / dt_s, limit = (double)s->rule->speed_limit;
+    bool fast = v->speed.on ? now >= speed_release * limit : now > limit;
     fv_rules_say(w, g, s, "speed %.2f m/s, limit %.2f", now, limit);
-    if (v->speed_id)
-        v->top_speed = fmax(v->top_speed, now);
-    if (!v->speed_id && now > limit) {
-        v->top_speed = now;
-        begin(w, s, g, FV_EVENT_SPEED, &v->speed_id, now);
-    } else if (now < speed_release * limit)
-        end(w, s, g, FV_EVENT_SPEED, &v->speed_id, v->top_speed);
+    v->top_speed = v->speed.on ? fmax(v->top_speed, now) : now;
+    fv_rules_last(w, s, FV_EVENT_SPEED, &v->speed, g,
+                  (fv_evidence){.is_so = fast,
+                                .count = -1,
+                                .value = fast ? now : v->top_speed,
+                                .before = from,
+                                .after = to});
 }
 
 static void look_inside(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
@@ -127,12 +100,22 @@ static void look_inside(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
     speed(w, s, g, v, before, dt_s);
 }
 
-void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns) {
+void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, fv_point before, fv_point after,
+                        int64_t until_ns) {
     fv_visit *v = &g->visit[s->index];
-    end(w, s, g, FV_EVENT_DWELL, &v->dwell_id, seconds(until_ns - v->since_ns));
-    end(w, s, g, FV_EVENT_STOPPED, &v->stopped_id, seconds(until_ns - v->rest_ns));
-    end(w, s, g, FV_EVENT_WRONG_WAY, &v->wrong_id, NAN);
-    end(w, s, g, FV_EVENT_SPEED, &v->speed_id, v->top_speed);
+    const struct {
+        fv_event_kind kind;
+        fv_lasting *l;
+        double value;
+    } ends[] = {
+        {FV_EVENT_DWELL, &v->dwell, fv_rules_seconds(until_ns - v->since_ns)},
+        {FV_EVENT_STOPPED, &v->stopped, fv_rules_seconds(until_ns - v->rest_ns)},
+        {FV_EVENT_WRONG_WAY, &v->wrong, v->off},
+        {FV_EVENT_SPEED, &v->speed, v->top_speed},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        fv_rules_last(w, s, ends[i].kind, ends[i].l, g,
+                      (fv_evidence){false, -1, ends[i].value, before, after});
 }
 
 // ---- in and out ---------------------------------------------------------------------------------
@@ -141,34 +124,33 @@ static void come(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_p
     fv_visit *v = &g->visit[s->index];
     v->inside = true;
     v->since_ns = v->rest_ns = v->wrong_ns = w->now_ns;
-    v->rest = v->last;
-    v->dwelled = 0;
+    v->origin = v->rest = v->last;
     s->count->inside++;
     s->count->entered += kind == FV_EVENT_ENTER;
     fv_rules_say(w, g, s, "%s at %.1f,%.1f; inside now: %d", fv_event_rows[kind].name, v->last.x,
                  v->last.y, s->count->inside);
-    if (!fv_rules_wants(w, s, kind))
+    if (!fv_rules_wants(s, kind))
         return;
     fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_MOMENT, FV_NO_EVENT, g);
-    put_points(e, before, v->last);
+    fv_rules_put_points(e, before, v->last);
     e->count = s->count->inside;
 }
 
 static void go(fv_watch *w, fv_shape *s, fv_guest *g, fv_event_kind kind, fv_point before,
                fv_point after, int64_t until_ns) {
     fv_visit *v = &g->visit[s->index];
-    fv_rules_end_visit(w, s, g, until_ns);
+    fv_rules_end_visit(w, s, g, before, after, until_ns);
     v->inside = false;
     s->count->inside--;
     s->count->left += kind == FV_EVENT_LEAVE;
     fv_rules_say(w, g, s, "%s after %.2f s inside; inside now: %d", fv_event_rows[kind].name,
-                 seconds(until_ns - v->since_ns), s->count->inside);
-    if (!fv_rules_wants(w, s, kind))
+                 fv_rules_seconds(until_ns - v->since_ns), s->count->inside);
+    if (!fv_rules_wants(s, kind))
         return;
     fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_MOMENT, FV_NO_EVENT, g);
-    put_points(e, before, after);
+    fv_rules_put_points(e, before, after);
     e->count = s->count->inside;
-    e->value = seconds(until_ns - v->since_ns);
+    e->value = fv_rules_seconds(until_ns - v->since_ns);
 }
 
 void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
@@ -181,7 +163,7 @@ void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
     v->known = true;
     v->last = at;
     if (first && in)
-        come(w, s, g, FV_EVENT_APPEAR, nowhere);
+        come(w, s, g, FV_EVENT_APPEAR, fv_rules_nowhere);
     else if (!first && in != v->inside && distance >= needed) {
         if (in)
             come(w, s, g, FV_EVENT_ENTER, v->before);
@@ -201,44 +183,17 @@ void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
 
 void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g) {
     if (g->visit[s->index].inside)
-        go(w, s, g, FV_EVENT_DISAPPEAR, g->visit[s->index].last, nowhere, g->seen_ns);
+        go(w, s, g, FV_EVENT_DISAPPEAR, g->visit[s->index].last, fv_rules_nowhere, g->seen_ns);
 }
 
 // ---- the zone as a whole ------------------------------------------------------------------------
 
-// A state of the zone that has to hold for a while before it is an event. Returns true when it is
-// one now and was one before.
-static bool hold(fv_watch *w, fv_shape *s, fv_event_kind kind, bool is_so, int64_t *since,
-                 uint64_t *id) {
-    if (!is_so) {
-        if (*id)
-            fv_rules_report(w, s, kind, FV_PHASE_END, *id, NULL)->count = s->count->inside;
-        *id = FV_NO_EVENT;
-        *since = FV_TIME_NONE;
-        return false;
-    }
-    if (*since == FV_TIME_NONE)
-        *since = w->now_ns;
-    if (*id)
-        return true;
-    if (w->now_ns - *since >= s->hold_ns && fv_rules_wants(w, s, kind)) {
-        fv_event *e = fv_rules_report(w, s, kind, FV_PHASE_START, FV_NO_EVENT, NULL);
-        *id = e->id;
-        e->count = s->count->inside;
-    }
-    return false;
-}
-
 void fv_rules_zone_settle(fv_watch *w, fv_shape *s) {
     int inside = s->count->inside;
-    if (inside != s->reported_inside && fv_rules_wants(w, s, FV_EVENT_COUNT))
+    if (inside != s->reported_inside && fv_rules_wants(s, FV_EVENT_COUNT))
         fv_rules_report(w, s, FV_EVENT_COUNT, FV_PHASE_MOMENT, FV_NO_EVENT, NULL)->count = inside;
     s->reported_inside = inside;
     bool crowded = s->rule->overcrowding > 0 && inside >= s->rule->overcrowding;
-    if (hold(w, s, FV_EVENT_OVERCROWDING, crowded, &s->crowded_since, &s->crowded_id) &&
-        inside != s->crowded_count)
-        fv_rules_report(w, s, FV_EVENT_OVERCROWDING, FV_PHASE_UPDATE, s->crowded_id, NULL)
-            ->count = inside;
-    s->crowded_count = inside;
-    hold(w, s, FV_EVENT_EMPTY, inside == 0, &s->empty_since, &s->empty_id);
+    fv_rules_hold(w, s, FV_EVENT_OVERCROWDING, &s->crowded, crowded, inside);
+    fv_rules_hold(w, s, FV_EVENT_EMPTY, &s->empty, inside == 0, inside);
 }

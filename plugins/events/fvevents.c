@@ -1,4 +1,4 @@
-// fvevents: what happens to tracks at lines and zones, by pipeline/vision/rules.h.
+// fvevents: what happens to tracks at lines and zones, by config/rules/README.md.
 //
 //     gst-launch-1.0 -m ... ! fvdetect ! fvtrack ! fvevents rules=gate.yaml ! fvoverlay ! ...
 //
@@ -220,7 +220,6 @@ static void finish(fv_element *e) {
     state *s = e->state;
     fv_event events[BATCH];
     GstBuffer *carrier = NULL;
-    write_report(e);
     s->last.labels = s->labels ? &s->labels->labels : NULL;
     for (int n; s->watch && (n = fv_watch_finish(s->watch, events, BATCH)) > 0;) {
         fv_frame_meta *meta = carrier ? fv_meta_get(carrier) : NULL;
@@ -233,10 +232,13 @@ static void finish(fv_element *e) {
             fv_meta_set_labels(meta, s->labels);
         }
         hand_out(e, meta, &s->last, events, n);
+        if (s->heatmap)
+            fv_heatmap_add_events(s->heatmap, events, n);
         g_mutex_lock(&e->lock);
         s->events += (uint64_t)n;
         g_mutex_unlock(&e->lock);
     }
+    write_report(e);
     if (!carrier)
         return;
     GstStructure *late = gst_structure_new("fovea-events", "meta", GST_TYPE_BUFFER, carrier, NULL);

@@ -107,7 +107,7 @@ static void run(const char *description, const char *stream, const char *video, 
 
 static void people_in_a_hall(void) {
     run("config/count-people.yaml", "people", "video/pt_people_topdown.mp4",
-        "people: rules: door in 10, out 10; room inside ");
+        "people: rules: door in 9, out 9; room inside ");
 }
 
 static void vehicles_on_a_motorway(void) {

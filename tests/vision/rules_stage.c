@@ -16,6 +16,7 @@ const fv_rule door = {.name = "door",
                       .point = across,
                       .relative = true,
                       .hysteresis = FV_RULE_HYSTERESIS,
+                      .settle_ns = FV_RULE_SETTLE_NS,
                       .direction_names = {"in", "out"}};
 
 static float square[][2] = {{0.4f, 0.4f}, {0.6f, 0.4f}, {0.6f, 0.6f}, {0.4f, 0.6f}};
@@ -24,7 +25,8 @@ const fv_rule yard = {.name = "yard",
                       .n_points = 4,
                       .point = square,
                       .relative = true,
-                      .hysteresis = FV_RULE_HYSTERESIS};
+                      .hysteresis = FV_RULE_HYSTERESIS,
+                      .update_ns = FV_RULE_UPDATE_NS};
 
 fv_watch *watch_of(const fv_rules *rules) {
     fv_err err = {0};

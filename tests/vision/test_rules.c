@@ -51,6 +51,7 @@ static void born_and_died_inside(void) {
 static void dwell_starts_goes_on_and_ends(void) {
     fv_rule r = yard;
     r.dwell_ns = 2000000000;
+    r.update_ns = 2000000000;
     fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
     walk(w, 500, 300, 500, 500, 10);
     for (int i = 0; i < 5 * 25; i++)
@@ -64,6 +65,9 @@ static void dwell_starts_goes_on_and_ends(void) {
     CHECK(end->value > 5 && end->id == start->id &&
           first_of("dwell", FV_PHASE_UPDATE)->id == start->id);
     CHECK(first_of("leave", FV_PHASE_MOMENT)->id != start->id);
+    CHECK_NEAR(start->before[1], 420, 0.1); // where it came in, and where it is
+    CHECK_NEAR(start->after[1], 500, 0.1);
+    CHECK(end->before[1] < 601 && end->after[1] > 605);
     fv_watch_destroy(&w);
 }
 
@@ -188,6 +192,48 @@ static void conditions(void) {
     fv_watch_destroy(&w);
 }
 
+// One rule for all that lasts: start, an update each `update`, end; one id, a value in each.
+static void whatever_lasts_is_told_again(void) {
+    static const int64_t updates[] = {0, 400000000, 1000000000, 10000000000};
+    const fv_calibration c = {.relative = true,
+                              .picture = {{0, 0}, {1, 0}, {1, 1}, {0, 1}},
+                              .ground = {{0, 0}, {50, 0}, {50, 50}, {0, 50}}};
+    for (int i = 0; i < 4; i++) {
+        fv_rule v[] = {yard, yard, {.name = "any", .kind = FV_RULE_WHEN, .when = "count(all) > 0"}};
+        v[0].name = "all", v[0].n_points = 0;
+        v[0].dwell_ns = v[0].stopped_ns = 40000000;
+        v[0].overcrowding = 1;
+        v[0].has_heading = true, v[0].heading = 180;
+        v[0].speed_limit = 1;
+        v[1].events = FV_EVENT_BIT(FV_EVENT_EMPTY);
+        for (int k = 0; k < 3; k++)
+            v[k].update_ns = updates[i];
+        fv_watch *w = watch_of(&(fv_rules){3, v, &c, 0});
+        walk(w, 100, 900, 900, 900, 100);
+        for (int k = 0; k < 100; k++)
+            step(w, 900, 900);
+        n_seen += fv_watch_finish(w, seen + n_seen, 64);
+        for (int e = 0; e < FV_N_EVENTS; e++) {
+            if (!fv_event_rows[e].lasts)
+                continue;
+            const fv_event *start = first_of(fv_event_rows[e].name, FV_PHASE_START),
+                           *end = first_of(fv_event_rows[e].name, FV_PHASE_END);
+            int64_t due = updates[i] ? (end->pts_ns - start->pts_ns) / updates[i] : 0;
+            int told = count_of(fv_event_rows[e].name, FV_PHASE_UPDATE);
+            CHECK_EQUAL(count_of(fv_event_rows[e].name, FV_PHASE_START), 1);
+            CHECK_EQUAL(count_of(fv_event_rows[e].name, FV_PHASE_END), 1);
+            CHECK(end->pts_ns - start->pts_ns > 2500000000);
+            CHECK(told == due || (told == due - 1 && (end->pts_ns - start->pts_ns) % updates[i] == 0));
+            CHECK(!isnan(start->value) && !isnan(end->value) && start->id == end->id);
+            for (int k = 0; k < n_seen; k++)
+                if (seen[k].phase == FV_PHASE_UPDATE && !strcmp(seen[k].event, start->event))
+                    CHECK(seen[k].id == start->id && !isnan(seen[k].value) &&
+                          (seen[k].pts_ns - start->pts_ns) % updates[i] == 0);
+        }
+        fv_watch_destroy(&w);
+    }
+}
+
 static void mistakes_are_named(void) {
     const char *classes[] = {"dragon"};
     fv_rule no_class = door, no_dwell = yard, no_ground = yard;
@@ -242,6 +288,8 @@ static void explanations(void) {
     CHECK_CONTAINS(text, "line door: came from the line itself: not counted");
     text[0] = 0;
     walk(w, 500, 600, 500, 400, 4);
+    CHECK_CONTAINS(text, "over it, out");
+    walk(w, 500, 400, 500, 300, 10);
     CHECK_CONTAINS(text, "crossed out");
     fv_watch_destroy(&w);
 }
@@ -253,9 +301,10 @@ const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(zone_is_entered_an
                                                          CASE(overcrowding_holds_and_empty),
                                                          CASE(stopped_and_moving_again),
                                                          CASE(wrong_way),
-                                              CASE(a_twitch_is_not_the_wrong_way),
+                                                         CASE(a_twitch_is_not_the_wrong_way),
                                                          CASE(speed_by_the_ground),
                                                          CASE(conditions),
+                                                         CASE(whatever_lasts_is_told_again),
                                                          CASE(mistakes_are_named),
                                                          CASE(no_event_is_lost_in_a_small_array),
                                                          CASE(explanations),

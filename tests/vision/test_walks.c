@@ -9,22 +9,51 @@ static double random01(void) {
     return (double)(seed >> 8) / (1 << 24);
 }
 
+// Rules see hundredths of a pixel.
+static float hundredths(double v) {
+    return (float)(round(v * 100) / 100);
+}
+
 // The line lies on y = 0 from x = -200 to 200 in a system of its own, turned by an angle; the brute
-// force works in that system.
+// force works in that system. It notes every change of sides and looks afterwards which of them were
+// taken back: those with no detection on the other side that is `settle` or more younger.
+typedef struct {
+    uint64_t at, seen; // frames: of the change; of the last detection before the next one
+    int way;
+} side_change;
+
+static void count_changes(const side_change *v, int n, int64_t settle_ns, bool repeat,
+                          uint64_t wanted[2]) {
+    for (int i = 0; i < n; i++) {
+        bool stayed = (int64_t)(v[i].seen - v[i].at) * 40000000 >= settle_ns;
+        if (!stayed && i + 1 < n && v[i + 1].way != v[i].way)
+            i++; // both are nothing
+        else if (repeat || !wanted[v[i].way])
+            wanted[v[i].way]++;
+    }
+}
+
 static void random_walk_over_a_line(int round, bool repeat) {
+    static const int64_t settles[] = {0, 40000000, 150000000, FV_RULE_SETTLE_NS};
     double angle = random01() * 6.283, c = cos(angle), s = sin(angle);
     float points[][2] = {{(float)(500 - 200 * c), (float)(500 - 200 * s)},
                          {(float)(500 + 200 * c), (float)(500 + 200 * s)}};
     fv_rule r = door;
-    r.relative = false, r.point = points, r.repeat = repeat;
+    r.relative = false, r.point = points, r.repeat = repeat, r.settle_ns = settles[round / 2 % 4];
     fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
     double x = random01() * 400 - 200, y = random01() * 200 - 100;
-    int wanted[2] = {0}, crossed = 0;
+    side_change changes[400];
+    uint64_t wanted[2] = {0};
+    int n_changes = 0, crossed = 0;
     bool was_clear = false, started = false;
     for (int i = 0; i < 400; i++) {
         double nx = x + random01() * 60 - 30, ny = y * 0.97 + random01() * 60 - 30;
-        float px = (float)(500 + nx * c - ny * s), py = (float)(500 + nx * s + ny * c);
+        float px = hundredths(500 + nx * c - ny * s), py = hundredths(500 + nx * s + ny * c);
+        nx = ((double)px - 500) * c + ((double)py - 500) * s; // where it is, to hundredths of a pixel
+        ny = ((double)py - 500) * c - ((double)px - 500) * s;
         fv_object o = {.box = {px - 10, py - HEIGHT, 20, HEIGHT}, .score = 1, .label = 1, .id = 1};
+        for (int unseen = random01() < 0.1 ? 4 : 0; unseen; unseen--)
+            show(w, NULL, 0);
         show(w, &o, 1);
         if (started && (y < 0) != (ny < 0)) {
             double where = x + (nx - x) * (0 - y) / (ny - y);
@@ -32,20 +61,22 @@ static void random_walk_over_a_line(int round, bool repeat) {
         }
         double beyond = fmax(0, fabs(nx) - 200);
         if (sqrt(beyond * beyond + ny * ny) >= 5) {
-            if (was_clear && crossed) {
-                int direction = crossed > 0 ? 0 : 1;
-                wanted[direction] += repeat || !wanted[direction];
-            }
+            if (was_clear && crossed)
+                changes[n_changes++] = (side_change){.at = frame, .way = crossed > 0 ? 0 : 1};
             crossed = 0;
             was_clear = true;
         }
+        if (n_changes)
+            changes[n_changes - 1].seen = frame;
         x = nx, y = ny, started = true;
     }
+    count_changes(changes, n_changes, r.settle_ns, repeat, wanted);
+    n_seen += fv_watch_finish(w, seen + n_seen, 400);
     const fv_rule_count *n = fv_watch_counts(w);
-    if (n->crossed[0] != (uint64_t)wanted[0] || n->crossed[1] != (uint64_t)wanted[1])
+    if (n->crossed[0] != wanted[0] || n->crossed[1] != wanted[1])
         fprintf(stderr, "walk %d: %d/%d instead of %d/%d\n", round, (int)n->crossed[0],
-                (int)n->crossed[1], wanted[0], wanted[1]);
-    CHECK(n->crossed[0] == (uint64_t)wanted[0] && n->crossed[1] == (uint64_t)wanted[1]);
+                (int)n->crossed[1], (int)wanted[0], (int)wanted[1]);
+    CHECK(n->crossed[0] == wanted[0] && n->crossed[1] == wanted[1]);
     fv_watch_destroy(&w);
 }
 
@@ -91,7 +122,7 @@ static void random_walk_in_a_zone(void) {
     int entered = 0, left = 0;
     bool inside = surrounded(v, n, x, y), unsure = false;
     for (int i = 0; i < 60; i++) {
-        float px = (float)x, py = (float)y;
+        float px = hundredths(x), py = hundredths(y);
         fv_object o = {.box = {px - 10, py - HEIGHT, 20, HEIGHT}, .score = 1, .label = 1, .id = 1};
         show(w, &o, 1);
         double distance = nearest(v, n, (double)px, (double)py);
