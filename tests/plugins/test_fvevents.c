@@ -10,7 +10,7 @@ enum { WIDTH = 320, HEIGHT = 240 };
 
 static const char
     *const door = "rules:\n"
-                  "  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [person]}\n"
+                  "  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [person], settle: 0s}\n"
                   "  - {zone: yard, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]], dwell: 0.2s}\n";
 
 typedef struct {
@@ -147,6 +147,31 @@ static void what_lasts_ends_before_the_stream(void) {
     stage_finish(&s);
 }
 
+// Right behind the line as the stream ends: the crossing comes with the end and is in the report.
+static void the_last_crossing_is_not_lost(void) {
+    char folder[600], path[700];
+    stage s = stage_of("rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]]}\n");
+    snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("fvevents-last"));
+    g_object_set(s.e, "report", folder, NULL);
+    CHECK_EQUAL(walk(&s, 12), 0);
+    gst_harness_push_event(s.h, gst_event_new_eos());
+    GstEvent *late;
+    const GstStructure *ends = event_named(s.h, "fovea-events", &late);
+    GstBuffer *carrier = NULL;
+    CHECK(ends && gst_structure_get(ends, "meta", GST_TYPE_BUFFER, &carrier, NULL));
+    fv_frame_meta *m = fv_meta_get(carrier);
+    CHECK_EQUAL(m->n_events, 1);
+    CHECK_TEXT(m->events[0].event, "cross");
+    CHECK_EQUAL(m->events[0].frame, 10);
+    gst_buffer_unref(carrier);
+    gst_event_unref(late);
+    snprintf(path, sizeof path, "%s/events.csv", folder);
+    char *text = fv_test_read(path);
+    CHECK_CONTAINS(text, "0,door,cross,in,1\n");
+    g_free(text);
+    stage_finish(&s);
+}
+
 // The whole chain: tracks in, records of events out, lines drawn.
 static void publisher_and_overlay_take_them(void) {
     char launch[1024], path[512];
@@ -256,6 +281,7 @@ const fv_suite fvevents_suite = {"fvevents",
                                  (const fv_case[]){CASE(events_are_on_the_bus_and_in_the_metadata),
                                                    CASE(totals_are_stats),
                                                    CASE(what_lasts_ends_before_the_stream),
+                                                   CASE(the_last_crossing_is_not_lost),
                                                    CASE(publisher_and_overlay_take_them),
                                                    CASE(a_report_is_written_at_the_end),
                                                    CASE(rules_change_while_playing),
