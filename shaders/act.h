@@ -22,4 +22,6 @@
 #define ACT_GELU_TANH 16
 #define ACT_THRESHOLDED 17
 
+#define ACT_LAST_OF_FEW ACT_HARD_SWISH // what nearly all networks have; kernels NAME_any have the others
+
 #endif

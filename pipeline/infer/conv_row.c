@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "shaders/act.h"
+
 enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
 
 const fv_conv_row fv_conv_rows[] = {
@@ -60,11 +62,12 @@ static int64_t lanes(const fv_conv_row *row, const fv_conv_shape *s) {
     return (int64_t)ceil_div(s->out_w, row->x) * rows * s->n;
 }
 
-// Two subgroups a workgroup, which saves half of what a workgroup costs; one where there is little work. On CPUs
-// always one: a second kernel for the few large layers costs a driver megabytes and is no faster.
+uint32_t fv_conv_local(int64_t lanes, const fv_gpu_caps *caps) {
+    return caps->subgroup * (!caps->cpu && lanes >= 8 * (int64_t)caps->subgroup ? 2 : 1);
+}
+
 static int local_size(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    bool two = !caps->cpu && lanes(row, s) >= 8 * (int64_t)caps->subgroup;
-    return (int)caps->subgroup * (two ? 2 : 1);
+    return (int)fv_conv_local(lanes(row, s), caps);
 }
 
 static int work_x(const fv_conv_row *row, const fv_conv_shape *s) {
@@ -121,19 +124,24 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
     push->blocks_x = (uint32_t)ceil_div(push->out_width, row->x);
 }
 
-static const char *tile_kernel(const fv_conv_row *row, bool half, bool wide) {
-    if (row->kernel == FV_CONV_WINOGRAD)
-        return wide ? "conv_winograd_wide" : "conv_winograd";
-    if (row->kernel == FV_CONV_FP16)
-        return "conv_fp16";
-    return half ? "conv_tile_half" : wide ? "conv_tile_wide" : "conv_tile";
+// As float32, with wide stores, as float16; each for few activations and for any (shaders/act.h).
+static const char *kernel_name(const fv_conv_row *row, const fv_conv_shape *s, bool wide) {
+    static const char *const names[FV_N_CONV_KERNELS][3][2] = {
+        [FV_CONV_TILE] = {{"conv_tile", "conv_tile_any"}, {"conv_tile_wide", "conv_tile_any_wide"},
+                          {"conv_tile_half", "conv_tile_any_half"}},
+        [FV_CONV_WINOGRAD] = {{"conv_winograd", "conv_winograd_any"}, {"conv_winograd_wide", "conv_winograd_any_wide"}},
+        [FV_CONV_FP16] = {[2] = {"conv_fp16", "conv_fp16_any"}},
+        [FV_CONV_DEPTHWISE] = {{"conv_depthwise", "conv_depthwise_any"},
+                               {"conv_depthwise_wide", "conv_depthwise_any_wide"},
+                               {"conv_depthwise_half", "conv_depthwise_any_half"}}};
+    return names[row->kernel][s->half ? 2 : wide][s->act > ACT_LAST_OF_FEW];
 }
 
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     int ob = block_channels(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
-        .kernel = tile_kernel(row, s->half, wide),
+        .kernel = kernel_name(row, s, wide),
         .n_spec = 12,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
@@ -142,7 +150,7 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     return (fv_conv_dispatch){
-        .kernel = s->half ? "conv_depthwise_half" : caps->int64 ? "conv_depthwise_wide" : "conv_depthwise",
+        .kernel = kernel_name(row, s, caps->int64),
         .n_spec = 13,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)row->y,
                  (uint32_t)s->kernel_x, (uint32_t)s->kernel_y, (uint32_t)s->stride_x, (uint32_t)s->stride_y,

@@ -44,6 +44,10 @@ typedef struct {
 bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps);
 fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps);
 
+// Invocations of a workgroup: two subgroups, which saves half of what a workgroup costs; one where there is
+// little work. On CPUs always one: a second kernel for the few large layers costs megabytes and is no faster.
+uint32_t fv_conv_local(int64_t lanes, const fv_gpu_caps *caps);
+
 // Cost by a formula, in instructions that a CPU would issue; for a choice without a measurement, and to
 // leave out of a measurement what cannot win.
 double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "pipeline/graph/op_conv.h"
+#include "pipeline/infer/conv_row.h"
+#include "shaders/act.h"
 #include "shaders/push.h"
 
 // In cycles of a CPU for four channels of a pixel: one more turn of the depthwise kernel costs about a cycle
@@ -117,11 +119,12 @@ void fv_lower_separable(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     push.weights_at4 = pack_pointwise(p, pw, out.c, in.c, block);
     push.bias_at4 = pack_bias(p, pw, out.c);
     uint32_t pieces = (uint32_t)out.n * push.blocks_y * push.blocks_x;
-    uint32_t local = pieces >= 8 * lanes ? 2 * lanes : lanes;
+    uint32_t local = fv_conv_local(pieces, fv_gpu_get_caps(p->gpu));
     uint32_t spec[] = {local, lanes, x, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
                        (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind, y,
                        out.c % block == 0};
-    fv_step *s = fv_plan_dispatch(p, pw, "conv_separable", spec, 12, &push, sizeof push, 1, 1);
+    bool few = b->activation.kind <= ACT_LAST_OF_FEW && a->activation.kind <= ACT_LAST_OF_FEW;
+    fv_step *s = fv_plan_dispatch(p, pw, few ? "conv_separable" : "conv_separable_any", spec, 12, &push, sizeof push, 1, 1);
     s->groups[0] = ((uint32_t)out.c + block - 1) / block;
     s->groups[1] = (pieces + local - 1) / local;
     s->note = "depthwise + 1x1";

@@ -43,6 +43,7 @@ static const char *widest(const fv_plan *p, const char *kernel) {
         {"copy4", "copy4_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"},
         {"unzip", "unzip_wide"}, {"matmul_tile", "matmul_tile_wide"},
         {"softmax", "softmax_wide"}, {"conv_separable", "conv_separable_wide"},
+        {"conv_separable_any", "conv_separable_any_wide"},
         {"conv_shuffle", "conv_shuffle_wide"}};
     for (size_t i = 0; i < sizeof wide / sizeof wide[0] && fv_gpu_get_caps(p->gpu)->int64; i++)
         if (!strcmp(kernel, wide[i][0]))

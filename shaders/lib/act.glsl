@@ -1,5 +1,6 @@
 // activate(kind, x, a, b): the epilogue's activation; `kind` is a specialization constant, so that
-// only one branch is left in the pipeline.
+// only one branch is left in the pipeline. With FEW_ACTS those beyond ACT_LAST_OF_FEW are left out: a CPU
+// driver keeps what it made of every branch.
 #include "act.h"
 
 // exp() of a large argument is inf, and inf * 0 is not a number: stay inside.
@@ -11,6 +12,7 @@ vec4 sigmoid(vec4 x) {
     return 1.0 / (1.0 + exp_safe(-x));
 }
 
+#ifndef FEW_ACTS
 vec4 softplus(vec4 x) {
     return max(x, vec4(0)) + log(1.0 + exp_safe(-abs(x)));
 }
@@ -47,6 +49,8 @@ vec4 elu(vec4 x, float a) {
     return mix(a * (exp_safe(min(x, vec4(0))) - 1.0), x, greaterThanEqual(x, vec4(0)));
 }
 
+#endif
+
 vec4 activate(uint kind, vec4 x, float a, float b) {
     vec4 y = x;
     if (kind == ACT_RELU)
@@ -63,6 +67,7 @@ vec4 activate(uint kind, vec4 x, float a, float b) {
         y = clamp(a * x + b, vec4(0), vec4(1));
     else if (kind == ACT_HARD_SWISH)
         y = x * clamp(a * x + b, vec4(0), vec4(1));
+#ifndef FEW_ACTS
     else if (kind == ACT_MISH)
         y = mish(x);
     else if (kind == ACT_TANH)
@@ -83,5 +88,6 @@ vec4 activate(uint kind, vec4 x, float a, float b) {
         y = 0.5 * x * (1.0 + tanh_safe(0.79788456080 * (x + 0.044715 * x * x * x)));
     else if (kind == ACT_THRESHOLDED)
         y = mix(vec4(0), x, greaterThan(x, vec4(a)));
+#endif
     return y;
 }
