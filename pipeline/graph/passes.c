@@ -22,7 +22,9 @@ static const struct {
     {"fuse residual sums into convolutions", fv_pass_residual},
     {"drop nodes that nobody reads", fv_pass_dead},
 };
-enum { N_ROWS = sizeof rows / sizeof rows[0], MAX_ROUNDS = 6 };
+// Once, when nothing is left to fuse.
+static const fv_pass_fn last_rows[] = {fv_pass_twins};
+enum { N_ROWS = sizeof rows / sizeof rows[0], N_LAST = sizeof last_rows / sizeof last_rows[0], MAX_ROUNDS = 6 };
 
 // ---- tables -------------------------------------------------------------------------------------
 
@@ -101,6 +103,11 @@ bool fv_graph_optimize(fv_graph *g, fv_err *err) {
             changes += rows[i].run(&p);
             sweep(&p);
         }
+    }
+    for (int i = 0; ok && i < N_LAST; i++) {
+        tables_fill(&p);
+        last_rows[i](&p);
+        sweep(&p);
     }
     passes_finish(&p);
     return ok;

@@ -68,17 +68,53 @@ static void house_output(fv_plan *p, int tensor) {
     place->has_home = true;
 }
 
+// ---- room at the ends of a concatenation -----------------------------------------------------------
+
+// What a Split of two parts makes may reach over the end of a concatenation: one part is the concatenation's
+// first or last, the other lies beside it.
+static const fv_node *reaches_out(const fv_plan *p, int tensor, int part) {
+    for (const fv_node *n = p->graph->node; n < p->graph->node + p->graph->n_nodes; n++)
+        if (is(n, "Split") && n->n_out == 2 && n->out[part] == tensor && n->out[!part] >= 0)
+            return ((const fv_axis_attr *)n->attr)->axis == 1 && !p->place[n->out[!part]].has_home &&
+                           p->place[n->in[0]].natural_pixels && may_move(p, n->in[0]) &&
+                           fv_plan_tensor(p, tensor)->dim[1] % 4 == 0 && fv_plan_tensor(p, n->out[!part])->dim[1] % 4 == 0
+                       ? n
+                       : NULL;
+    return NULL;
+}
+
+static void make_concat_home(fv_plan *p, const fv_node *n) {
+    fv_place *place = &p->place[n->out[0]];
+    fv_tensor t = *fv_plan_tensor(p, n->out[0]);
+    bool wide = place->natural_pixels && ((const fv_axis_attr *)n->attr)->axis == 1 && t.dim[1] % 4 == 0;
+    const fv_node *front = wide ? reaches_out(p, n->in[0], 1) : NULL;
+    const fv_node *back = wide ? reaches_out(p, n->in[n->n_in - 1], 0) : NULL;
+    int64_t channels = t.dim[1], before = front ? fv_plan_tensor(p, front->out[0])->dim[1] : 0;
+    if (wide)
+        t.dim[1] += before + (back ? fv_plan_tensor(p, back->out[1])->dim[1] : 0);
+    fv_view all = fv_plan_scratch(p, t.n_dims, t.dim, place->natural_pixels);
+    place->home = wide ? fv_view_slice(&all, 1, before, 1, channels) : all;
+    place->has_home = true;
+    for (int i = 0; i < 2; i++) {
+        const fv_node *split = i ? back : front;
+        if (!split || !may_move(p, split->in[0]))
+            continue;
+        int64_t c = fv_plan_tensor(p, split->in[0])->dim[1];
+        fv_view whole = fv_view_slice(&all, 1, i ? t.dim[1] - c : 0, 1, c);
+        set_home(p, split->in[0], &whole);
+    }
+}
+
+// ---- backwards -------------------------------------------------------------------------------------
+
 // The parts of a concatenation are asked to be born in their places.
 static void house_concat(fv_plan *p, const fv_node *n) {
     int out = n->out[0], axis = ((const fv_axis_attr *)n->attr)->axis;
-    const fv_tensor *t = fv_plan_tensor(p, out);
     fv_place *place = &p->place[out];
     if (place->n_uses == 1 && is_output(p, out)) // read by the host alone, row-major
         place->natural_pixels = false;
-    if (!place->has_home) {
-        place->home = fv_plan_scratch(p, t->n_dims, t->dim, place->natural_pixels);
-        place->has_home = true;
-    }
+    if (!place->has_home)
+        make_concat_home(p, n);
     int64_t start = 0;
     for (int i = 0; i < n->n_in; i++) {
         int64_t length = fv_plan_tensor(p, n->in[i])->dim[axis];
