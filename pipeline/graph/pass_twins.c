@@ -135,7 +135,8 @@ static int replace(fv_passes *p, const fv_node *n, fv_node *to) {
     to[0].n_in = 3;
     to[0].in = fv_arena_memdup(p->g->arena, in, sizeof in);
     to[0].out = fv_arena_memdup(p->g->arena, &whole, sizeof whole);
-    to[1] = fv_pass_make_node(p, n, "Split", whole, -1, &(fv_axis_attr){.axis = 1}, sizeof(fv_axis_attr));
+    fv_axis_attr halves = {.axis = 1, .n_parts = 2, .part = {channels(p, both[0]->out[0]), channels(p, both[1]->out[0])}};
+    to[1] = fv_pass_make_node(p, n, "Split", whole, -1, &halves, sizeof halves);
     to[1].n_out = 2;
     to[1].out = fv_arena_memdup(p->g->arena, (int[]){both[0]->out[0], both[1]->out[0]}, 2 * sizeof(int));
     fv_pass_drop(&p->g->node[twin - p->g->node]);

@@ -307,6 +307,76 @@ static void activations(void) {
     check(two_readers, 3, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
 
+// Twins: convolutions of x that differ in their weights.
+#define TWIN(name, out)                                        \
+    build_node(b, "Conv", "x " name, out "c", "pads=1,1,1,1"); \
+    build_node(b, "Relu", out "c", out, "")
+
+static void twin_weights(build *b) {
+    float w[4 * 2 * 9];
+    fill(w, 72);
+    build_floats(b, "t1", 4, (int64_t[]){4, 2, 3, 3}, w);
+    for (int i = 0; i < 72; i++)
+        w[i] = 0.5f - w[i] * w[i];
+    build_floats(b, "t2", 4, (int64_t[]){4, 2, 3, 3}, w);
+    build_floats(b, "b4", 1, (int64_t[]){4}, w + 3);
+    build_floats(b, "j4", 4, (int64_t[]){2, 4, 1, 1}, w + 5);
+    build_floats(b, "j8", 4, (int64_t[]){2, 8, 1, 1}, w + 7);
+    build_floats(b, "j12", 4, (int64_t[]){2, 12, 1, 1}, w + 9);
+}
+
+static void twins_swapped(build *b) { // one of them without a bias
+    twin_weights(b);
+    TWIN("t1", "a");
+    TWIN("t2 b4", "d");
+    build_node(b, "Concat", "d a", "all", "axis=1");
+    build_node(b, "Conv", "all j8", "y", "");
+}
+
+static void twins_alone(build *b) {
+    twin_weights(b);
+    TWIN("t1 b4", "a");
+    TWIN("t2", "d");
+    build_node(b, "Conv", "a j4", "e", "");
+    build_node(b, "Conv", "d j4", "f", "");
+    build_node(b, "Add", "e f", "y", "");
+}
+
+static void twins_one_at_the_end(build *b) { // the other lies behind
+    twin_weights(b);
+    TWIN("t1 b4", "a");
+    TWIN("t2", "d");
+    build_node(b, "MaxPool", "a", "m", "kernel_shape=3,3 pads=1,1,1,1");
+    build_node(b, "Concat", "m d", "all", "axis=1");
+    build_node(b, "Conv", "all j8", "y", "");
+}
+
+static void twins_one_in_the_middle(build *b) { // would have to be copied
+    twin_weights(b);
+    TWIN("t1 b4", "a");
+    TWIN("t2", "d");
+    build_node(b, "MaxPool", "a", "m", "kernel_shape=3,3 pads=1,1,1,1");
+    build_node(b, "AveragePool", "a", "n", "kernel_shape=3,3 pads=1,1,1,1");
+    build_node(b, "Concat", "m d n", "all", "axis=1");
+    build_node(b, "Conv", "all j12", "y", "");
+}
+
+static void twins_unlike(build *b) { // another activation
+    twin_weights(b);
+    TWIN("t1 b4", "a");
+    build_node(b, "Conv", "x t2", "d", "pads=1,1,1,1");
+    build_node(b, "Concat", "a d", "all", "axis=1");
+    build_node(b, "Conv", "all j8", "y", "");
+}
+
+static void twins(void) {
+    check(twins_swapped, 4, FV_ACT_NONE, FV_RESIDUAL_NONE); // Conv, Split, Concat, Conv
+    check(twins_alone, 4, FV_ACT_NONE, FV_RESIDUAL_BEFORE);
+    check(twins_one_at_the_end, 5, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(twins_one_in_the_middle, 6, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(twins_unlike, 4, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
 static void residuals(void) {
     check(residual_before, 1, FV_ACT_LEAKY_RELU, FV_RESIDUAL_BEFORE);
     check(residual_after, 1, FV_ACT_RELU, FV_RESIDUAL_AFTER);
@@ -361,6 +431,7 @@ const fv_suite passes_suite = {
                       CASE(layer_norms),
                       CASE(activations),
                       CASE(residuals),
+                      CASE(twins),
                       CASE(detectors_stay_the_same),
                       {0}},
 };

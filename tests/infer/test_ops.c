@@ -218,6 +218,29 @@ static void separable_convolutions(void) {
     compare_chain(active, 4, 5);
 }
 
+// Two convolutions of one tensor are one step and its halves are where their readers want them: two to bring
+// the input in, one before the two, the two, what follows them (pools, the last convolution), output.
+static void twin_convolutions(void) {
+#define TWINS(m1, m2)                                                                                    \
+    {"Conv", "2x8x9x11 c8x8x1x1", "", 0}, {"Conv", "@0 c" m1 "x8x3x3 c" m1, "pads:ints=1,1,1,1", 0},     \
+        {"Conv", "@0 c" m2 "x8x3x3", "pads:ints=1,1,1,1", 0}
+#define POOL(in) {"MaxPool", in, "kernel_shape:ints=3,3 pads:ints=1,1,1,1", 0}
+    const fv_one_node beside[] = {TWINS("12", "20"), {"Concat", "@1 @2", "axis:i=1", 0}, {"Conv", "@ c8x32x1x1", "", 0}};
+    const fv_one_node swapped[] = {TWINS("8", "16"), {"Concat", "@2 @1", "axis:i=1", 0}, {"Conv", "@ c8x24x1x1", "", 0}};
+    const fv_one_node last[] = {TWINS("16", "8"), POOL("@1"), {"Concat", "@ @2", "axis:i=1", 0}, {"Conv", "@ c8x24x1x1", "", 0}};
+    const fv_one_node first[] = {TWINS("4", "8"), POOL("@2"), {"Concat", "@1 @", "axis:i=1", 0}, {"Conv", "@ c8x12x1x1", "", 0}};
+    const fv_one_node alone[] = {TWINS("8", "12"), {"Conv", "@1 c12x8x1x1", "", 0}, {"Conv", "@2 c12x12x1x1", "", 0},
+                                 {"Add", "@3 @4", "", 0}};
+    const fv_one_node in_the_middle[] = {TWINS("8", "12"), POOL("@1"), POOL("@2"), {"Concat", "@3 @1 @4", "axis:i=1", 0},
+                                         {"Conv", "@ c8x28x1x1", "", 0}};
+    compare_chain(beside, 5, 6);
+    compare_chain(swapped, 5, 6);
+    compare_chain(last, 6, 7);
+    compare_chain(first, 6, 7);
+    compare_chain(alone, 6, 7);
+    compare_chain(in_the_middle, 7, 9);
+}
+
 // Convolutions whose outputs are spread: two to bring the input in and to read it, convolution, blocks, output.
 static void transposed_convolutions(void) {
     const fv_one_node rows[] = {
@@ -347,4 +370,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
+    CASE(separable_convolutions), CASE(twin_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
