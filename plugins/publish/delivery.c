@@ -213,8 +213,8 @@ static void choose_status_topic(fv_delivery *d) {
 
 static bool start(fv_delivery *d, fv_err *err) {
     uint64_t bytes_max = (uint64_t)(d->params.spool_max * (1 << 20));
-    fv_link_setup setup = {&d->address, &d->params, d->setup.name, d->status_topic, &d->stop,
-                           refused,     d};
+    fv_link_setup setup = {&d->address, &d->params, d->setup.name, d->status_topic, d->folder,
+                           &d->stop,    refused,    d};
     choose_status_topic(d);
     if (!(d->link = d->row->open(&setup, err)))
         return false;

@@ -14,7 +14,8 @@
 enum { FV_LINK_BATCH = 256, FV_LINK_BATCH_BYTES = 1 << 20 };
 
 // One message. `id` is that of fv_message (the same when the same input is played again);
-// `delivery`, spool and number, is unique in the world and the same when it is delivered again.
+// `delivery`, spool (16 hex digits), '-' and number, is unique in the world and the same when it is
+// delivered again.
 typedef struct {
     const char *topic, *key, *id, *mime, *body;
     size_t size;
@@ -36,6 +37,7 @@ typedef struct {
     const fv_target_params *params;
     const char *name;         // of the publisher
     const char *status_topic; // MQTT's birth and will
+    const char *folder;       // of the spool: for what the link has to remember
     const atomic_bool *stop;  // set: return as soon as possible
     // The other side will never take this letter: it counts as lost and, for send, as settled.
     void (*refused)(void *user, const fv_letter *letter, const char *why);

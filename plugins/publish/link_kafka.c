@@ -3,8 +3,11 @@
 //
 // A letter that was handed over stays with the library, which tries for ever: it is not handed over
 // a second time, so that within the life of this process the cluster has it once. The first letters
-// of a call are therefore those of the last one that are still on their way. A process that dies
-// between a receipt and its note in the spool delivers again; the header `delivery` tells.
+// of a call are therefore those of the last one that are still on their way.
+//
+// Letters that an earlier process left may be in the topic already: before the first of them is
+// sent the topic's tail is read (kafka_tail.h), and what is there is not sent again. The same after
+// a producer had to be given up. So each is there once, a process that is killed included.
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "pipeline/base/log.h"
+#include "plugins/publish/kafka_tail.h"
 #include "plugins/publish/link.h"
 
 enum { STEP_MS = 100 };
@@ -24,7 +28,13 @@ typedef struct {
     int handed;           // of the batch
     bool settled[FV_LINK_BATCH];
     rd_kafka_resp_err_t errors[FV_LINK_BATCH];
+    int32_t partitions[FV_LINK_BATCH];
+    int64_t offsets[FV_LINK_BATCH];
     char why[400];        // the last error that the library told
+
+    fv_kafka_tail tail;
+    bool compared;        // what an earlier producer delivered is known
+    bool given_up;        // a producer with letters on their way
 } kafka_link;
 
 // ---- callbacks: within rd_kafka_poll, in our thread; logs in any --------------------------------
@@ -37,6 +47,8 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *m, void 
         return;
     l->settled[i] = true;
     l->errors[i] = m->err;
+    l->partitions[i] = m->err ? -1 : m->partition;
+    l->offsets[i] = m->offset;
 }
 
 static void on_error(rd_kafka_t *producer, int code, const char *why, void *user) {
@@ -97,30 +109,45 @@ static bool set_security(const kafka_link *l, rd_kafka_conf_t *conf, fv_err *err
     return ok;
 }
 
-static bool set_all(kafka_link *l, rd_kafka_conf_t *conf, fv_err *err) {
+static bool set_producer(rd_kafka_conf_t *conf, fv_err *err) {
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    return set(conf, "enable.idempotence", "true", err) && // acks=all, order kept across retries
+           set(conf, "message.timeout.ms", "0", err) &&    // for ever: the spool is behind it
+           set(conf, "partitioner", "murmur2_random", err); // as Java's client
+}
+
+static bool set_consumer(rd_kafka_conf_t *conf, fv_err *err) {
+    return set(conf, "enable.partition.eof", "true", err) &&
+           set(conf, "auto.offset.reset", "earliest", err) &&
+           set(conf, "isolation.level", "read_uncommitted", err); // past others' transactions
+}
+
+static bool set_all(kafka_link *l, rd_kafka_type_t type, rd_kafka_conf_t *conf, fv_err *err) {
     const char *id = l->setup.params->client_id;
     rd_kafka_conf_set_opaque(conf, l);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
     return set(conf, "bootstrap.servers", l->setup.address->host, err) &&
            set(conf, "client.id", id && *id ? id : "fovea", err) &&
-           set(conf, "enable.idempotence", "true", err) && // acks=all, order kept across retries
-           set(conf, "message.timeout.ms", "0", err) &&    // for ever: the spool is behind it
-           set(conf, "partitioner", "murmur2_random", err) && // as Java's client
+           (type == RD_KAFKA_PRODUCER ? set_producer(conf, err) : set_consumer(conf, err)) &&
            set(conf, "reconnect.backoff.max.ms", "2000", err) && set_security(l, conf, err) &&
            set_options(conf, l->setup.params->kafka_options, err);
 }
 
-static bool make_producer(kafka_link *l, fv_err *err) {
+static rd_kafka_t *make_client(kafka_link *l, rd_kafka_type_t type, fv_err *err) {
     char why[300];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = set_all(l, conf, err);
-    if (ok && !(l->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why)))
-        ok = fv_fail(err, FV_BAD_INPUT, "kafka: %s", why);
-    if (!ok)
+    rd_kafka_t *client = NULL;
+    if (set_all(l, type, conf, err) && !(client = rd_kafka_new(type, conf, why, sizeof why)))
+        fv_fail(err, FV_BAD_INPUT, "kafka: %s", why);
+    if (!client)
         rd_kafka_conf_destroy(conf);
-    return ok;
+    return client;
+}
+
+static bool make_producer(kafka_link *l, fv_err *err) {
+    l->producer = make_client(l, RD_KAFKA_PRODUCER, err);
+    return l->producer;
 }
 
 // ---- from start to end --------------------------------------------------------------------------
@@ -128,6 +155,8 @@ static bool make_producer(kafka_link *l, fv_err *err) {
 static void drop_producer(kafka_link *l) {
     if (!l->producer)
         return;
+    l->given_up |= l->handed > 0;
+    l->compared = false;
     l->handed = 0; // reports of what is purged mean nothing any more
     rd_kafka_purge(l->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(l->producer, STEP_MS);
@@ -138,6 +167,8 @@ static void drop_producer(kafka_link *l) {
 static void close_link(void *link) {
     kafka_link *l = link;
     drop_producer(l);
+    fv_kafka_tail_write(&l->tail);
+    fv_kafka_tail_finish(&l->tail);
     explicit_bzero(l->password, sizeof l->password);
     free(l);
 }
@@ -146,6 +177,7 @@ static void *open_link(const fv_link_setup *setup, fv_err *err) {
     const fv_target_params *p = setup->params;
     kafka_link *l = calloc(1, sizeof *l);
     l->setup = *setup;
+    fv_kafka_tail_init(&l->tail, setup->folder, setup->address->path);
     if (fv_link_secret(l->password, sizeof l->password, "password", p->password_env,
                        p->password_file, err) &&
         fv_link_file("tls-ca", p->tls_ca, err) && fv_link_file("tls-cert", p->tls_cert, err) &&
@@ -155,11 +187,56 @@ static void *open_link(const fv_link_setup *setup, fv_err *err) {
     return NULL;
 }
 
+// ---- what is there already ----------------------------------------------------------------------
+
+// False: try again later. Without the right to read, letters are sent once more rather than never.
+static bool look(kafka_link *l, const char *delivery, const fv_kafka_patience *patience,
+                 fv_err *err) {
+    rd_kafka_t *consumer = make_client(l, RD_KAFKA_CONSUMER, err);
+    char prefix[sizeof((fv_letter *)0)->delivery];
+    snprintf(prefix, sizeof prefix, "%.*s-", (int)strcspn(delivery, "-"), delivery);
+    if (!consumer)
+        return false;
+    bool ok = fv_kafka_tail_look(&l->tail, consumer, prefix, patience, err);
+    rd_kafka_destroy(consumer);
+    if (ok || err->code != FV_UNSUPPORTED)
+        return ok;
+    fv_log(FV_LOG_WARN, "kafka: topic %s may not be read (%s): what an earlier process delivered "
+           "may come twice; allow `Read`", l->tail.topic, err->text);
+    *err = (fv_err){0};
+    return true;
+}
+
+static bool compare(kafka_link *l, const fv_letter *oldest, fv_link_fault *fault) {
+    const fv_kafka_patience patience = {l->setup.params->timeout_ns, l->setup.stop};
+    bool may_be_there = oldest->resumed || l->given_up;
+    if (l->compared)
+        return true;
+    if (may_be_there && fv_kafka_tail_read(&l->tail))
+        l->compared = look(l, oldest->delivery, &patience, &fault->err);
+    else
+        l->compared = fv_kafka_tail_measure(&l->tail, l->producer, &patience, &fault->err);
+    rd_kafka_poll(l->producer, 0); // why, in more words
+    if (!l->compared && fault->err.code == FV_IO && *l->why)
+        fv_fail(&fault->err, FV_IO, "%s", l->why);
+    if (!l->compared)
+        return false;
+    fv_kafka_tail_write(&l->tail);
+    l->given_up = false;
+    return true;
+}
+
 // ---- letters ------------------------------------------------------------------------------------
 
 static rd_kafka_resp_err_t hand_over(kafka_link *l, const fv_letter *letter) {
     uintptr_t number = (uintptr_t)(l->first + (uint64_t)l->handed);
-    l->settled[l->handed] = false;
+    l->settled[l->handed] = fv_kafka_tail_has(&l->tail, letter->delivery);
+    l->partitions[l->handed] = -1;
+    l->errors[l->handed] = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (l->settled[l->handed]) {
+        l->handed++;
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
     rd_kafka_resp_err_t error = rd_kafka_producev(
         l->producer, RD_KAFKA_V_TOPIC(l->setup.address->path),
         RD_KAFKA_V_KEY(letter->key, strlen(letter->key)),
@@ -200,6 +277,10 @@ static bool collect(kafka_link *l, const fv_letter *letters, int *done, fv_link_
 // The batch's first `done` letters are settled: the others are first next time.
 static void shift(kafka_link *l, int done) {
     int left = l->handed - done;
+    for (int i = 0; i < done; i++)
+        fv_kafka_tail_note(&l->tail, l->partitions[i], l->offsets[i]);
+    memmove(l->partitions, l->partitions + done, sizeof *l->partitions * (size_t)left);
+    memmove(l->offsets, l->offsets + done, sizeof *l->offsets * (size_t)left);
     memmove(l->settled, l->settled + done, sizeof *l->settled * (size_t)left);
     memmove(l->errors, l->errors + done, sizeof *l->errors * (size_t)left);
     l->handed = left;
@@ -233,7 +314,10 @@ static int send_letters(void *link, const fv_letter *letters, int n, fv_link_fau
     kafka_link *l = link;
     int done = 0;
     fault->wait_ns = 1; // of what the library does not try by itself
+    fv_kafka_tail_write(&l->tail); // the spool knows of what it notes
     if (!l->producer && !make_producer(l, &fault->err))
+        return 0;
+    if (!compare(l, &letters[0], fault))
         return 0;
     fault->wait_ns = 0;
     bool works = converse(l, letters, n, &done, fault);

@@ -53,8 +53,8 @@ static bool read_record(const fv_outbox *o, int lane, hand *h, int i) {
                                 .is_event = lane == EVENTS,
                                 .retain = r->body[0] & IS_RETAINED,
                                 .resumed = r->number < o->begun[lane]};
-    snprintf(h->letters[i].delivery, sizeof h->letters[i].delivery, "%s-%" PRIu64,
-             fv_spool_id(o->lanes[lane]), r->number);
+    snprintf(h->letters[i].delivery, sizeof h->letters[i].delivery, "%s-%c%" PRIu64,
+             fv_spool_id(o->lanes[EVENTS]), lane_names[lane][0], r->number);
     return true;
 }
 

@@ -5,7 +5,13 @@
 
 extern const fv_suite mqtt_suite, webhook_suite, kafka_suite;
 
+int kafka_child(char **args);
+
 int main(int argc, char **argv) {
+#if FV_WITH_KAFKA
+    if (argc == 6 && !strcmp(argv[1], "child")) // killed in the middle of a test
+        return kafka_child(argv + 2);
+#endif
     const fv_suite *suites[] = {
 #if FV_WITH_MQTT
         &mqtt_suite,

@@ -4,10 +4,16 @@
 // clang-format off
 #include <librdkafka/rdkafka_mock.h>
 // clang-format on
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/publish/publisher.h"
+
+int kafka_child(char **args);
 
 enum { BROKERS = 3, PARTITIONS = 4, ROOM = 1 << 24 };
 
@@ -15,8 +21,16 @@ typedef struct {
     rd_kafka_t *handle, *consumer;
     rd_kafka_mock_cluster_t *mock;
     char address[600], bootstrap[500];
-    char *text; // what was consumed, "body key id\n"
+    pthread_t reader;   // from the beginning: the mock cluster keeps no more than its last 5 MB
+    atomic_bool stop;
+    atomic_int n;       // messages that were read
+    int partition;      // of all: they have one key
+    bool elsewhere;     // one was in another
+    char *text;         // of them, "body key id\n"
+    size_t size;
 } cluster;
+
+static void begin_consuming(cluster *c);
 
 static void cluster_init(cluster *c) {
     char why[300];
@@ -28,26 +42,12 @@ static void cluster_init(cluster *c) {
     rd_kafka_mock_topic_create(c->mock, "records", PARTITIONS, 1);
     snprintf(c->bootstrap, sizeof c->bootstrap, "%s", rd_kafka_mock_cluster_bootstraps(c->mock));
     snprintf(c->address, sizeof c->address, "kafka://%s/records", c->bootstrap);
+    begin_consuming(c);
 }
 
 static void all_brokers(cluster *c, bool up) {
     for (int i = 1; i <= BROKERS; i++)
         up ? rd_kafka_mock_broker_set_up(c->mock, i) : rd_kafka_mock_broker_set_down(c->mock, i);
-}
-
-static void begin_consuming(cluster *c) {
-    char why[300];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, why, sizeof why);
-    rd_kafka_conf_set(conf, "group.id", "test", why, sizeof why);
-    rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof why);
-    rd_kafka_conf_set_log_cb(conf, NULL);
-    c->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
-    for (int i = 0; i < PARTITIONS; i++)
-        rd_kafka_topic_partition_list_add(list, "records", i)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_assign(c->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static size_t note(const rd_kafka_message_t *m, char *text, size_t room) {
@@ -64,31 +64,68 @@ static size_t note(const rd_kafka_message_t *m, char *text, size_t room) {
                             (const char *)id, (const char *)delivery);
 }
 
-// All partitions to their ends. All messages have one key: they lie in one partition, in order.
-static void consume(cluster *c) {
-    int ends = 0, partition = -1;
-    size_t n = 0;
-    begin_consuming(c);
-    for (double end = publisher_seconds() + 20; ends < PARTITIONS && publisher_seconds() < end;) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->consumer, 200);
-        if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            ends++;
+static void *read_all(void *user) {
+    cluster *c = user;
+    while (!c->stop) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->consumer, 50);
         if (m && !m->err) {
-            CHECK(partition < 0 || partition == m->partition);
-            partition = m->partition;
-            n += note(m, c->text + n, ROOM - n);
+            c->elsewhere |= c->n && c->partition != m->partition;
+            c->partition = m->partition;
+            c->size += note(m, c->text + c->size, ROOM - c->size);
+            c->n++;
         }
         if (m)
             rd_kafka_message_destroy(m);
     }
-    CHECK_EQUAL(ends, PARTITIONS);
+    return NULL;
+}
+
+static void begin_consuming(cluster *c) {
+    char why[300];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, why, sizeof why);
+    rd_kafka_conf_set(conf, "group.id", "test", why, sizeof why);
+    rd_kafka_conf_set(conf, "reconnect.backoff.max.ms", "500", why, sizeof why);
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    c->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    for (int i = 0; i < PARTITIONS; i++)
+        rd_kafka_topic_partition_list_add(list, "records", i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(c->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    pthread_create(&c->reader, NULL, read_all, c);
+}
+
+// Into c->text: all there is, `expected` messages and what comes within a second behind them. They
+// lie in one partition, in order.
+static void consume(cluster *c, int expected) {
+    double begun = publisher_seconds(), quiet = begun;
+    for (int before = -1; publisher_seconds() < quiet + 1 || (c->n < expected && publisher_seconds() < begun + 20);) {
+        if (c->n != before)
+            quiet = publisher_seconds();
+        before = c->n;
+        usleep(20000);
+    }
+    c->stop = true;
+    pthread_join(c->reader, NULL);
+    CHECK(!c->elsewhere);
+    CHECK_EQUAL(c->n, expected);
+}
+
+// How many messages the mock cluster has thrown away at the old end.
+static int64_t thrown_away(cluster *c) {
+    int64_t low = 0, high = 0;
+    rd_kafka_query_watermark_offsets(c->consumer, "records", c->partition, &low, &high, 5000);
+    return low;
 }
 
 static void cluster_finish(cluster *c) {
-    if (c->consumer) {
-        rd_kafka_consumer_close(c->consumer);
-        rd_kafka_destroy(c->consumer);
+    if (!c->stop) {
+        c->stop = true;
+        pthread_join(c->reader, NULL);
     }
+    rd_kafka_consumer_close(c->consumer);
+    rd_kafka_destroy(c->consumer);
     rd_kafka_mock_cluster_destroy(c->mock);
     rd_kafka_destroy(c->handle);
     free(c->text);
@@ -103,15 +140,14 @@ static void keyed_and_in_order(void) {
     fv_target_finish(t);
     CHECK_EQUAL(fv_target_count(t).lines, 5000);
     fv_target_destroy(&t);
-    consume(&c);
+    consume(&c, 5000);
     CHECK_EQUAL(publisher_check(c.text, 5000, false), 0);
     CHECK_CONTAINS(c.text, "key=gate id=gate/event/77 delivery=");
     CHECK_TEXT(publisher_told(), "");
     cluster_finish(&c);
 }
 
-// FOVEA_OUTAGE (seconds, default 3), all brokers, under load: everything comes, in order, once. The
-// mock cluster keeps the last 5 MB, so a long outage has fewer messages a second.
+// FOVEA_OUTAGE (seconds, default 3), all brokers, under load: everything comes, in order, once.
 static void an_outage_under_load(void) {
     int seconds = getenv("FOVEA_OUTAGE") ? atoi(getenv("FOVEA_OUTAGE")) : 3, n = 0;
     cluster c;
@@ -123,7 +159,7 @@ static void an_outage_under_load(void) {
     publisher_add_slowly(t, 0, 500, 1000), n = 500;
     all_brokers(&c, false);
     for (double begun = publisher_seconds(); publisher_seconds() - begun < seconds; n += 10)
-        publisher_add_slowly(t, n, n + 10, seconds > 10 ? 3000 : 1000);
+        publisher_add_slowly(t, n, n + 10, 1000);
     CHECK(fv_target_count(t).waiting > 100);
     all_brokers(&c, true);
     publisher_add_slowly(t, n, n + 500, 1000), n += 500;
@@ -131,9 +167,10 @@ static void an_outage_under_load(void) {
     fv_target_counts counts = fv_target_count(t);
     CHECK(counts.lines == (uint64_t)n && !counts.lost && !counts.waiting);
     fv_target_destroy(&t);
-    consume(&c);
+    consume(&c, n);
     CHECK_EQUAL(publisher_check(c.text, n, false), 0); // never twice
-    fprintf(stderr, "kafka: all brokers away for %d s: %d messages, none twice\n", seconds, n);
+    fprintf(stderr, "kafka: all brokers away for %d s: %d messages, none twice; the mock cluster threw %" PRId64 " away since\n",
+            seconds, n, thrown_away(&c));
     CHECK_CONTAINS(publisher_told(), "records wait in the spool");
     CHECK_CONTAINS(publisher_told(), "takes records again after");
     CHECK(!strstr(publisher_told(), "!"));
@@ -160,7 +197,7 @@ static void errors_in_between(void) {
     fv_target_finish(t);
     CHECK_EQUAL(fv_target_count(t).waiting, 0);
     fv_target_destroy(&t);
-    consume(&c);
+    consume(&c, 1000);
     CHECK_EQUAL(publisher_check(c.text, 1000, false), 0);
     cluster_finish(&c);
 }
@@ -182,8 +219,67 @@ static void the_next_run_delivers(void) {
     publisher_add(t, 100, 120);
     fv_target_destroy(&t);
     CHECK_TEXT(publisher_told(), "");
-    consume(&c);
+    consume(&c, 120);
     CHECK_EQUAL(publisher_check(c.text, 120, false), 0);
+    cluster_finish(&c);
+}
+
+static void ignore(void *user, bool grave, const fv_err *err) {
+    (void)user, (void)grave, (void)err;
+}
+
+// A process of its own (see main_net.c): ADDRESS SPOOL FROM SECONDS. Adds messages from FROM on, one
+// every 200 us, kills itself after so many seconds, in the middle of whatever its other thread does;
+// leaves the next number in SPOOL.next.
+int kafka_child(char **args) {
+    const fv_target_setup setup = {"gate-publish-0", &fv_format_rows[FV_FORMAT_FOVEA], ignore, NULL};
+    fv_target_params p = publisher_params(args[0]);
+    fv_err err = {0};
+    p.spool = args[1];
+    fv_target *t = fv_target_create(&p, &setup, &err);
+    int n = atoi(args[2]);
+    if (!t)
+        return 1;
+    double end = publisher_seconds() + atof(args[3]);
+    for (; publisher_seconds() < end; n += 10)
+        publisher_add_slowly(t, n, n + 10, 200);
+    char path[1200];
+    snprintf(path, sizeof path, "%s.next", args[1]);
+    FILE *f = fopen(path, "w");
+    fprintf(f, "%d", n);
+    fclose(f);
+    return raise(SIGKILL);
+}
+
+// Killed under load, six times: all is there once, in order. The brokers take 5 ms for an answer, so
+// that there is always something on its way.
+static void killed_and_started_again(void) {
+    cluster c;
+    cluster_init(&c);
+    for (int i = 1; i <= BROKERS; i++)
+        rd_kafka_mock_broker_set_rtt(c.mock, i, 5);
+    fv_target_params p = publisher_params(c.address);
+    int n = 0;
+    for (int i = 0; i < 6; i++) {
+        char command[4000], *next;
+        snprintf(command, sizeof command, "/proc/%d/exe child %s %s %d %g; cat %s.next", getpid(), c.address,
+                 p.spool, n, 0.9 + i * 0.037, p.spool);
+        next = calloc(1, 4000);
+        fv_test_shell(command, next, 4000);
+        char *line = strrchr(next, '\n');
+        int now = atoi(line ? line + 1 : next);
+        CHECK(now > n);
+        n = now;
+        free(next);
+    }
+    p.linger_ns = 30000000000;
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, n, n + 10), n += 10;
+    fv_target_destroy(&t);
+    CHECK_TEXT(publisher_told(), "");
+    consume(&c, n);
+    CHECK_EQUAL(publisher_check(c.text, n, false), 0);
+    fprintf(stderr, "kafka: killed six times under load: %d messages, none twice\n", n);
     cluster_finish(&c);
 }
 
@@ -204,7 +300,7 @@ static void too_large(void) {
     CHECK_EQUAL(fv_target_count(t).lost, 1);
     fv_target_destroy(&t);
     CHECK_CONTAINS(publisher_told(), "refuses record large: Broker: Message size too large");
-    consume(&c);
+    consume(&c, 6);
     CHECK_EQUAL(publisher_check(c.text, 6, false), 0);
     free(body);
     cluster_finish(&c);
@@ -228,6 +324,7 @@ const fv_suite kafka_suite = {"kafka", (const fv_case[]){CASE(keyed_and_in_order
                                                          CASE(an_outage_under_load),
                                                          CASE(errors_in_between),
                                                          CASE(the_next_run_delivers),
+                                                         CASE(killed_and_started_again),
                                                          CASE(too_large),
                                                          CASE(settings),
                                                          {0}}};
