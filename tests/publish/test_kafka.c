@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pipeline/base/log.h"
 #include "tests/publish/publisher.h"
 
 int kafka_child(char **args);
@@ -177,9 +178,7 @@ static void an_outage_under_load(void) {
     cluster_finish(&c);
 }
 
-// Requests that fail, leaders that change: nothing is lost, doubled or out of order. (That a broker
-// drops what came twice the mock cluster cannot show; `settings` shows that the producer is
-// idempotent.)
+// Requests that fail, leaders that change: nothing is lost, doubled or out of order.
 static void errors_in_between(void) {
     cluster c;
     cluster_init(&c);
@@ -199,6 +198,55 @@ static void errors_in_between(void) {
     fv_target_destroy(&t);
     consume(&c, 1000);
     CHECK_EQUAL(publisher_check(c.text, 1000, false), 0);
+    cluster_finish(&c);
+}
+
+// What librdkafka says of each set of messages that it sends.
+static void take_sets(void *user, fv_log_level level, const char *text) {
+    (void)level;
+    char *sets = user;
+    size_t n = strlen(sets);
+    if (strstr(text, "Produce MessageSet") && n + strlen(text) + 2 < ROOM)
+        sprintf(sets + n, "%s\n", text);
+}
+
+// The brokers take the records, and die before they say so: what is sent again has the producer and
+// the sequence numbers of the first time, by which a broker knows it. (The mock cluster does not
+// look at them and keeps both, so that the test sees that it came.)
+static void answers_get_lost(void) {
+    cluster c;
+    char *sets = calloc(1, ROOM), pid[60] = "", of[60];
+    int repeated = 0, last = 0, id, sequence;
+    cluster_init(&c);
+    fv_log_set(FV_LOG_DEBUG, take_sets, sets);
+    fv_target_params p = publisher_params(c.address);
+    p.kafka_options = "debug=msg";
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, 10);
+    CHECK(publisher_wait(t, 20));
+    for (int b = 1; b <= BROKERS; b++)
+        rd_kafka_mock_broker_set_rtt(c.mock, b, 2000);
+    publisher_add(t, 10, 20);
+    usleep(700000);
+    all_brokers(&c, false);
+    for (int b = 1; b <= BROKERS; b++)
+        rd_kafka_mock_broker_set_rtt(c.mock, b, 0);
+    all_brokers(&c, true);
+    CHECK(publisher_wait(t, 20));
+    fv_target_destroy(&t);
+    fv_log_set(FV_LOG_WARN, NULL, NULL);
+    for (const char *line = sets; (line = strstr(line, "MsgId ")); line++) {
+        CHECK_EQUAL(sscanf(line, "MsgId %d, BaseSeq %d, PID%59[^}]", &id, &sequence, of), 3);
+        CHECK(!*pid || !strcmp(pid, of));
+        CHECK_EQUAL(sequence, id - 1);
+        repeated += id <= last;
+        last = id;
+        snprintf(pid, sizeof pid, "%s", of);
+    }
+    CHECK(repeated > 0);
+    consume(&c, 30);
+    CHECK_EQUAL(publisher_check(c.text, 20, true), 10);
+    free(sets);
     cluster_finish(&c);
 }
 
@@ -323,6 +371,7 @@ static void settings(void) {
 const fv_suite kafka_suite = {"kafka", (const fv_case[]){CASE(keyed_and_in_order),
                                                          CASE(an_outage_under_load),
                                                          CASE(errors_in_between),
+                                                         CASE(answers_get_lost),
                                                          CASE(the_next_run_delivers),
                                                          CASE(killed_and_started_again),
                                                          CASE(too_large),
