@@ -34,10 +34,15 @@ vec4 v[PY * P], tap[TAPS + 1];
 
 // What a pixel of input row r, column j adds to the outputs whose windows it lies in.
 void spread(vec4 x, uint r, uint j) {
-    [[unroll]] for (uint i = 0; i < PY * P; i++) {
-        uint ky = r - i / P * STRIDE, kx = j - i % P * STRIDE; // huge where it lies before the window
-        if (ky < KH && kx < KW)
-            v[i] += x * tap[ky * KW + kx];
+    [[unroll]] for (uint py = 0; py < PY; py++) {
+        uint ky = r - py * STRIDE; // huge where it lies before the window
+        if (ky < KH) {
+            [[unroll]] for (uint i = 0; i < P; i++) {
+                uint kx = j - i * STRIDE;
+                if (kx < KW)
+                    v[py * P + i] += x * tap[ky * KW + kx];
+            }
+        }
     }
 }
 
@@ -116,8 +121,7 @@ void main() {
                 float s = sum[i][c] + v[i].x * b.x;
                 s += v[i].y * b.y;
                 s += v[i].z * b.z;
-                s += v[i].w * b.w;
-                sum[i][c] = s;
+                sum[i][c] = s + v[i].w * b.w;
             }
         }
         w_at += int(OB);
