@@ -178,6 +178,13 @@ static bool upload_weights(fv_plan *p, fv_err *err) {
     return ok;
 }
 
+static int count_convs(const fv_graph *g) {
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        n += !strcmp(fv_node_op(&g->node[i]), "Conv");
+    return n;
+}
+
 static bool build(fv_plan *p, fv_err *err) {
     p->place = FV_ARENA_NEW(p->arena, fv_place, p->graph->n_tensors + 1);
     p->output = FV_ARENA_NEW(p->arena, fv_output, p->graph->n_outputs + 1);
@@ -192,7 +199,7 @@ static bool build(fv_plan *p, fv_err *err) {
     fv_plan_assign_homes(p);
     place_inputs(p);
     if (p->params.tune)
-        p->tuner = fv_tuner_create(p->gpu);
+        p->tuner = fv_tuner_create(p->gpu, count_convs(p->graph));
     lower_nodes(p);
     for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
         place_output(p, p->graph->output[i], &p->output[i]);

@@ -9,9 +9,10 @@
 #include "pipeline/base/log.h"
 
 // A shape is measured with at most MAX_ROWS rows, those whose cost is not beyond SLACK times the
-// lowest; a whole plan for at most BUDGET_MS.
-enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 5500, TEXT = 160 };
+// lowest; a whole plan for at most BUDGET_MS, and a shape for AHEAD times its share of what is left of that.
+enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 4500, TEXT = 160 };
 static const double SLACK = 1.4, CLEARLY = 0.95; // faster than the row of the lowest cost by this much
+static const double AHEAD = 3;
 static const char header[] = "fovea-tune 4\n";
 
 typedef struct {
@@ -20,13 +21,22 @@ typedef struct {
     double ms;
 } winner;
 
+// A kernel that was compiled for a measurement.
+typedef struct {
+    fv_gpu_kernel *kernel;
+    const char *name;
+    uint32_t n_spec, spec[16];
+} compiled;
+
 struct fv_tuner {
     fv_gpu *gpu;
     winner *v;
     int n, room;
     bool news;
-    double used_ms;
-    fv_gpu_kernel **kernel; // each that was measured, once a get
+    fv_tuner_stats stats;
+    int to_come;       // convolutions
+    double compile_ms; // of all kernels
+    compiled *kernel;
     int n_kernels, kernels_room;
     fv_gpu_buffer *activations, *weights; // scratch, as large as was needed so far
 };
@@ -123,17 +133,30 @@ static bool reserve_all(fv_tuner *t, const fv_conv_row *const row[], int n, cons
            reserve(t->gpu, &t->weights, 4 * weights + bias, FV_GPU_WEIGHTS, err);
 }
 
+static const compiled *find_kernel(const fv_tuner *t, const fv_conv_dispatch *d) {
+    for (const compiled *k = t->kernel; k < t->kernel + t->n_kernels; k++)
+        if (k->n_spec == d->n_spec && !strcmp(k->name, d->kernel) &&
+            !memcmp(k->spec, d->spec, d->n_spec * sizeof *d->spec))
+            return k;
+    return NULL;
+}
+
 static fv_gpu_kernel *borrow(fv_tuner *t, const fv_conv_dispatch *d, fv_err *err) {
+    const compiled *known = find_kernel(t, d);
+    if (known)
+        return known->kernel;
     if (t->n_kernels == t->kernels_room) {
         t->kernels_room = 2 * t->kernels_room + 64;
-        t->kernel = realloc(t->kernel, (size_t)t->kernels_room * sizeof(fv_gpu_kernel *));
+        t->kernel = realloc(t->kernel, (size_t)t->kernels_room * sizeof *t->kernel);
         if (!t->kernel)
             abort();
     }
-    fv_gpu_kernel *k = fv_gpu_kernel_get(t->gpu, d->kernel, d->spec, d->n_spec, err);
-    if (k)
-        t->kernel[t->n_kernels++] = k;
-    return k;
+    compiled made = {.kernel = fv_gpu_kernel_get(t->gpu, d->kernel, d->spec, d->n_spec, err), .name = d->kernel,
+                     .n_spec = d->n_spec};
+    memcpy(made.spec, d->spec, sizeof made.spec);
+    if (made.kernel)
+        t->kernel[t->n_kernels++] = made;
+    return made.kernel;
 }
 
 static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s, fv_err *err) {
@@ -185,9 +208,14 @@ static bool measure(fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *cons
     double lowest[MAX_ROWS], first;
     bool ok = reserve_all(t, row, n, s, err);
     for (int i = 0; i < n && ok; i++) {
+        double start = now_ms(CLOCK_MONOTONIC);
+        int had = t->n_kernels;
         lowest[i] = 1e30;
         program[i] = record(t, row[i], s, err);
         ok = program[i] && run(t, program[i], &first, err); // compiles
+        double took = t->n_kernels > had ? now_ms(CLOCK_MONOTONIC) - start : 0;
+        t->compile_ms += took;
+        t->stats.used_ms -= i ? 0 : took; // the plan needs it in any case
     }
     for (int r = 0; r < RUNS && ok; r++)
         for (int i = 0; i < n && ok; i++) {
@@ -225,15 +253,29 @@ static int candidates(const fv_tuner *t, const fv_conv_shape *s, const fv_conv_r
     return n;
 }
 
+// How many of n rows there is time for. The first one's kernel is made in any case.
+static int affordable(const fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *const row[], int n) {
+    double left = BUDGET_MS - t->stats.used_ms, share = AHEAD * left / (t->to_come < AHEAD ? AHEAD : t->to_come);
+    double compile = t->n_kernels ? t->compile_ms / t->n_kernels : 0, cost = 0;
+    for (int i = 1; i < n; i++) {
+        fv_conv_dispatch d = fv_conv_row_dispatch(row[i], s, fv_gpu_get_caps(t->gpu));
+        cost += find_kernel(t, &d) ? 0 : compile;
+        if (left <= 0 || cost > share)
+            return i;
+    }
+    return n;
+}
+
 // ---- the border ------------------------------------------------------------------------------------
 
-fv_tuner *fv_tuner_create(fv_gpu *gpu) {
+fv_tuner *fv_tuner_create(fv_gpu *gpu, int n_convs) {
     const char *wanted = getenv("FOVEA_TUNE");
     if (wanted && !strcmp(wanted, "0"))
         return NULL;
     fv_tuner *t = calloc(1, sizeof *t);
     if (t) {
         t->gpu = gpu;
+        t->to_come = n_convs;
         load(t);
     }
     return t;
@@ -249,6 +291,7 @@ const fv_conv_row *fv_tune_known(const fv_tuner *t, const fv_gpu *gpu, const fv_
 const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s) {
     if (!t)
         return fv_conv_row_default(s, fv_gpu_get_caps(gpu));
+    t->to_come -= t->to_come > 0;
     const fv_conv_row *known = fv_tune_known(t, gpu, s);
     if (known)
         return known;
@@ -256,19 +299,25 @@ const fv_conv_row *fv_tune_conv(fv_tuner *t, fv_gpu *gpu, const fv_conv_shape *s
     fv_conv_shape_text(s, shape, sizeof shape);
     const fv_conv_row *row[MAX_ROWS];
     int n = candidates(t, s, row), best = 0;
-    if (n < 2 || t->used_ms > BUDGET_MS)
+    if (n < 2)
         return n ? row[0] : NULL;
     fv_err err = {0};
-    double ms, start = now_ms(CLOCK_MONOTONIC);
-    if (!measure(t, s, row, n, &best, &ms, &err)) {
+    double ms = 0, start = now_ms(CLOCK_MONOTONIC);
+    n = affordable(t, s, row, n);
+    if (n >= 2 && !measure(t, s, row, n, &best, &ms, &err)) {
         fv_log(FV_LOG_WARN, "tuning %s: %s", shape, err.text);
         return row[0];
     }
-    t->used_ms += now_ms(CLOCK_MONOTONIC) - start;
+    t->stats.used_ms += now_ms(CLOCK_MONOTONIC) - start;
+    *(n >= 2 ? &t->stats.n_measured : &t->stats.n_by_cost) += 1;
     t->news = true;
-    fv_log(FV_LOG_DEBUG, "tuned %s: %s, %.3f ms", shape, row[best]->name, ms);
+    fv_log(FV_LOG_DEBUG, "tuned %s: %s, %.3f ms, best of %d", shape, row[best]->name, ms, n < 2 ? 1 : n);
     keep(t, shape, row[best], ms);
     return row[best];
+}
+
+fv_tuner_stats fv_tuner_get_stats(const fv_tuner *t) {
+    return t ? t->stats : (fv_tuner_stats){0};
 }
 
 void fv_tuner_destroy(fv_tuner **tuner) {
@@ -276,12 +325,15 @@ void fv_tuner_destroy(fv_tuner **tuner) {
     *tuner = NULL;
     if (!t)
         return;
-    if (t->news)
+    if (t->news) {
+        fv_log(FV_LOG_INFO, "tuned %d shapes in %.1f s, %d more by their cost", t->stats.n_measured,
+               t->stats.used_ms / 1e3, t->stats.n_by_cost);
         save(t);
+    }
     fv_gpu_buffer_destroy(&t->activations);
     fv_gpu_buffer_destroy(&t->weights);
     for (int i = 0; i < t->n_kernels; i++)
-        fv_gpu_kernel_put(t->gpu, t->kernel[i]);
+        fv_gpu_kernel_put(t->gpu, t->kernel[i].kernel);
     free(t->kernel);
     free(t->v);
     free(t);

@@ -226,7 +226,7 @@ int hostile_take_tune(const uint8_t *data, size_t size) {
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();
     close(fd);
-    fv_tuner *t = fv_tuner_create(gpu);
+    fv_tuner *t = fv_tuner_create(gpu, 1);
     const fv_conv_row *row = fv_tune_known(t, gpu, &shape);
     if (row && !fv_conv_row_fits(row, &shape, fv_gpu_get_caps(gpu)))
         abort();

@@ -16,7 +16,7 @@ static fv_gpu *device(const char *cache) {
 }
 
 static const fv_conv_row *tune_once(fv_gpu *gpu) {
-    fv_tuner *t = fv_tuner_create(gpu);
+    fv_tuner *t = fv_tuner_create(gpu, 1);
     const fv_conv_row *row = fv_tune_conv(t, gpu, &shape);
     fv_tuner_destroy(&t);
     CHECK(t == NULL);
@@ -60,11 +60,47 @@ static void winners_are_kept(void) {
     free(old);
 }
 
+// A tuner that is asked often has little time for each shape; what it did not measure it keeps as well.
+static void every_shape_is_kept(void) {
+    char path[640] = "", first[256], second[256];
+    char *old = getenv("FOVEA_TUNE") ? strdup(getenv("FOVEA_TUNE")) : NULL;
+    fv_conv_shape other = shape;
+    other.act = 1;
+    unsetenv("FOVEA_TUNE");
+    fv_gpu *gpu = device(fv_test_tmp("tune-all"));
+    if (gpu && fv_gpu_cache_path(gpu, "tune", path, sizeof path)) {
+        fv_tuner *t = fv_tuner_create(gpu, 10000000);
+        CHECK(fv_tune_conv(t, gpu, &shape) != NULL);
+        const fv_conv_row *row = fv_tune_conv(t, gpu, &other);
+        CHECK(row == fv_conv_row_default(&other, fv_gpu_get_caps(gpu)));
+        CHECK_EQUAL(fv_tuner_get_stats(t).n_measured, 1);
+        CHECK_EQUAL(fv_tuner_get_stats(t).n_by_cost, 1);
+        fv_tuner_destroy(&t);
+        char *text = fv_test_read(path);
+        fv_conv_shape_text(&shape, first, sizeof first);
+        fv_conv_shape_text(&other, second, sizeof second);
+        CHECK_CONTAINS(text, first);
+        CHECK_CONTAINS(text, second);
+        free(text);
+        t = fv_tuner_create(gpu, 2);
+        CHECK(fv_tune_conv(t, gpu, &shape) != NULL);
+        CHECK(fv_tune_conv(t, gpu, &other) == row);
+        CHECK_EQUAL(fv_tuner_get_stats(t).n_measured, 0);
+        CHECK_EQUAL(fv_tuner_get_stats(t).n_by_cost, 0);
+        CHECK(fv_tuner_get_stats(t).used_ms == 0);
+        fv_tuner_destroy(&t);
+    }
+    fv_gpu_destroy(&gpu);
+    if (old)
+        setenv("FOVEA_TUNE", old, 1);
+    free(old);
+}
+
 static void can_be_turned_off(void) {
     char *old = getenv("FOVEA_TUNE") ? strdup(getenv("FOVEA_TUNE")) : NULL;
     setenv("FOVEA_TUNE", "0", 1);
     fv_gpu *gpu = fv_compare_gpu();
-    fv_tuner *t = gpu ? fv_tuner_create(gpu) : NULL;
+    fv_tuner *t = gpu ? fv_tuner_create(gpu, 1) : NULL;
     CHECK(t == NULL);
     if (gpu)
         CHECK(fv_tune_conv(t, gpu, &shape) == fv_conv_row_default(&shape, fv_gpu_get_caps(gpu)));
@@ -76,4 +112,5 @@ static void can_be_turned_off(void) {
     free(old);
 }
 
-const fv_suite tune_suite = {"tune", (const fv_case[]){CASE(winners_are_kept), CASE(can_be_turned_off), {0}}};
+const fv_suite tune_suite = {
+    "tune", (const fv_case[]){CASE(winners_are_kept), CASE(every_shape_is_kept), CASE(can_be_turned_off), {0}}};
