@@ -9,39 +9,17 @@
 //
 // FvFrameMeta survives what regions survive (videoconvert, videoscale, videorate, queue, encoders)
 // and its boxes are scaled with the picture.
+// frame_meta.h has its type, and what readers outside of this tree need.
 // Thread-safety: as GstBuffer. Writers need a writable buffer.
 #pragma once
 
 #include <gst/video/video.h>
 
-#include "pipeline/base/rule.h"
-#include "pipeline/base/value.h"
+#include "plugins/common/frame_meta.h"
 
-// Class names with a count of references; immutable.
-typedef struct {
-    fv_labels labels;
-} fv_meta_labels;
 fv_meta_labels *fv_meta_labels_create(const fv_labels *labels); // copies; NULL gives none
 fv_meta_labels *fv_meta_labels_ref(fv_meta_labels *labels);     // NULL is fine
 void fv_meta_labels_unref(fv_meta_labels *labels);              // NULL is fine
-
-typedef struct {
-    GstMeta meta;
-    const char *stream;       // interned
-    uint64_t frame;           // 0, 1, 2, ... as decoded
-    int64_t utc_ns;           // Unix epoch, or FV_TIME_NONE
-    fv_utc_source utc_source;
-    fv_inference inference;
-    int width, height;        // of the picture that the boxes refer to
-    fv_meta_labels *labels;   // a reference; NULL: not known
-    int n_objects;
-    fv_object *objects;       // boxes in pixels of this picture
-    uint32_t *roi_ids;        // objects[i] is the region with this id
-    int n_events;
-    fv_event *events;         // texts are interned
-    int n_counts;             // rules of the last fvevents; 0: there was none
-    fv_rule_count *counts;    // totals after this frame, in the order of the rules
-} fv_frame_meta;
 
 GType fv_frame_meta_api_get_type(void);
 

@@ -295,7 +295,7 @@ static GstStructure *stats(fv_element *e) {
     if (n)
         qsort(sorted, n, sizeof *sorted, by_value);
     GstStructure *t = gst_structure_new(
-        "fvdetect", "decoded", G_TYPE_UINT64, s->ledger.decoded, "inferred", G_TYPE_UINT64,
+        "fvdetect-stats", "decoded", G_TYPE_UINT64, s->ledger.decoded, "inferred", G_TYPE_UINT64,
         s->ledger.inferred, "predicted", G_TYPE_UINT64, s->ledger.predicted, "skipped",
         G_TYPE_UINT64, s->ledger.skipped, "late", G_TYPE_UINT64, s->late, "objects", G_TYPE_UINT64,
         s->n_objects, "latency-p50-ms", G_TYPE_DOUBLE, n ? (double)sorted[n / 2] : 0.0,

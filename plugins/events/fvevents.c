@@ -7,18 +7,7 @@
 // ones stay.
 //
 // Each event goes into the frame's metadata (fv_frame_meta.events) and on the bus, as an element
-// message `fovea-event`:
-//
-//     stream, rule                strings
-//     event, phase                cross, enter, ...; moment, start, update, end
-//     frame, id                   uint64; id: the same from start to end
-//     pts                         uint64, GST_CLOCK_TIME_NONE when unknown
-//     utc                         int64, ns since 1970; absent when unknown
-//     direction                   string, lines only
-//     object-id, label, score     uint64, string, double; events of an object
-//     x, y, width, height         double, pixels; events of an object
-//     before-x, before-y, after-x, after-y   double; where known
-//     count, value                int64, double; where they mean something
+// message `fovea-event`; plugins/README.md has its fields, and a test holds them to it.
 //
 // Downstream go the sticky event `fovea-rules, rules=(string)`, once and after each change, so that
 // fvoverlay draws the same lines; and before EOS, with the ends of what lasted, `fovea-events,

@@ -104,6 +104,48 @@ static void events_are_on_the_bus_and_in_the_metadata(void) {
     stage_finish(&s);
 }
 
+// plugins/README.md, "On the bus": a message has fields of that table and type, all of them together
+// all of its fields.
+static gboolean is_on_the_page(GQuark field, const GValue *value, gpointer user) {
+    static const struct {
+        GType type;
+        const char *name;
+    } types[] = {{G_TYPE_STRING, "string"}, {G_TYPE_UINT64, "uint64"}, {G_TYPE_INT64, "int64"},
+                 {G_TYPE_DOUBLE, "double"}};
+    char **page = user, row[100] = "";
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+        if (G_VALUE_HOLDS(value, types[i].type))
+            snprintf(row, sizeof row, "\n| `%s` | %s |", g_quark_to_string(field), types[i].name);
+    CHECK_CONTAINS(page[0], row);
+    char *seen = strstr(page[1], row);
+    if (*row && seen)
+        memmove(seen, seen + strlen(row), strlen(seen + strlen(row)) + 1);
+    return TRUE;
+}
+
+static void messages_are_as_the_page_says(void) {
+    char *text = fv_test_read(fv_test_source("plugins/README.md"));
+    char *page = g_strdup(strstr(text, "## On the bus")), *left = g_strdup(page), *both[] = {page, left};
+    *strstr(page, "```sh") = *strstr(left, "```sh") = 0;
+    stage s = stage_of(door);
+    for (int i = 0; i < 16; i++) {
+        GstBuffer *b = walker(i, 80 + 8 * (float)i);
+        fv_meta_get(b)->utc_ns = 1000000000LL * i;
+        gst_buffer_unref(gst_harness_push_and_pull(s.h, b));
+    }
+    int n = 0;
+    for (GstStructure *event; (event = next_event(&s)); n++) {
+        gst_structure_foreach(event, is_on_the_page, both);
+        gst_structure_free(event);
+    }
+    CHECK_EQUAL(n, 3);
+    CHECK(!strstr(left, "\n| `")); // each was seen
+    stage_finish(&s);
+    g_free(page);
+    g_free(left);
+    free(text);
+}
+
 static void totals_are_stats(void) {
     stage s = stage_of(door);
     walk(&s, 14);
@@ -279,7 +321,8 @@ static void without_rules_it_says_so(void) {
 
 const fv_suite fvevents_suite = {"fvevents",
                                  (const fv_case[]){CASE(events_are_on_the_bus_and_in_the_metadata),
-                                                   CASE(totals_are_stats),
+                                                   CASE(messages_are_as_the_page_says),
+                                           CASE(totals_are_stats),
                                                    CASE(what_lasts_ends_before_the_stream),
                                                    CASE(the_last_crossing_is_not_lost),
                                                    CASE(publisher_and_overlay_take_them),

@@ -29,7 +29,7 @@ static void on_frame(GstElement *sink, GstBuffer *b, GstPad *pad, gpointer user)
 
 static void keep_stats(outcome *o, GstMessage *m) {
     const GstStructure *s = gst_message_get_structure(m);
-    if (gst_structure_has_name(s, "fvdetect")) {
+    if (gst_structure_has_name(s, "fvdetect-stats")) {
         g_clear_pointer(&o->stats, gst_structure_free);
         o->stats = gst_structure_copy(s);
     }

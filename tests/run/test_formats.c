@@ -68,6 +68,24 @@ static void stored_tracks_without_a_size_need_it(void) {
     CHECK_CONTAINS(run_output, "\"zone_violations\":[\"yard\"]");
 }
 
+// samples/read_records.c, an element behind ours: what it reads in the metadata is what fvpublish
+// writes, and every event came over the bus too.
+static void an_element_behind_ours_reads_the_same(void) {
+    const char *rules = fv_test_source("samples/street_rules.yaml");
+    CHECK_EQUAL(run_shell("ffmpeg -v error -y -t 5 -i %s -c copy street5.mp4 && "
+                          "timeout 100 \"$(dirname \"$FOVEA\")/../../samples/read_records\" street5.mp4 %s >read.txt 2>&1",
+                          fv_test_source("samples/street.mp4"), rules),
+                0);
+    CHECK_EQUAL(run_shell("timeout 100 gst-launch-1.0 -q fvsrc uri=street5.mp4 ! fvdetect every=2 ! fvtrack ! fvevents rules=%s stream=gate ! fvpublish to=read.jsonl ! fakesink",
+                          rules),
+                0);
+    CHECK_EQUAL(run_shell("grep '^{' read.txt | diff - read.jsonl"), 0);
+    CHECK_EQUAL(run_shell("test $(grep -c '\"type\":\"frame\"' read.txt) -gt 100"), 0);
+    CHECK_EQUAL(run_shell("test $(grep -c '^bus: ' read.txt) -gt 3 && test $(grep -c '^bus: ' read.txt) = $(grep -c '\"type\":\"event\"' read.jsonl)"),
+                0);
+    CHECK_EQUAL(run_shell("grep -q '^bus: [0-9.]* s: road: cross moment of car [0-9]*$' read.txt"), 0);
+}
+
 // `command` runs until `file` has more than three frames, and then gets Ctrl-C.
 static void interrupt(const char *command, const char *file) {
     CHECK_EQUAL(run_shell("{ %s & pid=$!; n=0; until test $(grep -c Frame %s) -gt 3 || "
@@ -141,5 +159,6 @@ const fv_suite formats_suite = {"formats",
                                                   CASE(gst_launch_writes_a_list),
                                                   CASE(an_interrupted_gst_launch_leaves_a_whole_list),
                                                   CASE(annotate_takes_a_format),
+                                                  CASE(an_element_behind_ours_reads_the_same),
                                                   CASE(wrong_uses_are_told),
                                                   {0}}};
