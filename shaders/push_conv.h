@@ -25,6 +25,19 @@ struct fv_push_tile {
     float alpha, beta;             // of the activation
 };
 
+// conv_pool.comp: a convolution, what it gives ("between"), and the maximum pooling behind it.
+struct fv_push_conv_pool {
+    uint in_at4, in_pitch4;
+    int width, height;             // of one input picture
+    int pad_x, pad_y;
+    int between_width, between_height, pool_pad_x, pool_pad_y;
+    uint out_at4, out_pitch4, out_channels;
+    int out_width, out_height;
+    uint pictures, blocks_x, blocks_y; // blocks of P x PY pooled pixels in one picture
+    uint weights_at4, bias_at4;    // as conv_tile.comp has them
+    float alpha, beta;             // of the activation
+};
+
 // preprocess.comp. Bytes count from the start of the upload block.
 struct fv_push_preprocess {
     uint plane_at[3], stride[3];
@@ -40,6 +53,7 @@ struct fv_push_preprocess {
 
 #ifdef __STDC__
 typedef struct fv_push_tile fv_push_tile;
+typedef struct fv_push_conv_pool fv_push_conv_pool;
 typedef struct fv_push_preprocess fv_push_preprocess;
 #endif
 

@@ -39,15 +39,14 @@ static bool flat(const fv_conv_shape *s) { // all pixels are one row
            s->in_w == s->out_w && s->in_h == s->out_h;
 }
 
-// Channel blocks of equal size, in fours or, so that they are stored by eights, in eights.
-static int block_channels(const fv_conv_row *row, const fv_conv_shape *s) {
+int fv_conv_row_block(const fv_conv_row *row, const fv_conv_shape *s) {
     int m = s->out_channels / s->groups, step = m % 8 ? 4 : 8;
     int blocks = ceil_div(m, row->y);
     return ceil_div(ceil_div(m, blocks), step) * step;
 }
 
 static int group_blocks(const fv_conv_row *row, const fv_conv_shape *s) {
-    return ceil_div(s->out_channels / s->groups, block_channels(row, s));
+    return ceil_div(s->out_channels / s->groups, fv_conv_row_block(row, s));
 }
 
 static int in_channels4(const fv_conv_shape *s) {
@@ -138,7 +137,7 @@ static const char *kernel_name(const fv_conv_row *row, const fv_conv_shape *s, b
 }
 
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    int ob = block_channels(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
+    int ob = fv_conv_row_block(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
         .kernel = kernel_name(row, s, wide),
@@ -192,7 +191,7 @@ static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_)
 }
 
 static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    double ob = block_channels(row, s), lanes_ = caps->subgroup;
+    double ob = fv_conv_row_block(row, s), lanes_ = caps->subgroup;
     step_cost c = row->kernel != FV_CONV_WINOGRAD ? tile_step(row, s, ob, lanes_) : winograd_step(row, ob, lanes_);
     double code = c.products + c.spills + c.fetches * 10;
     double step = (c.products + c.spills) * (code > 3500 ? 1.25 : 1) + c.fetches * FETCH;
@@ -246,12 +245,12 @@ size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
     size_t taps = (size_t)columns(row, s) * (size_t)s->kernel_y;
     if (row->kernel == FV_CONV_DEPTHWISE)
         return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
-    return (size_t)work_x(row, s) * taps * (size_t)in_channels4(s) * (size_t)block_channels(row, s) * 4;
+    return (size_t)work_x(row, s) * taps * (size_t)in_channels4(s) * (size_t)fv_conv_row_block(row, s) * 4;
 }
 
 // [block][ky][four inputs][column][output of the block] of four inputs.
 static void pack_tile(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
-    int ob = block_channels(row, s), blocks = group_blocks(row, s), m = s->out_channels / s->groups;
+    int ob = fv_conv_row_block(row, s), blocks = group_blocks(row, s), m = s->out_channels / s->groups;
     int c = s->in_channels / s->groups, c4 = in_channels4(s), n = columns(row, s), ky_n = s->kernel_y;
     for (int o = 0; o < s->out_channels; o++) {
         size_t block = (size_t)(o / m * blocks + o % m / ob), lane = (size_t)(o % m % ob);

@@ -54,6 +54,9 @@ double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv
 // The row of the lowest cost; NULL where none fits.
 const fv_conv_row *fv_conv_row_default(const fv_conv_shape *s, const fv_gpu_caps *caps);
 
+// Output channels of a block of a tile row: blocks are equal, in fours or, so that they are stored by eights, in eights.
+int fv_conv_row_block(const fv_conv_row *row, const fv_conv_shape *s);
+
 // Floats that the weights take, and the weights [out][in per group][ky][kx] in the kernel's order.
 // `to` is zeroed.
 size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s);

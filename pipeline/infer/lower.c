@@ -36,3 +36,12 @@ const fv_lowering *fv_lower_find(const fv_plan *p, const fv_node *n) {
                 return row;
     return NULL;
 }
+
+const fv_node *fv_joint_reader(const fv_plan *p, const fv_node *n) {
+    if (p->place[n->out[0]].n_uses != 1)
+        return NULL;
+    for (const fv_node *b = n + 1; b < p->graph->node + p->graph->n_nodes; b++)
+        if (b->n_in > 0 && b->in[0] == n->out[0])
+            return b;
+    return NULL;
+}

@@ -25,10 +25,16 @@ extern const fv_lowering fv_lower_conv_rows[], fv_lower_pool_rows[], fv_lower_re
 // Unary function of a fused or single activation (shaders/eltwise.h), with its parameters.
 void fv_lower_unary(fv_plan *p, const fv_node *n, int in, int out, uint32_t unary, float alpha, float beta);
 
-// A depthwise convolution and the 1 x 1 that alone reads it, in one step. Given the depthwise node,
-// returns the other one, or NULL where that cannot be (or would not pay).
-const fv_node *fv_separable_find(const fv_plan *p, const fv_node *depthwise);
-void fv_lower_separable(fv_plan *p, const fv_node *depthwise, const fv_node *pointwise);
+// Two nodes in one step, the second of which alone reads what the first gives. `find` is given the first and returns
+// the second, or NULL where that cannot be (or would not pay).
+typedef struct {
+    const fv_node *(*find)(const fv_plan *p, const fv_node *first);
+    void (*lower)(fv_plan *p, const fv_node *first, const fv_node *second);
+} fv_joint;
+extern const fv_joint fv_joint_separable; // a depthwise convolution and a 1 x 1
+extern const fv_joint fv_joint_conv_pool; // a convolution and a maximum pooling
+// The one node that reads the only output of `n`; NULL: none, or several.
+const fv_node *fv_joint_reader(const fv_plan *p, const fv_node *n);
 
 // One convolution, for lower_conv.c and its tuner: `add` NULL without a residual. The output's
 // channels beyond the last are zeroed.

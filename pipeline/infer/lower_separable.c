@@ -47,14 +47,10 @@ static bool pays(const fv_plan *p, const fv_node *dw, const fv_node *pw) {
     return fv_tensor_count(fv_plan_tensor(p, dw->out[0])) / 4 * (taps * again - BETWEEN) <= STEP;
 }
 
-const fv_node *fv_separable_find(const fv_plan *p, const fv_node *n) {
+static const fv_node *find(const fv_plan *p, const fv_node *n) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
-    if (!is_conv(n) || !caps->shuffle || caps->subgroup < 4 || !is_depthwise(p, n) || p->place[n->out[0]].n_uses != 1)
-        return NULL;
-    for (const fv_node *b = n + 1; b < p->graph->node + p->graph->n_nodes; b++)
-        if (is_conv(b) && b->in[0] == n->out[0])
-            return fv_lower_find(p, b) && is_pointwise(b) && pays(p, n, b) ? b : NULL;
-    return NULL;
+    const fv_node *b = is_conv(n) && caps->shuffle && caps->subgroup >= 4 && is_depthwise(p, n) ? fv_joint_reader(p, n) : NULL;
+    return b && is_conv(b) && fv_lower_find(p, b) && is_pointwise(b) && pays(p, n, b) ? b : NULL;
 }
 
 static const float *bias_of(const fv_plan *p, const fv_node *n) {
@@ -94,7 +90,7 @@ static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t m) {
     return (uint32_t)(at / 4);
 }
 
-void fv_lower_separable(fv_plan *p, const fv_node *dw, const fv_node *pw) {
+static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     const fv_conv_attr *a = dw->attr, *b = pw->attr;
     const fv_view *in_view = fv_plan_pixels(p, dw->in[0]);
     fv_view from = in_view ? *in_view : (fv_view){0};
@@ -134,3 +130,5 @@ void fv_lower_separable(fv_plan *p, const fv_node *dw, const fv_node *pw) {
         fv_step_reads(s, &add, offsetof(fv_push_separable, residual_at4), 16);
     s->macs = (double)(fv_node_macs(p->graph, dw) + fv_node_macs(p->graph, pw));
 }
+
+const fv_joint fv_joint_separable = {find, lower};

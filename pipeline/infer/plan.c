@@ -114,21 +114,35 @@ static void lower_on_host(fv_plan *p, const fv_node *n) {
         (i < n_in ? fv_step_reads : fv_step_writes)(s, &views[i], 0, 4);
 }
 
-// before[i]: the depthwise convolution that is done together with node i.
+// What node i is done together with.
+typedef struct {
+    const fv_joint *joint;
+    const fv_node *first;
+} partner;
+
+static bool is_first_of_two(const fv_plan *p, const fv_node *n, partner *of) {
+    static const fv_joint *const joints[] = {&fv_joint_separable, &fv_joint_conv_pool};
+    for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++) {
+        const fv_node *second = joints[i]->find(p, n);
+        if (second) {
+            of[second - p->graph->node] = (partner){joints[i], n};
+            return true;
+        }
+    }
+    return false;
+}
+
 static void lower_nodes(fv_plan *p) {
-    const fv_node **before = FV_ARENA_NEW(p->arena, const fv_node *, p->graph->n_nodes + 1);
+    partner *of = FV_ARENA_NEW(p->arena, partner, p->graph->n_nodes + 1);
     for (int i = 0; i < p->graph->n_nodes && p->err.code == FV_OK; i++) {
         const fv_node *n = &p->graph->node[i];
         const fv_lowering *row = fv_lower_find(p, n);
-        const fv_node *behind = row ? fv_separable_find(p, n) : NULL;
-        if (behind)
-            before[behind - p->graph->node] = n;
-        else if (before[i])
-            fv_lower_separable(p, before[i], n);
-        else if (row)
-            row->lower(p, n, row->kind);
-        else
+        if (of[i].joint)
+            of[i].joint->lower(p, of[i].first, n);
+        else if (!row)
             lower_on_host(p, n);
+        else if (!is_first_of_two(p, n, of))
+            row->lower(p, n, row->kind);
     }
 }
 

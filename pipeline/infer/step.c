@@ -44,6 +44,7 @@ static const char *widest(const fv_plan *p, const char *kernel) {
         {"unzip", "unzip_wide"}, {"matmul_tile", "matmul_tile_wide"},
         {"softmax", "softmax_wide"}, {"conv_separable", "conv_separable_wide"},
         {"conv_separable_any", "conv_separable_any_wide"},
+        {"conv_pool", "conv_pool_wide"}, {"conv_pool_any", "conv_pool_any_wide"},
         {"conv_shuffle", "conv_shuffle_wide"}};
     for (size_t i = 0; i < sizeof wide / sizeof wide[0] && fv_gpu_get_caps(p->gpu)->int64; i++)
         if (!strcmp(kernel, wide[i][0]))

@@ -218,6 +218,31 @@ static void separable_convolutions(void) {
     compare_chain(active, 4, 5);
 }
 
+// A convolution of a picture and its pooling become one step: one to bring the input in, the two, output.
+static void pooled_convolutions(void) {
+    const struct {
+        const char *inputs, *conv, *pool;
+        int less_than;
+    } rows[] = {
+        {"1x3x33x47 c24x3x3x3 c24", "pads:ints=1,1,1,1 strides:ints=2,2", "kernel_shape:ints=3,3 pads:ints=1,1,1,1 strides:ints=2,2", 3},
+        {"2x3x96x70 c30x3x3x3 c30", "pads:ints=1,1,1,1 strides:ints=2,2", "kernel_shape:ints=3,3 strides:ints=2,2 ceil_mode:i=1", 3},
+        {"1x3x41x38 c16x3x3x3", "pads:ints=1,1,1,1", "kernel_shape:ints=2,2 strides:ints=2,2", 3},
+        {"1x1x20x90 c6x1x2x3 c6", "strides:ints=1,2", "kernel_shape:ints=2,2 strides:ints=2,2 pads:ints=1,0,0,1", 3},
+        {"1x4x64x64 c40x4x3x3 c40", "", "kernel_shape:ints=3,3 strides:ints=2,2 pads:ints=0,1,1,0", 3},
+        // These stay two: the pooling's windows overlap by more than one, the input has many channels.
+        {"1x3x33x47 c24x3x3x3 c24", "strides:ints=2,2", "kernel_shape:ints=3,3 pads:ints=1,1,1,1", 4},
+        {"1x8x33x47 c24x8x3x3 c24", "strides:ints=2,2", "kernel_shape:ints=3,3 strides:ints=2,2", 5},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const fv_one_node pair[] = {{"Conv", rows[i].inputs, rows[i].conv, 0}, {"MaxPool", "@", rows[i].pool, 0}};
+        const fv_one_node active[] = {pair[0], {"Softplus", "@", "", 0}, pair[1]};
+        const fv_one_node silu[] = {pair[0], {"Sigmoid", "@", "", 0}, {"Mul", "@0 @1", "", 0}, {"MaxPool", "@2", rows[i].pool, 0}};
+        compare_chain(pair, 2, rows[i].less_than);
+        compare_chain(active, 3, rows[i].less_than);
+        compare_chain(silu, 4, rows[i].less_than);
+    }
+}
+
 // Two convolutions of one tensor are one step and its halves are where their readers want them: two to bring
 // the input in, one before the two, the two, what follows them (pools, the last convolution), output.
 static void twin_convolutions(void) {
@@ -370,4 +395,4 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(twin_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
+    CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
