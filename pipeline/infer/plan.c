@@ -192,10 +192,13 @@ static bool upload_weights(fv_plan *p, fv_err *err) {
     return ok;
 }
 
-static int count_convs(const fv_graph *g) {
+// Those for which a row is chosen.
+static int count_convs(const fv_plan *p) {
     int n = 0;
-    for (int i = 0; i < g->n_nodes; i++)
-        n += !strcmp(fv_node_op(&g->node[i]), "Conv");
+    for (const fv_node *node = p->graph->node; node < p->graph->node + p->graph->n_nodes; node++) {
+        n += !strcmp(fv_node_op(node), "Conv");
+        n -= fv_separable_find(p, node) ? 2 : 0;
+    }
     return n;
 }
 
@@ -213,7 +216,7 @@ static bool build(fv_plan *p, fv_err *err) {
     fv_plan_assign_homes(p);
     place_inputs(p);
     if (p->params.tune)
-        p->tuner = fv_tuner_create(p->gpu, count_convs(p->graph));
+        p->tuner = fv_tuner_create(p->gpu, count_convs(p));
     lower_nodes(p);
     for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
         place_output(p, p->graph->output[i], &p->output[i]);
