@@ -120,16 +120,38 @@ typedef struct {
     const fv_node *first;
 } partner;
 
-static bool is_first_of_two(const fv_plan *p, const fv_node *n, partner *of) {
+static const fv_node *find_second(const fv_plan *p, const fv_node *first, const fv_joint **joint) {
     static const fv_joint *const joints[] = {&fv_joint_separable, &fv_joint_conv_pool};
     for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++) {
-        const fv_node *second = joints[i]->find(p, n);
-        if (second) {
-            of[second - p->graph->node] = (partner){joints[i], n};
-            return true;
-        }
+        const fv_node *second = joints[i]->find(p, first);
+        *joint = joints[i];
+        if (second)
+            return second;
     }
-    return false;
+    return NULL;
+}
+
+static bool is_first_of_two(const fv_plan *p, const fv_node *n, partner *of) {
+    const fv_joint *joint;
+    const fv_node *second = find_second(p, n, &joint);
+    if (second)
+        of[second - p->graph->node] = (partner){joint, n};
+    return second != NULL;
+}
+
+static int is_conv(const fv_node *n) {
+    return !strcmp(fv_node_op(n), "Conv");
+}
+
+// Convolutions for which the tuner is asked.
+static int count_single_convs(const fv_plan *p) {
+    int n = 0;
+    for (const fv_node *node = p->graph->node; node < p->graph->node + p->graph->n_nodes; node++) {
+        const fv_joint *joint;
+        const fv_node *second = is_conv(node) ? find_second(p, node, &joint) : NULL;
+        n += second ? -is_conv(second) : is_conv(node);
+    }
+    return n;
 }
 
 static void lower_nodes(fv_plan *p) {
@@ -192,16 +214,6 @@ static bool upload_weights(fv_plan *p, fv_err *err) {
     return ok;
 }
 
-// Those for which a row is chosen.
-static int count_convs(const fv_plan *p) {
-    int n = 0;
-    for (const fv_node *node = p->graph->node; node < p->graph->node + p->graph->n_nodes; node++) {
-        n += !strcmp(fv_node_op(node), "Conv");
-        n -= fv_separable_find(p, node) ? 2 : 0;
-    }
-    return n;
-}
-
 static bool build(fv_plan *p, fv_err *err) {
     p->place = FV_ARENA_NEW(p->arena, fv_place, p->graph->n_tensors + 1);
     p->output = FV_ARENA_NEW(p->arena, fv_output, p->graph->n_outputs + 1);
@@ -216,7 +228,7 @@ static bool build(fv_plan *p, fv_err *err) {
     fv_plan_assign_homes(p);
     place_inputs(p);
     if (p->params.tune)
-        p->tuner = fv_tuner_create(p->gpu, count_convs(p));
+        p->tuner = fv_tuner_create(p->gpu, count_single_convs(p));
     lower_nodes(p);
     for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
         place_output(p, p->graph->output[i], &p->output[i]);
