@@ -261,8 +261,10 @@ static void tell_dropped(fv_delivery *d, bool end) {
 void fv_delivery_add(fv_delivery *d, const fv_message *message) {
     fv_err err = {0};
     fv_outbox_add(d->outbox, message, d->setup.format, d->row->lines, &err);
-    if (err.code && !d->dropped_told++)
+    if (err.code && !d->dropped_told) {
+        d->dropped_told = 1;
         d->setup.tell(d->setup.user, true, &err);
+    }
     tell_dropped(d, false);
     pthread_mutex_lock(&d->lock);
     d->news = true;

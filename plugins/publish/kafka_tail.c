@@ -85,9 +85,11 @@ void fv_kafka_tail_note(fv_kafka_tail *t, int32_t partition, int64_t offset) {
 }
 
 // False: it is over; a call to the library that is asked again in between lasts ASK_MS.
-static bool ask_again(rd_kafka_resp_err_t error, const fv_kafka_patience *p, int64_t begun_ns) {
+static bool ask_again(rd_kafka_t *client, rd_kafka_resp_err_t error, const fv_kafka_patience *p,
+                      int64_t begun_ns) {
     bool silent = error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT;
-    return silent && !*p->stop && fv_link_now_ns() - begun_ns < p->timeout_ns;
+    rd_kafka_poll(client, 0);
+    return silent && !*p->stop && !*p->down && fv_link_now_ns() - begun_ns < p->timeout_ns;
 }
 
 static bool fail(const fv_kafka_tail *t, rd_kafka_resp_err_t error, fv_err *err) {
@@ -105,7 +107,7 @@ static bool count_partitions(const fv_kafka_tail *t, rd_kafka_t *client,
     const struct rd_kafka_metadata *m = NULL;
     do
         error = rd_kafka_metadata(client, 0, handle, &m, ASK_MS);
-    while (ask_again(error, patience, begun));
+    while (ask_again(client, error, patience, begun));
     if (!error)
         error = m->topic_cnt == 1 ? m->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     *n = error ? 0 : m->topics[0].partition_cnt;
@@ -126,7 +128,7 @@ bool fv_kafka_tail_measure(fv_kafka_tail *t, rd_kafka_t *client, const fv_kafka_
         rd_kafka_resp_err_t error;
         do
             error = rd_kafka_query_watermark_offsets(client, t->topic, i, &low, &high, ASK_MS);
-        while (ask_again(error, patience, begun));
+        while (ask_again(client, error, patience, begun));
         if (error)
             return fail(t, error, err);
         t->v[i] = high;

@@ -36,10 +36,12 @@ void fv_kafka_tail_finish(fv_kafka_tail *t);
 // True: an earlier process of this spool has written to this topic.
 bool fv_kafka_tail_read(fv_kafka_tail *t);
 
-// How long to wait for an answer: until `timeout_ns` is over, or stop is set.
+// How long to wait for an answer: until `timeout_ns` is over, stop is set, or the client's error
+// callback has put something else than FV_OK into `down`.
 typedef struct {
     int64_t timeout_ns;
     const atomic_bool *stop;
+    const fv_code *down;
 } fv_kafka_patience;
 
 // The topic as it ends now: nothing of ours lies behind it.

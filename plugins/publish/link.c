@@ -49,3 +49,7 @@ bool fv_link_file(const char *what, const char *path, fv_err *err) {
     return !is_set(path) || !access(path, R_OK) ||
            fv_fail(err, FV_BAD_INPUT, "%s: %s: %s", what, path, strerror(errno));
 }
+
+bool fv_link_is_tls_mistake(const char *why) {
+    return strstr(why, "SSL routines");
+}

@@ -19,6 +19,7 @@
 #include "plugins/publish/link.h"
 
 enum { STEP_MS = 100 };
+static const int64_t hasty_ns = INT64_C(500000000); // instead of the time-out when all is down
 
 typedef struct {
     fv_link_setup setup;
@@ -31,6 +32,7 @@ typedef struct {
     int32_t partitions[FV_LINK_BATCH];
     int64_t offsets[FV_LINK_BATCH];
     char why[400];        // the last error that the library told
+    fv_code down;         // what it means for all brokers; FV_OK: nothing
 
     fv_kafka_tail tail;
     bool compared;        // what an earlier producer delivered is known
@@ -51,10 +53,26 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *m, void 
     l->offsets[i] = m->offset;
 }
 
-static void on_error(rd_kafka_t *producer, int code, const char *why, void *user) {
-    (void)producer;
+static const struct {
+    int error;
+    fv_code code;
+} meanings[] = {
+    {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, FV_IO},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, FV_BAD_INPUT},
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, FV_BAD_INPUT},
+};
+
+static void on_error(rd_kafka_t *client, int code, const char *why, void *user) {
+    (void)client;
     kafka_link *l = user;
-    snprintf(l->why, sizeof l->why, "%s", *why ? why : rd_kafka_err2str(code));
+    bool all = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (meanings[i].error == code && l->down != FV_BAD_INPUT)
+            l->down = meanings[i].code;
+    if (fv_link_is_tls_mistake(why))
+        l->down = FV_BAD_INPUT;
+    if (!all || !*l->why) // what came before says more
+        snprintf(l->why, sizeof l->why, "%s", *why ? why : rd_kafka_err2str(code));
 }
 
 static void on_log(const rd_kafka_t *producer, int level, const char *facility, const char *text) {
@@ -208,7 +226,7 @@ static bool look(kafka_link *l, const char *delivery, const fv_kafka_patience *p
 }
 
 static bool compare(kafka_link *l, const fv_letter *oldest, fv_link_fault *fault) {
-    const fv_kafka_patience patience = {l->setup.params->timeout_ns, l->setup.stop};
+    const fv_kafka_patience patience = {l->setup.params->timeout_ns, l->setup.stop, &l->down};
     bool may_be_there = oldest->resumed || l->given_up;
     if (l->compared)
         return true;
@@ -218,7 +236,7 @@ static bool compare(kafka_link *l, const fv_letter *oldest, fv_link_fault *fault
         l->compared = fv_kafka_tail_measure(&l->tail, l->producer, &patience, &fault->err);
     rd_kafka_poll(l->producer, 0); // why, in more words
     if (!l->compared && fault->err.code == FV_IO && *l->why)
-        fv_fail(&fault->err, FV_IO, "%s", l->why);
+        fv_fail(&fault->err, l->down ? l->down : FV_IO, "%s", l->why);
     if (!l->compared)
         return false;
     fv_kafka_tail_write(&l->tail);
@@ -300,10 +318,14 @@ static bool converse(kafka_link *l, const fv_letter *letters, int n, int *done,
         int before = *done;
         if (!collect(l, letters, done, fault))
             return false;
-        if (*done > before)
+        if (*done > before) {
             moved = fv_link_now_ns();
-        if (fv_link_now_ns() - moved > l->setup.params->timeout_ns) {
-            fv_fail(&fault->err, FV_IO, "%s", *l->why ? l->why : "does not answer");
+            l->down = FV_OK;
+            *l->why = 0;
+        }
+        if (fv_link_now_ns() - moved > (l->down ? hasty_ns : l->setup.params->timeout_ns)) {
+            fv_fail(&fault->err, l->down ? l->down : FV_IO, "%s",
+                    *l->why ? l->why : "does not answer");
             return true; // the library goes on trying
         }
     }

@@ -117,9 +117,17 @@ static void part(mqtt_link *l) {
     l->phase = APART;
 }
 
+// The library's sentences end with a full stop, ours go on.
 static bool fail_with(fv_link_fault *fault, fv_code code, const char *what, int error) {
-    return fv_fail(&fault->err, code, "%s: %s", what,
-                   error == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(error));
+    const char *why = error == MOSQ_ERR_ERRNO ? strerror(errno)
+                      : error == MOSQ_ERR_EAI ? "no such host"
+                                              : mosquitto_strerror(error);
+    return fv_fail(&fault->err, code, "%s: %.*s", what, (int)strcspn(why, "."), why);
+}
+
+static bool fail_tls(fv_link_fault *fault) {
+    return fv_fail(&fault->err, FV_BAD_INPUT, "TLS failed: is it a TLS port, is the certificate "
+                   "trusted (tls-ca), and made for this host?");
 }
 
 static bool set_tls(mqtt_link *l, fv_link_fault *fault) {
@@ -164,9 +172,7 @@ static bool step(mqtt_link *l, int wait_ms, fv_link_fault *fault) {
                        is_v5(l) ? mosquitto_reason_string(l->code)
                                 : mosquitto_connack_string(l->code));
     if (error == MOSQ_ERR_TLS)
-        return fail_with(fault, FV_BAD_INPUT,
-                         "TLS failed: is the certificate trusted (tls-ca), and made for this host?",
-                         error);
+        return fail_tls(fault);
     if (error || l->phase == BROKEN)
         return fail_with(fault, FV_IO, "connection lost", error ? error : l->code);
     return true;
@@ -180,7 +186,8 @@ static bool is_open(const mqtt_link *l, fv_link_fault *fault) {
     if (p.fd < 0 || poll(&p, 1, 0) <= 0 || !(p.revents & (POLLERR | POLLHUP)))
         return true;
     getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    return fv_fail(&fault->err, FV_IO, "cannot be reached: %s", strerror(error ? error : EPIPE));
+    return fv_fail(&fault->err, FV_IO, "cannot be reached: %s",
+                   error ? strerror(error) : "the connection was refused or closed");
 }
 
 static bool call(mqtt_link *l, fv_link_fault *fault) {
@@ -194,8 +201,8 @@ static bool call(mqtt_link *l, fv_link_fault *fault) {
     l->phase = CALLING;
     int error = mosquitto_connect_async(l->client, a->host, a->port, KEEPALIVE_S);
     if (error)
-        return fail_with(fault, error == MOSQ_ERR_TLS ? FV_BAD_INPUT : FV_IO, "cannot be reached",
-                         error);
+        return error == MOSQ_ERR_TLS ? fail_tls(fault)
+                                     : fail_with(fault, FV_IO, "cannot be reached", error);
     while (l->phase != CONNECTED) {
         if (!step(l, STEP_MS, fault) || (l->phase == CALLING && !is_open(l, fault)))
             return false;

@@ -148,8 +148,9 @@ static bool is_final(long status) {
 }
 
 // What a person has to change: keys, addresses.
-static bool is_configuration(CURLcode code, long status) {
-    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+static bool is_configuration(const webhook_link *l, CURLcode code, long status) {
+    return (code != CURLE_OK && fv_link_is_tls_mistake(l->error)) ||
+           code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
            code == CURLE_SSL_CERTPROBLEM || (status >= 300 && status < 400) || status == 401 ||
            status == 403 || status == 404 || status == 405;
 }
@@ -169,7 +170,8 @@ static bool judge(webhook_link *l, const fv_letter *letter, CURLcode code, fv_li
     }
     int64_t longest = l->setup.params->retry_ns, asked = after * INT64_C(1000000000);
     fault->wait_ns = asked < longest ? asked : longest;
-    return fv_fail(&fault->err, is_configuration(code, status) ? FV_BAD_INPUT : FV_IO, "%s",
+    return fv_fail(&fault->err, is_configuration(l, code, status) ? FV_BAD_INPUT : FV_IO,
+                   "%s",
                    code == CURLE_OK ? why : *l->error ? l->error : curl_easy_strerror(code));
 }
 

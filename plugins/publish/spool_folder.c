@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "plugins/publish/spool_folder.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,15 @@ static bool make_folders(const char *path) {
     return !mkdir(part, 0700) || errno == EEXIST;
 }
 
+static const char state_mark[4] = {'F', 'v', 'S', '1'};
+
+// The state of another version: not to be taken for a torn one.
+static bool is_foreign(const fv_spool_folder *f) {
+    char mark[sizeof state_mark];
+    return pread(f->state_fd, mark, sizeof mark, 0) == sizeof mark && !memcmp(mark, state_mark, 3) &&
+           mark[3] != state_mark[3] && isdigit((unsigned char)mark[3]);
+}
+
 bool fv_spool_folder_open(fv_spool_folder *f, const char *path, fv_err *err) {
     *f = (fv_spool_folder){strdup(path), -1, -1, -1};
     if (make_folders(path))
@@ -46,6 +56,9 @@ bool fv_spool_folder_open(fv_spool_folder *f, const char *path, fv_err *err) {
     if (f->state_fd < 0)
         fv_fail(err, FV_BAD_INPUT, "%s: the spool cannot be written: %s; give another folder "
                 "with `spool`", path, strerror(errno));
+    else if (is_foreign(f))
+        fv_fail(err, FV_BAD_INPUT, "%s: another version of fovea wrote this spool; let that one "
+                "deliver it, or give another folder with `spool`", path);
     else if (!flock(f->lock_fd, LOCK_EX | LOCK_NB))
         return true;
     else
@@ -68,7 +81,7 @@ void fv_spool_folder_close(fv_spool_folder *f) {
 
 bool fv_spool_folder_read_state(const fv_spool_folder *f, fv_spool_state *state) {
     state_file t;
-    if (pread(f->state_fd, &t, sizeof t, 0) != sizeof t || memcmp(t.mark, "FvS1", 4) != 0 ||
+    if (pread(f->state_fd, &t, sizeof t, 0) != sizeof t || memcmp(t.mark, state_mark, sizeof state_mark) != 0 ||
         fv_segment_get(t.crc, 4) != fv_crc32(0, &t, offsetof(state_file, crc)))
         return false;
     uint64_t *numbers[] = {&state->id, &state->delivered, &state->hole_from, &state->hole_to};
@@ -78,7 +91,8 @@ bool fv_spool_folder_read_state(const fv_spool_folder *f, fv_spool_state *state)
 }
 
 bool fv_spool_folder_write_state(const fv_spool_folder *f, const fv_spool_state *state) {
-    state_file t = {.mark = {'F', 'v', 'S', '1'}};
+    state_file t;
+    memcpy(t.mark, state_mark, sizeof state_mark);
     const uint64_t numbers[4] = {state->id, state->delivered, state->hole_from, state->hole_to};
     for (int i = 0; i < 4; i++)
         fv_segment_put(t.numbers[i], numbers[i], 8);

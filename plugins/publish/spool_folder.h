@@ -27,7 +27,8 @@ typedef struct {
     int fd, lock_fd, state_fd;
 } fv_spool_folder;
 
-// Makes it where it is missing, locks it. On failure nothing stays open.
+// Makes it where it is missing, locks it; refuses one whose `state` is "FvS" and another digit. On
+// failure nothing stays open.
 bool fv_spool_folder_open(fv_spool_folder *f, const char *path, fv_err *err);
 void fv_spool_folder_close(fv_spool_folder *f);
 

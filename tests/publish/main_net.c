@@ -3,7 +3,7 @@
 #include "fovea-config.h"
 #include "tests/test.h"
 
-extern const fv_suite mqtt_suite, webhook_suite, kafka_suite;
+extern const fv_suite told_suite, mqtt_suite, webhook_suite, kafka_suite;
 
 int kafka_child(char **args);
 
@@ -13,6 +13,7 @@ int main(int argc, char **argv) {
         return kafka_child(argv + 2);
 #endif
     const fv_suite *suites[] = {
+        &told_suite,
 #if FV_WITH_MQTT
         &mqtt_suite,
 #endif
