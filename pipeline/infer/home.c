@@ -163,7 +163,7 @@ static void house_transpose(fv_plan *p, const fv_node *n) {
 }
 
 void fv_plan_assign_homes(fv_plan *p) {
-    for (int i = 0; i < p->graph->n_inputs; i++) { // pictures; place_inputs says so too
+    for (int i = 0; i < p->graph->n_inputs; i++) { // pictures; import.c says so too
         const fv_tensor *t = fv_plan_tensor(p, p->graph->input[i]);
         p->place[p->graph->input[i]].natural_pixels = t->n_dims == 4 && t->dim[1] <= 4;
     }

@@ -62,8 +62,10 @@ bool fv_plan_place_roots(fv_plan *p, fv_err *err) {
     for (int i = 0; i < p->n_roots; i++) {
         if (p->root[i].kept)
             p->root[i].last = p->n_steps;
-        if (i == p->frame_root)
+        if (i == p->frame_root || p->root[i].brought) {
             p->root[i].first = 0;
+            p->root[i].last = p->root[i].last < 0 ? 0 : p->root[i].last;
+        }
         if (p->root[i].kept && p->root[i].first < 0)
             p->root[i].first = p->n_steps; // the host alone writes it, at the end
     }

@@ -12,31 +12,7 @@ static size_t align16(size_t n) {
     return (n + 15) / 16 * 16;
 }
 
-// ---- inputs and outputs ----------------------------------------------------------------------------
-
-// Pushed tensors lie in the upload block, row-major; float32 ones are read from there, the others go
-// to the slot's host memory.
-static void place_inputs(fv_plan *p) {
-    const fv_graph *g = p->graph;
-    p->upload_at = FV_ARENA_NEW(p->arena, size_t, g->n_inputs + 1);
-    for (int i = 0; i < g->n_inputs; i++) {
-        const fv_tensor *t = &g->tensor[g->input[i]];
-        p->upload_at[i] = p->upload_bytes;
-        p->upload_bytes += align16(fv_tensor_bytes(t));
-        if (t->dtype != FV_F32 || fv_tensor_count(t) == 0)
-            continue;
-        fv_view up = fv_view_dense(FV_SPACE_UPLOAD, 0, (int64_t)p->upload_at[i] / 4, t->n_dims, t->dim);
-        bool picture = t->n_dims == 4;
-        fv_view in = fv_plan_scratch(p, t->n_dims, t->dim, picture && t->dim[1] <= 4);
-        fv_plan_copy(p, NULL, &up, &in, "input");
-        fv_plan_add_view(p, g->input[i], &in);
-        if (i == 0 && picture) {
-            p->frame_root = in.root;
-            p->frame_view = in;
-        }
-    }
-    p->n_import = p->n_steps;
-}
+// ---- outputs ---------------------------------------------------------------------------------------
 
 static void place_host_tensors(fv_plan *p) {
     for (int i = 0; i < p->graph->n_tensors; i++) {
@@ -226,7 +202,7 @@ static bool build(fv_plan *p, fv_err *err) {
     place_host_tensors(p);
     fv_plan_find_collected(p);
     fv_plan_assign_homes(p);
-    place_inputs(p);
+    fv_plan_place_inputs(p);
     if (p->params.tune)
         p->tuner = fv_tuner_create(p->gpu, count_single_convs(p));
     lower_nodes(p);

@@ -52,6 +52,7 @@ typedef struct {
 typedef struct {
     size_t bytes, offset;
     int first, last;
+    bool brought;              // from the start: an input that the host writes in place
     bool kept;                 // until the end: an output that the host reads in place
 } fv_root;
 
@@ -107,7 +108,8 @@ struct fv_plan {
     float *weights;            // while the plan is made
     size_t n_weights, weights_room; // floats
     fv_gpu_buffer *weight_buffer;
-    size_t *upload_at;         // bytes, of every graph input
+    size_t *upload_at;         // bytes, of every graph input that comes through the upload block
+    fv_view *brought;          // where the host writes every graph input; NULL: it does not
     size_t upload_bytes, readback_bytes, activation_bytes, host_bytes;
     struct fv_tuner *tuner;    // while the plan is made; NULL: no measuring
     int *n_barriers;           // counted when a session records its first slot
@@ -162,6 +164,16 @@ void fv_plan_find_collected(fv_plan *p);
 // Both views in the activation block; from now on their roots live to the end.
 void fv_plan_collect(fv_plan *p, const fv_view *from, const fv_view *to);
 void fv_plan_collect_run(const fv_plan *p, char *activations);
+
+// ---- inputs (import.c) -----------------------------------------------------------------------------
+
+// Room for every input, float32 ones on the device; adds the steps that bring them from the upload block.
+void fv_plan_place_inputs(fv_plan *p);
+// A slot's memory. Tensors that are not float32 go to `host`.
+typedef struct {
+    char *activations, *upload, *host;
+} fv_import_blocks;
+void fv_plan_import(const fv_plan *p, const void *const in[], const fv_import_blocks *to);
 
 // ---- passes ----------------------------------------------------------------------------------------
 

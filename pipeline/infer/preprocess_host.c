@@ -87,6 +87,16 @@ VECTORS static void store_four(const float *restrict a, const float *restrict b,
     }
 }
 
+VECTORS void fv_host_interleave(const float *const channel[4], float *restrict to, int n) {
+    const float *a = channel[0], *b = channel[1], *c = channel[2], *d = channel[3];
+    for (int i = 0; i < n; i++) {
+        to[4 * i] = a[i];
+        to[4 * i + 1] = b[i];
+        to[4 * i + 2] = c[i];
+        to[4 * i + 3] = d[i];
+    }
+}
+
 VECTORS static void store_apart(const float *restrict from, float mean, float scale, int step, float *restrict to, int n) {
     for (int i = 0; i < n; i++)
         to[i * step] = (from[i] - mean) * scale;

@@ -19,4 +19,6 @@ fv_host_preprocess *fv_host_preprocess_create(const fv_frame *like, const fv_fit
                                               fv_layout layout);
 // Reads the planes, writes all of `out`; allocates nothing.
 void fv_host_preprocess_run(const fv_host_preprocess *h, const fv_frame *frame, float *out);
+// Four runs of n floats as n pixels of four channels.
+void fv_host_interleave(const float *const channel[4], float *to, int n);
 void fv_host_preprocess_destroy(fv_host_preprocess **h);

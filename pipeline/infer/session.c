@@ -72,13 +72,8 @@ bool fv_session_push_tensors(fv_session *s, const void *const in[], void *user, 
     fv_slot *slot = next_slot(s, err);
     if (!slot || !fv_slot_grow_upload(s, slot, p->upload_bytes, err))
         return false;
-    char *map = fv_gpu_buffer_map(slot->upload);
-    for (int i = 0; i < p->graph->n_inputs; i++) {
-        const fv_tensor *t = fv_plan_tensor(p, p->graph->input[i]);
-        size_t host_at = p->place[p->graph->input[i]].host_at;
-        char *to = host_at == SIZE_MAX ? map + p->upload_at[i] : slot->host + host_at;
-        memcpy(to, in[i], fv_tensor_bytes(t));
-    }
+    fv_plan_import(p, in, &(fv_import_blocks){fv_gpu_buffer_map(slot->activations), fv_gpu_buffer_map(slot->upload),
+                                              slot->host});
     return start(s, slot, false, user, err);
 }
 

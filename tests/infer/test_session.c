@@ -145,6 +145,51 @@ static void tensors_and_frames_take_turns(void) {
     }
 }
 
+static fv_plan *plan_of(const fv_one_node *chain, int n, const fv_plan_params *params, fv_graph **g) {
+    fv_err err = {0};
+    size_t size;
+    void *model = fv_one_node_model(chain, n, 13, &size);
+    *g = fv_graph_load_memory(model, size, NULL, &err);
+    free(model);
+    fv_plan *plan = *g && fv_graph_optimize(*g, &err) ? fv_plan_create(fv_compare_gpu(), *g, params, &err) : NULL;
+    CHECK_OK(plan != NULL, err);
+    return plan;
+}
+
+// Pictures of three, one and four channels, two each, of more pixels than are brought at a time.
+static void pushed_tensors_need_no_kernel_on_a_cpu(void) {
+    const fv_one_node chain[] = {{"Concat", "2x3x17x23 2x1x17x23 2x4x17x23", "axis:i=1", 0},
+                                 {"Conv", "@ c8x8x3x3", "pads:ints=1,1,1,1", 0}};
+    for (int half = 0; half < 2 && fv_compare_gpu(); half++) {
+        const fv_gpu_caps *caps = fv_gpu_get_caps(fv_compare_gpu());
+        fv_graph *g;
+        fv_plan *plan = plan_of(chain, 2, NULL, &g);
+        CHECK_EQUAL(plan ? plan->n_import : -1, caps->cpu ? 0 : 3);
+        fv_plan_destroy(&plan);
+        double loss = g ? (half ? fv_compare_half : fv_compare_run)(g, 1, 0, NULL) : -1;
+        CHECK(loss >= 0 && loss < (half ? 2 * FV_HALF_LOSS : 1e-4));
+        fv_graph_destroy(&g);
+    }
+}
+
+static void an_input_that_nobody_reads_has_room(void) {
+    const fv_one_node chain[] = {{"Shape", "1x3x32x40", "", 0}};
+    static const float in[3 * 32 * 40] = {0};
+    fv_graph *g = NULL;
+    fv_result r;
+    fv_err err = {0};
+    fv_plan *plan = fv_compare_gpu() ? plan_of(chain, 1, NULL, &g) : NULL;
+    fv_session *s = plan ? fv_session_create(plan, NULL, 1, &err) : NULL;
+    if (plan) {
+        CHECK(plan->activation_bytes >= 4 * 32 * 40 * sizeof(float));
+        CHECK_OK(s && fv_session_push_tensors(s, (const void *[]){in}, NULL, &err) && fv_session_pull(s, &r, &err), err);
+        CHECK_EQUAL(((const int64_t *)r.tensor[0].data)[3], 40);
+    }
+    fv_session_destroy(&s);
+    fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
+}
+
 // ---- slots -----------------------------------------------------------------------------------------
 
 static void slots_keep_order_and_apart(void) {
@@ -271,6 +316,7 @@ static void a_plan_needs_no_weights_of_the_graph(void) {
 }
 
 const fv_suite session_suite = {"session", (const fv_case[]){
-    CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(tensors_and_frames_take_turns), CASE(slots_keep_order_and_apart),
+    CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(tensors_and_frames_take_turns),
+    CASE(pushed_tensors_need_no_kernel_on_a_cpu), CASE(an_input_that_nobody_reads_has_room), CASE(slots_keep_order_and_apart),
     CASE(inputs_that_do_not_fit_are_refused), CASE(frames_allocate_nothing),
     CASE(roots_that_live_together_do_not_overlap), CASE(a_plan_needs_no_weights_of_the_graph), {0}}};
