@@ -84,19 +84,23 @@ void fv_kafka_tail_note(fv_kafka_tail *t, int32_t partition, int64_t offset) {
     t->changed = true;
 }
 
+static bool is_silence(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 // False: it is over; a call to the library that is asked again in between lasts ASK_MS.
 static bool ask_again(rd_kafka_t *client, rd_kafka_resp_err_t error, const fv_kafka_patience *p,
                       int64_t begun_ns) {
-    bool silent = error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT;
     rd_kafka_poll(client, 0);
-    return silent && !*p->stop && !*p->down && fv_link_now_ns() - begun_ns < p->timeout_ns;
+    return is_silence(error) && !*p->stop && !*p->down && fv_link_now_ns() - begun_ns < p->timeout_ns;
 }
 
 static bool fail(const fv_kafka_tail *t, rd_kafka_resp_err_t error, fv_err *err) {
     bool is_ours = error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
                    error == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
-    return fv_fail(err, is_ours ? FV_BAD_INPUT : FV_IO, "topic %s: %s", t->topic,
-                   rd_kafka_err2str(error));
+    return is_silence(error) ? fv_fail(err, FV_IO, "does not answer")
+                             : fv_fail(err, is_ours ? FV_BAD_INPUT : FV_IO, "topic %s: %s",
+                                       t->topic, rd_kafka_err2str(error));
 }
 
 static bool count_partitions(const fv_kafka_tail *t, rd_kafka_t *client,

@@ -3,7 +3,7 @@
 #include "fovea-config.h"
 #include "tests/test.h"
 
-extern const fv_suite told_suite, mqtt_suite, webhook_suite, kafka_suite;
+extern const fv_suite told_suite, stalled_suite, mqtt_suite, webhook_suite, kafka_suite;
 
 int kafka_child(char **args);
 
@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
 #endif
     const fv_suite *suites[] = {
         &told_suite,
+        &stalled_suite,
 #if FV_WITH_MQTT
         &mqtt_suite,
 #endif

@@ -166,20 +166,14 @@ static void a_topic_that_is_none(void) {
     broker_finish(&b);
 }
 
-// FOVEA_OUTAGE (seconds, default 3) under load: everything comes, in order, at least once.
-static void an_outage_under_load(void) {
-    if (!has_mosquitto())
-        return;
-    int seconds = getenv("FOVEA_OUTAGE") ? atoi(getenv("FOVEA_OUTAGE")) : 3, n = 0;
-    broker b;
-    broker_init(&b, "allow_anonymous true");
-    broker_start(&b);
-    subscribe(&b, "");
-    fv_target_params p = publisher_params(b.address);
-    p.retry_ns = 1000000000;
-    fv_target *t = publisher_create(&p);
+// FOVEA_OUTAGE (seconds, default 2) under load: everything comes, in order, at least once, and whoever
+// looks at the status topic knows that we are there again.
+static void an_outage(broker *b, fv_target_params *p, const char *name) {
+    int seconds = getenv("FOVEA_OUTAGE") ? atoi(getenv("FOVEA_OUTAGE")) : 2, n = 0;
+    p->retry_ns = 1000000000;
+    fv_target *t = publisher_create(p);
     publisher_add_slowly(t, n, n + 500, 1000), n += 500;
-    broker_kill(&b);
+    broker_kill(b);
     double begun = publisher_seconds(), longest = 0;
     while (publisher_seconds() - begun < seconds) {
         double before = publisher_seconds();
@@ -189,7 +183,7 @@ static void an_outage_under_load(void) {
         usleep(1000);
     }
     CHECK_EQUAL(fv_target_count(t).waiting > 100, 1);
-    broker_start(&b);
+    broker_start(b);
     publisher_add_slowly(t, n, n + 500, 1000), n += 500;
     CHECK(publisher_wait(t, 20));
     fv_target_counts c = fv_target_count(t);
@@ -197,14 +191,26 @@ static void an_outage_under_load(void) {
     fv_target_destroy(&t);
     char last[32];
     snprintf(last, sizeof last, "{\"n\":%d,", n - 1);
-    char *text = received(&b, last);
+    char *text = received(b, last);
     int extra = publisher_check(text, n, true);
-    fprintf(stderr, "mqtt: broker away for %d s: %d messages, %d twice; adding one took %.2f ms at most\n",
-            seconds, n, extra, longest * 1000);
+    fprintf(stderr, "%s: broker away for %d s: %d messages, %d twice; adding one took %.2f ms at most\n",
+            name, seconds, n, extra, longest * 1000);
+    CHECK(strstr(strstr(text, "{\"n\":450,"), "status 0 online") != NULL); // for the second time
     CHECK_CONTAINS(publisher_told(), "records wait in the spool");
     CHECK_CONTAINS(publisher_told(), "takes records again after");
     CHECK(!strstr(publisher_told(), "!"));
     free(text);
+}
+
+static void an_outage_under_load(void) {
+    if (!has_mosquitto())
+        return;
+    broker b;
+    broker_init(&b, "allow_anonymous true");
+    broker_start(&b);
+    subscribe(&b, "");
+    fv_target_params p = publisher_params(b.address);
+    an_outage(&b, &p, "mqtt 3.1.1");
     broker_finish(&b);
 }
 
@@ -258,6 +264,28 @@ static void make_certificates(const char *folder) {
     CHECK_EQUAL(code, 0);
     if (code)
         fputs(output, stderr);
+}
+
+static void an_outage_of_5_with_tls(void) {
+    if (!has_mosquitto())
+        return;
+    static char ca[1100], address[100];
+    const char *d = fv_test_tmp("mqtt-outage");
+    broker b;
+    char more[4000], options[1200];
+    snprintf(ca, sizeof ca, "%s/ca.pem", d);
+    snprintf(more, sizeof more, "allow_anonymous true\ncertfile %s/localhost.pem\nkeyfile %s/localhost.key", d, d);
+    make_certificates(d);
+    broker_init(&b, more);
+    broker_start(&b);
+    snprintf(options, sizeof options, "-V 5 --cafile %s", ca);
+    subscribe(&b, options);
+    snprintf(address, sizeof address, "mqtts://localhost:%d/site", b.port);
+    fv_target_params p = publisher_params(address);
+    p.mqtt_version = FV_MQTT_5;
+    p.tls_ca = ca;
+    an_outage(&b, &p, "mqtt 5 with TLS");
+    broker_finish(&b);
 }
 
 static void tls(void) {
@@ -404,6 +432,7 @@ const fv_suite mqtt_suite = {"mqtt", (const fv_case[]){CASE(delivers_311),
                                                        CASE(qos_0),
                                                        CASE(a_topic_that_is_none),
                                                        CASE(an_outage_under_load),
+                                                       CASE(an_outage_of_5_with_tls),
                                                        CASE(the_will),
                                                        CASE(tls),
                                                        CASE(passwords),

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 // plugins/publish/link_socket: readers that come late, go away, do not read.
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -140,6 +141,53 @@ static void tcp_reader_goes_away(void) {
     free(r.text);
 }
 
+static void *read_on(void *user) {
+    read_some(user, 1 << 24);
+    return NULL;
+}
+
+// FOVEA_OUTAGE (seconds, default 1) under load. Of tcp what the other kernel has counts as delivered, so
+// the reader has read all before it goes.
+static void an_outage(bool is_unix) {
+    int seconds = getenv("FOVEA_OUTAGE") ? atoi(getenv("FOVEA_OUTAGE")) : 1, n = 1000;
+    reader r;
+    pthread_t thread;
+    reader_init(&r, is_unix);
+    fv_target_params p = publisher_params(r.address);
+    p.retry_ns = 1000000000;
+    listen_again(&r);
+    fv_target *t = publisher_create(&p);
+    publisher_add(t, 0, n);
+    accept_again(&r);
+    read_some(&r, is_unix ? 20000 : 1 << 24);
+    go_away(&r);
+    for (double begun = publisher_seconds(); publisher_seconds() - begun < seconds; n += 10)
+        publisher_add_slowly(t, n, n + 10, 1000);
+    CHECK(fv_target_count(t).waiting > 100);
+    listen_again(&r);
+    accept_again(&r);
+    pthread_create(&thread, NULL, read_on, &r);
+    publisher_add_slowly(t, n, n + 300, 1000), n += 300;
+    CHECK(publisher_wait(t, 20));
+    fv_target_destroy(&t);
+    pthread_join(thread, NULL);
+    int extra = publisher_check(r.text, n, true);
+    fprintf(stderr, "%s: reader away for %d s: %d messages, %d twice\n", is_unix ? "unix" : "tcp", seconds, n,
+            extra);
+    CHECK_CONTAINS(publisher_told(), "takes records again after");
+    CHECK(!strstr(publisher_told(), "!"));
+    go_away(&r);
+    free(r.text);
+}
+
+static void an_outage_of_tcp(void) {
+    an_outage(false);
+}
+
+static void an_outage_of_unix(void) {
+    an_outage(true);
+}
+
 // A reader that does not read holds up nobody; what does not fit is dropped from the old end, and
 // the count is right.
 static void a_reader_that_sleeps(void) {
@@ -209,6 +257,8 @@ const fv_suite socket_suite = {"socket", (const fv_case[]){CASE(tcp_reader_comes
                                                            CASE(unix_reader_comes_late),
                                                            CASE(tcp_reader_goes_away),
                                                            CASE(unix_reader_goes_away),
+                                                           CASE(an_outage_of_tcp),
+                                                           CASE(an_outage_of_unix),
                                                            CASE(a_reader_that_sleeps),
                                                            CASE(the_next_run_delivers),
                                                            CASE(spool_in_use),

@@ -110,6 +110,7 @@ static void away_for_a_while(void) {
     fv_target_destroy(&t);
     char *text = taken();
     int extra = publisher_check(text, n, true);
+    CHECK(!strstr(text, "bad signature"));
     fprintf(stderr, "webhook: server away for %d s: %d messages, %d twice\n", seconds, n, extra);
     CHECK(!strstr(publisher_told(), "!"));
     free(text);
