@@ -13,8 +13,9 @@
 // Ids are STARTTIME-TRACK, so the same on every run. Zones come from the rules: enter and appear,
 // leave and disappear. An object is at rest ("stationary") when its box has overlapped one place
 // (IoU 0.6) for 10 s. Boxes are [left, top, right, bottom], whole pixels inside the picture. Times
-// are seconds as fv_format_time counts them. There are no pictures: has_snapshot and has_clip are
-// false.
+// are seconds as fv_format_time counts them. Speeds (km/h) and the way (degrees, 0 to the right, 90
+// down) are those of the rules' speed events, else 0 as Frigate has them where it does not
+// estimate. There are no pictures: has_snapshot and has_clip are false.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +48,8 @@ typedef struct fv_life {
     int64_t rest_ns;
     int motionless, position_changes;
     bool stationary, changed;
+    double speed, speed_sum, angle; // of speed events
+    int n_speeds;
     json_t *current, *entered; // zones: lists of names
     json_t *before;            // what was said last; NULL: nothing yet
 } life;
@@ -202,6 +205,10 @@ static void add_place(json_t *j, const fv_frigate_state *s, const life *l) {
     json_object_set_new(j, "stationary", json_boolean(l->stationary));
     json_object_set_new(j, "motionless_count", json_integer(l->motionless));
     json_object_set_new(j, "position_changes", json_integer(l->position_changes));
+    double average = l->n_speeds ? l->speed_sum / l->n_speeds : 0;
+    json_object_set_new(j, "current_estimated_speed", fv_json_number(l->speed, FV_VALUE_DIGITS));
+    json_object_set_new(j, "average_estimated_speed", fv_json_number(average, FV_VALUE_DIGITS));
+    json_object_set_new(j, "velocity_angle", fv_json_number(l->angle, 1));
 }
 
 static json_t *life_json(const fv_frigate_state *s, const life *l, bool ended) {
@@ -295,6 +302,20 @@ static bool move_between_zones(fv_frigate_state *s, const fv_event *e) {
     return false;
 }
 
+static void note_speed(fv_frigate_state *s, const fv_event *e) {
+    life *l = e->has_object && !strcmp(e->event, "speed") ? life_of(s, e->object.id) : NULL;
+    if (!l)
+        return;
+    double dx = (double)(e->after[0] - e->before[0]), dy = (double)(e->after[1] - e->before[1]);
+    double angle = atan2(dy, dx) * 180 / acos(-1);
+    bool ended = e->phase == FV_PHASE_END;
+    l->changed = true;
+    l->speed = ended || isnan(e->value) ? 0 : 3.6 * e->value;
+    l->speed_sum += l->speed;
+    l->n_speeds += !ended;
+    l->angle = ended || isnan(angle) ? 0 : fmod(angle + 360, 360);
+}
+
 static void say_rule(fv_formatter *f, const fv_record *r, const fv_event *e) {
     fv_frigate_state *s = f->state;
     const life *l = e->has_object ? life_of(s, e->object.id) : NULL;
@@ -372,9 +393,11 @@ static void say_counts(fv_formatter *f) {
 
 void fv_frigate_events(fv_formatter *f, const fv_record *r, const fv_event *events, int n) {
     fv_frigate_state *s = f->state;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        note_speed(s, &events[i]);
         if (!move_between_zones(s, &events[i]) && f->what & FV_WHAT_EVENTS)
             say_rule(f, r, &events[i]);
+    }
 }
 
 void fv_frigate_frame(fv_formatter *f, const fv_record *r, const fv_event *events, int n) {

@@ -57,6 +57,7 @@ typedef struct {
     heard h;
     fv_formatter *f;
     uint64_t frame;
+    fv_event event; // phase, value, before and after of the next frame's
 } stage;
 
 static stage *open_stage(unsigned what) {
@@ -87,9 +88,12 @@ static void show(stage *s, double seconds, fv_object *objects, int n, const char
                   .rule = zone,
                   .has_object = n > 0,
                   .count = -1,
-                  .value = NAN,
+                  .phase = s->event.phase,
+                  .value = s->event.phase ? s->event.value : NAN,
                   .pts_ns = r.pts_ns,
                   .utc_ns = FV_TIME_NONE};
+    memcpy(e.before, s->event.before, sizeof e.before);
+    memcpy(e.after, s->event.after, sizeof e.after);
     if (n)
         e.object = objects[0];
     forget(&s->h);
@@ -166,6 +170,34 @@ static void zones_come_from_the_rules(void) {
     close_stage(s);
 }
 
+static double number(const stage *s, const char *key) {
+    return json_number_value(after(&s->h, key));
+}
+
+// Speeds of a rule with a calibration, in km/h; without one they are 0, as Frigate has them.
+static void speeds_come_from_the_rules(void) {
+    stage *s = open_stage(FV_WHAT_ALL);
+    fv_object o = person(1, 100, 0.6f);
+    show(s, 0, &o, 1, NULL, NULL);
+    CHECK(number(s, "current_estimated_speed") == 0 && number(s, "velocity_angle") == 0);
+    s->event = (fv_event){.phase = FV_PHASE_START, .value = 10, .before = {100, 50}, .after = {100, 90}};
+    show(s, 1, &o, 1, "speed", "lane");
+    CHECK_TEXT(type(&s->h), "update");
+    CHECK_NEAR(number(s, "current_estimated_speed"), 36, 1e-9);
+    CHECK_NEAR(number(s, "velocity_angle"), 90, 1e-9);
+    CHECK(last(&s->h, "tracked_object_update") != NULL);
+    s->event = (fv_event){.phase = FV_PHASE_UPDATE, .value = 20, .before = {100, 90}, .after = {60, 50}};
+    show(s, 2, &o, 1, "speed", "lane");
+    CHECK_NEAR(number(s, "current_estimated_speed"), 72, 1e-9);
+    CHECK_NEAR(number(s, "average_estimated_speed"), 54, 1e-9);
+    CHECK_NEAR(number(s, "velocity_angle"), 225, 1e-9);
+    s->event = (fv_event){.phase = FV_PHASE_END, .value = 20};
+    show(s, 3, &o, 1, "speed", "lane");
+    CHECK_NEAR(number(s, "current_estimated_speed"), 0, 1e-9);
+    CHECK_NEAR(number(s, "average_estimated_speed"), 54, 1e-9);
+    close_stage(s);
+}
+
 // Counts alone still know the zones.
 static void zones_are_counted_without_events(void) {
     stage *s = open_stage(FV_WHAT_FRAMES);
@@ -237,6 +269,7 @@ const fv_suite format_frigate_suite = {"format_frigate",
                                        (const fv_case[]){CASE(a_life_begins_changes_and_ends),
                                                          CASE(who_comes_back_late_is_somebody_new),
                                                          CASE(zones_come_from_the_rules),
+                                                         CASE(speeds_come_from_the_rules),
                                                          CASE(zones_are_counted_without_events),
                                                          CASE(rest_is_ten_seconds_in_one_place),
                                                          CASE(the_end_of_the_stream_ends_lives),
