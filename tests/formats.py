@@ -254,6 +254,14 @@ def onvif(records, path):
             kind = o.find(f"{TT}Appearance/{TT}Class/{TT}Type")
             check(f"{what}: Type", kind.text, types.get(t["label"], t["label"]))
             check(f"{what}: Likelihood", float(kind.get("Likelihood")), t["score"], 1e-9)
+    last = {}  # track -> time of its last sight
+    for x, f in zip(frames, records.frames):
+        now = f["pts_ns"]
+        last.update((str(o["id"]), now) for o in f["objects"] if o["id"])
+        gone = sorted(i for i, t in last.items() if now - t >= 2e9)
+        check(f"frame {f['frame']}: deleted", sorted(d.get("ObjectId") for d in x.findall(f"{TT}ObjectTree/{TT}Delete")), gone)
+        for i in gone:
+            del last[i]
     messages = root.findall(f"{TT}Event/{WSNT}NotificationMessage")
     check("events", len(messages), len(records.events))
     for x, e in zip(messages, records.events):

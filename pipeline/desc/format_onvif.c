@@ -4,12 +4,14 @@
 //
 // Coordinates are ONVIF's own, without a Transformation: x -1 (left) .. 1, y -1 (bottom) .. 1.
 // Classes are those of tt:ObjectType where the label has one, vehicles with VehicleInfo beside it;
-// every other label is written as it is. ObjectId is left out without a track.
+// every other label is written as it is. ObjectId is left out without a track. A track that was not
+// seen for 2 s is told with ObjectTree/Delete, once; the end of the stream is the end of all.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/base/rule.h"
 #include "pipeline/desc/format_priv.h"
 #include "pipeline/desc/json.h"
 #include "pipeline/desc/xml.h"
@@ -209,15 +211,58 @@ void fv_onvif_events(fv_formatter *f, const fv_record *r, const fv_event *events
     }
 }
 
-static char *frame_xml(const fv_record *r) {
+// ---- tracks that have gone ----------------------------------------------------------------------
+
+typedef struct fv_sighting {
+    uint64_t id;
+    int64_t seen_ns;
+} sighting;
+
+static void see(fv_onvif_state *s, uint64_t id, int64_t now_ns) {
+    int i = 0;
+    while (i < s->n_seen && s->seen[i].id != id)
+        i++;
+    if (i == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 16;
+        sighting *v = realloc(s->seen, sizeof *v * (size_t)s->capacity);
+        if (!v)
+            abort();
+        s->seen = v;
+    }
+    s->n_seen += i == s->n_seen;
+    s->seen[i] = (sighting){id, now_ns};
+}
+
+// Keeps those that are still there.
+static void put_gone(fv_xml *x, fv_onvif_state *s, int64_t now_ns) {
+    int n = s->n_seen;
+    s->n_seen = 0;
+    for (int i = 0; i < n; i++) {
+        bool there = now_ns - s->seen[i].seen_ns < FV_RULE_FORGET_NS;
+        if (there)
+            s->seen[s->n_seen++] = s->seen[i];
+        else
+            fv_xml_put(x, "%s<tt:Delete ObjectId=\"%" PRIu64 "\"/>",
+                       s->n_seen == i ? "<tt:ObjectTree>" : "", s->seen[i].id);
+    }
+    if (s->n_seen < n)
+        fv_xml_put(x, "</tt:ObjectTree>");
+}
+
+static char *frame_xml(fv_onvif_state *s, const fv_record *r) {
     fv_xml x = {0};
     char time[96];
-    fv_utc_text(fv_format_time(r->utc_ns, r->pts_ns), 6, time, sizeof time);
+    int64_t now_ns = fv_format_time(r->utc_ns, r->pts_ns);
+    fv_utc_text(now_ns, 6, time, sizeof time);
     fv_xml_put(&x, "<tt:VideoAnalytics><tt:Frame UtcTime=\"%s\"", time);
     fv_xml_attribute(&x, "Source", r->stream ? r->stream : "");
     fv_xml_put(&x, ">");
-    for (int i = 0; i < r->objects.n; i++)
+    for (int i = 0; i < r->objects.n; i++) {
         put_object(&x, r, &r->objects.v[i]);
+        if (r->objects.v[i].id)
+            see(s, r->objects.v[i].id, now_ns);
+    }
+    put_gone(&x, s, now_ns);
     fv_xml_put(&x, "</tt:Frame></tt:VideoAnalytics>");
     return x.text;
 }
@@ -226,6 +271,12 @@ void fv_onvif_frame(fv_formatter *f, const fv_record *r, const fv_event *events,
     char id[96];
     fv_message m = {.topic = "frames", .id = fv_format_frame_id(f, r, id, sizeof id)};
     if (f->what & FV_WHAT_FRAMES)
-        fv_formatter_say(f, r->stream, m, frame_xml(r));
+        fv_formatter_say(f, r->stream, m, frame_xml(f->state, r));
     fv_onvif_events(f, r, events, n);
+}
+
+void fv_onvif_clear(fv_formatter *f) {
+    fv_onvif_state *s = f->state;
+    free(s->seen);
+    *s = (fv_onvif_state){0};
 }

@@ -58,6 +58,11 @@ typedef struct {
     int n_tallies, tallies_capacity;
 } fv_frigate_state;
 
+typedef struct {
+    struct fv_sighting *seen; // tracks that were said, and when last
+    int n_seen, capacity;
+} fv_onvif_state;
+
 typedef void fv_format_say(fv_formatter *f, const fv_record *r, const fv_event *events, int n);
 fv_format_say fv_fovea_frame, fv_fovea_events, fv_dlstreamer_frame, fv_deepstream_frame,
     fv_deepstream_events, fv_savant_frame, fv_frigate_frame, fv_frigate_events,
@@ -65,3 +70,4 @@ fv_format_say fv_fovea_frame, fv_fovea_events, fv_dlstreamer_frame, fv_deepstrea
 void fv_savant_finish(fv_formatter *f);
 void fv_frigate_finish(fv_formatter *f);
 void fv_frigate_clear(fv_formatter *f);
+void fv_onvif_clear(fv_formatter *f);

@@ -301,6 +301,39 @@ static void one_car_for_onvif(void) {
                "</wsnt:NotificationMessage></tt:Event>");
 }
 
+// Tracks that were not seen for two seconds are deleted, once; who comes back can be deleted again.
+static void onvif_tells_who_has_gone(void) {
+    static const struct {
+        double seconds;
+        uint64_t ids[2];
+        const char *gone;
+    } rows[] = {
+        {0, {7, 8}, NULL},
+        {1, {8}, NULL},
+        {1.9, {0}, NULL},
+        {2, {0}, "<tt:ObjectTree><tt:Delete ObjectId=\"7\"/></tt:ObjectTree></tt:Frame>"},
+        {2.5, {9}, NULL},
+        {4.6, {7}, "</tt:Object><tt:ObjectTree><tt:Delete ObjectId=\"8\"/><tt:Delete ObjectId=\"9\"/></tt:ObjectTree></tt:Frame>"},
+        {7, {0}, "<tt:ObjectTree><tt:Delete ObjectId=\"7\"/></tt:ObjectTree></tt:Frame>"},
+        {20, {0}, NULL},
+    };
+    kept k = {0};
+    fv_formatter *f = fv_formatter_create(FV_FORMAT_ONVIF, FV_WHAT_ALL, keep, &k);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fv_object v[2] = {{.box = {1, 2, 3, 4}, .id = rows[i].ids[0]}, {.box = {1, 2, 3, 4}, .id = rows[i].ids[1]}};
+        int n = (rows[i].ids[0] > 0) + (rows[i].ids[1] > 0);
+        fv_record r = {.stream = "gate", .pts_ns = (int64_t)(rows[i].seconds * 1e9), .utc_ns = FV_TIME_NONE,
+                       .width = 640, .height = 360, .objects = {n, n, v}};
+        k.n = 0;
+        fv_formatter_frame(f, &r, NULL, 0);
+        CHECK_EQUAL(k.n, 1);
+        if (rows[i].gone)
+            CHECK_CONTAINS(k.text[0], rows[i].gone);
+        CHECK_EQUAL(strstr(k.text[0], "Delete") != NULL, rows[i].gone != NULL);
+    }
+    fv_formatter_destroy(&f);
+}
+
 static void one_car_for_mot_and_coco(void) {
     const kept *k = say_one(FV_FORMAT_MOT);
     CHECK_EQUAL(k->n, 1);
@@ -361,6 +394,7 @@ const fv_suite format_suite = {"format", (const fv_case[]){CASE(names_are_the_ro
                                                            CASE(one_car_for_deepstream),
                                                            CASE(one_car_for_savant),
                                                            CASE(one_car_for_onvif),
+                                                           CASE(onvif_tells_who_has_gone),
                                                            CASE(one_car_for_mot_and_coco),
                                                            CASE(coco_categories),
                                                            CASE(mot_is_read_by_our_own_reader),
