@@ -91,6 +91,85 @@ static void what_and_append(void) {
     check_schema(3);
 }
 
+static uint64_t stat_of(GstHarness *h, const char *name) {
+    GstElement *e = gst_harness_find_element(h, "fvpublish");
+    GstStructure *s = NULL;
+    guint64 v = 0;
+    g_object_get(e, "stats", &s, NULL);
+    gst_structure_get_uint64(s, name, &v);
+    gst_structure_free(s);
+    gst_object_unref(e);
+    return v;
+}
+
+// A seek, after the end or in the middle: what lasted ends, numbers of records go on, and the document
+// is closed once, when the element stops.
+static void seek(GstHarness *h) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(h, gst_event_new_segment(&segment));
+}
+
+static void seeks_and_goes_on(void) {
+    static const struct {
+        const char *format, *part;
+        int n, lines;
+    } rows[] = {
+        {"fovea", "\"type\":\"frame\"", 9, 12},
+        {"savant", "\"schema\":\"EndOfStream\"", 3, 12},
+        {"frigate", "\"type\":\"end\"", 3, -1},
+        {"coco", "\"image_id\"", 9, 11},
+        {"onvif", "</tt:MetadataStream>", 1, 14},
+        {"mot", ",9,1.00,2.00,", 9, 9},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        char settings[64];
+        snprintf(settings, sizeof settings, "format=%s", rows[i].format);
+        GstHarness *h = harness(settings);
+        run(h, 3);
+        seek(h);
+        for (int f = 0; f < 3; f++)
+            gst_buffer_unref(gst_harness_push_and_pull(h, picture(f, f == 1)));
+        seek(h);
+        run(h, 3);
+        CHECK_EQUAL(stat_of(h, "lost"), 0);
+        gst_harness_teardown(h);
+        char *text = fv_test_read(path);
+        CHECK_EQUAL(count(text, rows[i].part), rows[i].n);
+        if (rows[i].lines >= 0)
+            CHECK_EQUAL(count(text, "\n"), rows[i].lines);
+        free(text);
+    }
+}
+
+// Two of them in one pipeline, and to one peer: spools of their own, both have everything.
+static void two_in_one_pipeline(void) {
+    char other[1200], launch[1500], state[1100];
+    snprintf(state, sizeof state, "%s", fv_test_tmp("publish-state"));
+    g_setenv("XDG_STATE_HOME", state, TRUE);
+    snprintf(other, sizeof other, "%s/two.mot.txt", fv_test_tmp("publish"));
+    snprintf(launch, sizeof launch,
+             "fvpublish to=tcp://127.0.0.1:1 linger=0 retry-max=200000000 stream=gate ! fvpublish to=tcp://127.0.0.1:1 "
+             "linger=0 what=events ! fvpublish to=%s format=mot", other);
+    GstHarness *h = gst_harness_new_parse(launch);
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=GRAY8,width=32,height=16,framerate=25/1");
+    run(h, 20);
+    gst_harness_teardown(h);
+    g_unsetenv("XDG_STATE_HOME");
+    char command[3000], output[4000];
+    snprintf(command, sizeof command, "ls %s/fovea/spool | sed 's/-[0-9a-f]*$//'; grep -aoh '\"type\":\"[a-z]*\"' -r %s/fovea/spool | sort | uniq -c",
+             state, state);
+    CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
+    CHECK_CONTAINS(output, "20 \"type\":\"frame\"");
+    CHECK_CONTAINS(output, "2 \"type\":\"event\"");
+    CHECK_EQUAL(count(output, "fvpublish"), 2);
+    char *text = fv_test_read(other);
+    CHECK_EQUAL(count(text, "\n"), 20);
+    free(text);
+}
+
 static void wrong_folder_fails_at_start(void) {
     GstElement *e = gst_element_factory_make("fvpublish", NULL);
     GstBus *bus = gst_bus_new();
@@ -111,17 +190,6 @@ static void wrong_folder_fails_at_start(void) {
     gst_element_set_bus(e, NULL);
     gst_object_unref(bus);
     gst_object_unref(e);
-}
-
-static uint64_t stat_of(GstHarness *h, const char *name) {
-    GstElement *e = gst_harness_find_element(h, "fvpublish");
-    GstStructure *s = NULL;
-    guint64 v = 0;
-    g_object_get(e, "stats", &s, NULL);
-    gst_structure_get_uint64(s, name, &v);
-    gst_structure_free(s);
-    gst_object_unref(e);
-    return v;
 }
 
 // No room in the middle of a line: the file ends on a whole line, the video goes on, and nothing is lost
@@ -147,6 +215,8 @@ static void a_full_disk(void) {
 
 const fv_suite publish_suite = {"publish", (const fv_case[]){CASE(frames_and_events_in_order),
                                                              CASE(what_and_append),
+                                                             CASE(seeks_and_goes_on),
+                                                             CASE(two_in_one_pipeline),
                                                              CASE(wrong_folder_fails_at_start),
                                                              CASE(a_full_disk),
                                                              {0}}};
