@@ -60,13 +60,13 @@ void fv_motion_predict(fv_motion *m, double dt_s) {
     fv_kalman_predict(&m->r, dt_s, wander_ratio * square(r), 0);
 }
 
-void fv_motion_update(fv_motion *m, fv_box measured) {
+void fv_motion_update(fv_motion *m, fv_box measured, double blur) {
     double u, v, s, r;
     measure(measured, &u, &v, &s, &r);
-    fv_kalman_update(&m->u, u, square(measured_place) * s);
-    fv_kalman_update(&m->v, v, square(measured_place) * s);
-    fv_kalman_update(&m->s, s, square(measured_area * s));
-    fv_kalman_update(&m->r, r, square(measured_ratio * r));
+    fv_kalman_update(&m->u, u, square(measured_place * blur) * s);
+    fv_kalman_update(&m->v, v, square(measured_place * blur) * s);
+    fv_kalman_update(&m->s, s, square(measured_area * blur * s));
+    fv_kalman_update(&m->r, r, square(measured_ratio * blur * r));
     m->s.x = fmax(m->s.x, 1);
     m->r.x = fmax(m->r.x, 1e-3);
 }

@@ -37,7 +37,8 @@ typedef struct {
 void fv_motion_init(fv_motion *m, fv_box box); // empty boxes are taken as 1 x 1 pixel
 void fv_motion_predict(
     fv_motion *m, double dt_s); // an area never shrinks below a pixel: its rate is dropped instead
-void fv_motion_update(fv_motion *m, fv_box measured);
+// `blur`: how many times the standard deviations above `measured` has; 1: those above.
+void fv_motion_update(fv_motion *m, fv_box measured, double blur);
 // The picture has become `x` times as wide and `y` times as high.
 void fv_motion_scale(fv_motion *m, double x, double y);
 fv_box fv_motion_box(const fv_motion *m);

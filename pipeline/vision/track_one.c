@@ -3,7 +3,8 @@
 #include "pipeline/vision/track_priv.h"
 
 enum { MOMENTUM_FRAMES = 3 };
-static const float vote_memory = 0.95f;
+static const float vote_memory = 0.95f, sure_reach = 0.2f;
+static const double weak_blur = 5;
 
 static void vote(fv_track *k, int label, float score) {
     int weakest = 0, own = -1;
@@ -39,11 +40,14 @@ static const fv_box *origin(const fv_track *k, int tick, const fv_box *last) {
     return found ? &found->box : last;
 }
 
+// A unit vector; shorter where the way is short beside the box, 0 0 for none: over a few pixels
+// noise alone decides where it points.
 static void direction(const fv_box *from, const fv_box *to, float out[2]) {
     float x = to->x + to->w / 2 - from->x - from->w / 2,
-          y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y);
-    out[0] = length > 0 ? x / length : 0;
-    out[1] = length > 0 ? y / length : 0;
+          y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y),
+          least = sure_reach * sqrtf(fmaxf(0, to->w * to->h)), by = fmaxf(length, least);
+    out[0] = by > 0 ? x / by : 0;
+    out[1] = by > 0 ? y / by : 0;
 }
 
 // Observation-centric re-update: from the state at the last detection along a straight line to the
@@ -58,7 +62,8 @@ static void reupdate(fv_tracker *t, fv_track *k, fv_box from) {
         fv_motion_predict(&k->motion, dt);
         fv_motion_update(&k->motion,
                          (fv_box){from.x + a * (to.x - from.x), from.y + a * (to.y - from.y),
-                                  from.w + a * (to.w - from.w), from.h + a * (to.h - from.h)});
+                                  from.w + a * (to.w - from.w), from.h + a * (to.h - from.h)},
+                         1);
     }
     fv_motion_predict(&k->motion, dt);
 }
@@ -78,7 +83,8 @@ void fv_track_see(fv_tracker *t, fv_track *k, const fv_objects *d, int index, bo
         reupdate(t, k, last);
     if (k->hits) {
         direction(origin(k, t->tick, &last), &k->seen.box, k->direction);
-        fv_motion_update(&k->motion, k->seen.box);
+        fv_motion_update(&k->motion, k->seen.box,
+                         d->v[index].score < t->high_score ? weak_blur : 1);
     }
     k->past[k->hits % FV_TRACK_PAST] = (fv_track_sight){k->seen.box, t->tick};
     k->saved = k->motion;

@@ -2,7 +2,8 @@
 
 #include "pipeline/vision/track_priv.h"
 
-static const float momentum_weight = 0.2f, other_class_weight = 0.5f, other_class_iou = 0.5f;
+static const float momentum_weight = 0.2f, other_class_weight = 0.5f, other_class_iou = 0.5f,
+                   recovery_iou = 0.3f, missed_weight = 0.98f;
 
 static bool takes_part(const fv_tracker *t, const fv_track_stage *s, const fv_object *d) {
     return s->low ? d->score >= t->params.low_score && d->score < t->high_score
@@ -14,6 +15,8 @@ static float gain_of(const fv_tracker *t, const fv_track_stage *s, const fv_trac
     unsigned cut = fv_track_shape_cut(d->box, t->picture);
     float iou = fv_box_iou(fv_track_shape_clip(box, cut, t->picture), d->box),
           limit = s->low ? t->params.match_iou_low : t->params.match_iou;
+    if (s->from_last_box)
+        limit = fmaxf(limit, recovery_iou);
     bool other_class = fv_track_label(k) != d->label;
     if (other_class)
         limit = t->params.class_aware ? INFINITY : fmaxf(limit, other_class_iou);
@@ -22,7 +25,8 @@ static float gain_of(const fv_tracker *t, const fv_track_stage *s, const fv_trac
     float gain = s->by_score ? iou * d->score : iou;
     if (s->momentum)
         gain += momentum_weight * fv_track_agreement(t, k, d->box) * d->score;
-    return fmaxf(gain, 1e-6f) * (other_class ? other_class_weight : 1);
+    return fmaxf(gain, 1e-6f) * (other_class ? other_class_weight : 1) *
+           (k->misses ? missed_weight : 1);
 }
 
 static int offer_pairs(fv_tracker *t, const fv_track_stage *s, const fv_objects *d, int rows) {

@@ -68,7 +68,7 @@ static float follow(double fps) { // 120 px/s to the right for 2 s, then unseen 
     fv_motion_init(&m, (fv_box){0, 0, 40, 80});
     for (int i = 1; i <= 2 * fps; i++) {
         fv_motion_predict(&m, 1 / fps);
-        fv_motion_update(&m, (fv_box){(float)(120 * i / fps), 0, 40, 80});
+        fv_motion_update(&m, (fv_box){(float)(120 * i / fps), 0, 40, 80}, 1);
     }
     fv_motion_predict(&m, 0.5);
     return fv_motion_box(&m).x;
@@ -80,12 +80,25 @@ static void constant_speed_is_learned_at_any_rate(void) {
     CHECK_NEAR(follow(60), 300, 3);
 }
 
+// Ten times as uncertain: with a hundredth of the weight beside what is known already.
+static void blurred_ones_weigh_less(void) {
+    double moved[2];
+    for (int i = 0; i < 2; i++) {
+        fv_motion m;
+        fv_motion_init(&m, (fv_box){0, 0, 40, 40});
+        fv_motion_update(&m, (fv_box){10, 0, 40, 40}, i ? 10 : 1);
+        moved[i] = (double)fv_motion_box(&m).x;
+    }
+    CHECK_NEAR(moved[0], 10.0 / 2, 1e-4);
+    CHECK_NEAR(moved[1], 10.0 / 101, 1e-4);
+}
+
 static void area_never_vanishes(void) {
     fv_motion m;
     fv_motion_init(&m, (fv_box){0, 0, 100, 100});
     for (int i = 1; i < 10; i++) {
         fv_motion_predict(&m, 0.04);
-        fv_motion_update(&m, (fv_box){0, 0, 100 - 10 * (float)i, 100 - 10 * (float)i});
+        fv_motion_update(&m, (fv_box){0, 0, 100 - 10 * (float)i, 100 - 10 * (float)i}, 1);
     }
     for (int i = 0; i < 50; i++)
         fv_motion_predict(&m, 0.1);
@@ -99,5 +112,6 @@ const fv_suite kalman_suite = {"kalman",
                                (const fv_case[]){CASE(channel_equals_the_matrix_form),
                                                  CASE(box_comes_back),
                                                  CASE(constant_speed_is_learned_at_any_rate),
+                                                 CASE(blurred_ones_weigh_less),
                                                  CASE(area_never_vanishes),
                                                  {0}}};

@@ -186,6 +186,59 @@ static void missing_frames_are_bridged_by_their_times(void) {
         }
 }
 
+// Two people pass each other. While one is hidden, all that the detector says of him is a weak part
+// of the one in front: it must not take his track along.
+static void a_part_of_who_stands_in_front_leads_nobody_away(void) {
+    const float speeds[][2] = {{0, 4}, {1, 6}, {2, 5}, {3, 4}}; // of the one, of the other
+    for (int k = 0; k < 4; k++) {
+        stage s;
+        stage_init(&s, FV_TRACK_BYTETRACK);
+        fv_box back = {0}, front = {0};
+        for (int i = -40; i <= 40; i++) {
+            back = (fv_box){200 + speeds[k][0] * (float)i, 206, 40, 110};
+            front = (fv_box){200 - speeds[k][1] * (float)i, 214, 44, 112};
+            bool hidden = fabsf(back.x - front.x) <= 14;
+            add(&s, hidden ? (fv_box){front.x, front.y + 4, 26, 100} : back, PERSON);
+            s.in_v[0].score = hidden ? 0.3f : 0.9f;
+            add(&s, front, PERSON);
+            step(&s);
+        }
+        CHECK_EQUAL(id_at(&s, back), 1);
+        CHECK_EQUAL(id_at(&s, front), 2);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// Two people stand one behind the other, and one trembling detection is left of them: it stays one
+// of them.
+static void two_do_not_take_turns_with_one_detection(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        uint32_t seed = 5;
+        uint64_t last = 0;
+        int turns = 0;
+        for (int i = 0; i < 120; i++) {
+            float tremble[2];
+            for (int k = 0; k < 2; k++) {
+                seed = seed * 1664525u + 1013904223u;
+                tremble[k] = 1.2f * ((float)(seed >> 8) / (1 << 24) - 0.5f);
+            }
+            if (i < 30) {
+                add(&s, (fv_box){300, 100, 40, 110}, PERSON);
+                add(&s, (fv_box){302 + fmaxf(0, 30 - 1.5f * (float)i), 101, 40, 110}, PERSON);
+            } else
+                add(&s, (fv_box){301 + tremble[0], 100.5f + tremble[1], 40, 110}, PERSON);
+            step(&s);
+            uint64_t id = s.out.n ? s.out_v[0].id : 0;
+            turns += i > 31 && id != last;
+            last = id;
+        }
+        CHECK_EQUAL(turns, 0);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
 const fv_suite track_hidden_suite = {
     "track-hidden", (const fv_case[]){CASE(a_neighbour_of_another_class_is_someone_else),
                                       CASE(a_box_that_is_cut_by_the_edge_keeps_its_shape),
@@ -193,4 +246,6 @@ const fv_suite track_hidden_suite = {
                                       CASE(what_stands_in_front_does_not_end_a_track),
                                       CASE(a_new_size_of_the_picture_keeps_ids),
                                       CASE(missing_frames_are_bridged_by_their_times),
+                                      CASE(a_part_of_who_stands_in_front_leads_nobody_away),
+                                      CASE(two_do_not_take_turns_with_one_detection),
                                       {0}}};
