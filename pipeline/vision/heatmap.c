@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 
 #include "pipeline/base/arena.h"
+#include "pipeline/vision/chart.h"
 #include "pipeline/vision/grow.h"
 #include "pipeline/vision/png.h"
 
-enum { COLUMNS = FV_HEATMAP_COLUMNS, ROWS = FV_HEATMAP_ROWS, CELL = 12, MAX_KNOWN = 1 << 24 };
+enum { COLUMNS = FV_HEATMAP_COLUMNS, ROWS = FV_HEATMAP_ROWS, MAX_KNOWN = 1 << 24 };
+enum { WIDTH = 768, BARS_HEIGHT = 240 }; // of the pictures
 static const int64_t minute_ns = INT64_C(60000000000), longest_stay_ns = INT64_C(1000000000);
 
 typedef struct {
@@ -43,6 +45,7 @@ struct fv_heatmap {
     int64_t minute, frames; // the current minute and its frames so far
     int first_of_minute;    // in `minutes`
     int64_t last_ns;
+    int width, height; // of the first picture
 };
 
 fv_heatmap *fv_heatmap_create(void) {
@@ -162,6 +165,10 @@ void fv_heatmap_add(fv_heatmap *h, const fv_record *r, const fv_event *events, i
     if (now / minute_ns != h->minute)
         close_minute(h, now / minute_ns);
     h->frames++;
+    if (!h->width && r->width > 0 && r->height > 0) {
+        h->width = r->width;
+        h->height = r->height;
+    }
     for (int i = 0; i < h->n_classes; i++)
         h->classes[i]->now = 0;
     for (int i = 0; r->width > 0 && r->height > 0 && i < r->objects.n; i++)
@@ -204,34 +211,40 @@ static bool write_cells(const class_map *c, const char *folder, const char *name
     return close_file(f, path, err);
 }
 
-// Square root: a few who stood still must not hide where many walked.
-static void colour_of(double share, uint8_t rgb[3]) {
-    double v = sqrt(share) * 3;
-    for (int i = 0; i < 3; i++)
-        rgb[i] = (uint8_t)lround(255 * fmin(1, fmax(0, v - i)));
-}
-
-static bool write_picture(const class_map *c, const char *folder, const char *name, fv_err *err) {
-    char path[4096];
-    uint8_t *rgb = malloc((size_t)COLUMNS * CELL * ROWS * CELL * 3);
-    double most = 0;
+static bool write_heat(const fv_heatmap *h, const class_map *c, const char *path, fv_err *err) {
+    int height = (int)fmin(4 * WIDTH, fmax(1, round((double)WIDTH * h->height / h->width)));
+    uint8_t *rgb = malloc((size_t)WIDTH * (size_t)height * 3);
     if (!rgb)
         return fv_fail(err, FV_MEMORY, "heat map: out of memory");
-    for (int y = 0; y < ROWS; y++)
-        for (int x = 0; x < COLUMNS; x++)
-            most = fmax(most, c->seconds[y][x]);
-    for (int y = 0; y < ROWS * CELL; y++)
-        for (int x = 0; x < COLUMNS * CELL; x++)
-            colour_of(most > 0 ? c->seconds[y / CELL][x / CELL] / most : 0,
-                      rgb + 3 * (y * COLUMNS * CELL + x));
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    bool ok = fv_png_write(path, rgb, COLUMNS * CELL, ROWS * CELL, err);
+    fv_chart_cells(c->seconds[0], COLUMNS, ROWS, rgb, WIDTH, height);
+    bool ok = fv_png_write(path, rgb, WIDTH, height, err);
     free(rgb);
     return ok;
 }
 
-static bool write_class(const class_map *c, const char *folder, fv_err *err) {
-    char safe[64], name[96];
+static double mean_of(const fv_heatmap *h, int i) {
+    int64_t frames = i < h->first_of_minute ? h->minutes[i].frames : h->frames;
+    return (double)h->minutes[i].objects / (double)(frames ? frames : 1);
+}
+
+static bool write_bars(const fv_heatmap *h, const class_map *c, const char *path, fv_err *err) {
+    fv_chart_bar bars[WIDTH] = {{0}};
+    uint8_t *rgb = malloc((size_t)WIDTH * BARS_HEIGHT * 3);
+    if (!rgb)
+        return fv_fail(err, FV_MEMORY, "occupancy: out of memory");
+    int64_t first = h->minute + 1 > WIDTH ? h->minute + 1 - WIDTH : 0;
+    for (int i = 0; i < h->n_minutes; i++)
+        if (h->minutes[i].minute >= first && !strcmp(h->minutes[i].label, c->name))
+            bars[h->minutes[i].minute - first] =
+                (fv_chart_bar){mean_of(h, i), h->minutes[i].most};
+    fv_chart_bars(bars, (int)(h->minute + 1 - first), rgb, WIDTH, BARS_HEIGHT);
+    bool ok = fv_png_write(path, rgb, WIDTH, BARS_HEIGHT, err);
+    free(rgb);
+    return ok;
+}
+
+static bool write_class(const fv_heatmap *h, const class_map *c, const char *folder, fv_err *err) {
+    char safe[64], name[96], path[4096];
     size_t n = 0;
     for (const char *p = c->name; *p && n + 1 < sizeof safe; p++)
         safe[n++] = isalnum((unsigned char)*p) || *p == '-' ? *p : '_';
@@ -239,8 +252,11 @@ static bool write_class(const class_map *c, const char *folder, fv_err *err) {
     snprintf(name, sizeof name, "heatmap-%s.csv", safe);
     if (!write_cells(c, folder, name, err))
         return false;
-    snprintf(name, sizeof name, "heatmap-%s.png", safe);
-    return write_picture(c, folder, name, err);
+    snprintf(path, sizeof path, "%s/heatmap-%s.png", folder, safe);
+    if (!write_heat(h, c, path, err))
+        return false;
+    snprintf(path, sizeof path, "%s/occupancy-%s.png", folder, safe);
+    return write_bars(h, c, path, err);
 }
 
 // A field of RFC 4180.
@@ -263,11 +279,9 @@ static bool write_occupancy(const fv_heatmap *h, const char *folder, fv_err *err
     fputs("minute,label,mean,max,new\n", f);
     for (int i = 0; i < h->n_minutes; i++) {
         const occupancy *o = &h->minutes[i];
-        int64_t frames = i < h->first_of_minute ? o->frames : h->frames;
         fprintf(f, "%lld,", (long long)o->minute);
         put_field(f, o->label);
-        fprintf(f, ",%.3f,%d,%d\n", (double)o->objects / (double)(frames ? frames : 1), o->most,
-                o->fresh);
+        fprintf(f, ",%.3f,%d,%d\n", mean_of(h, i), o->most, o->fresh);
     }
     return close_file(f, path, err);
 }
@@ -293,7 +307,7 @@ bool fv_heatmap_write(const fv_heatmap *h, const char *folder, fv_err *err) {
     if (mkdir(folder, 0777) && errno != EEXIST)
         return fv_fail(err, FV_IO, "%s: cannot be made: %s", folder, strerror(errno));
     for (int i = 0; i < h->n_classes; i++)
-        if (!write_class(h->classes[i], folder, err))
+        if (!write_class(h, h->classes[i], folder, err))
             return false;
     return write_occupancy(h, folder, err) && write_tallies(h, folder, err);
 }

@@ -2,9 +2,12 @@
 //
 //     heatmap-LABEL.csv   FV_HEATMAP_ROWS lines of FV_HEATMAP_COLUMNS numbers: seconds that anchors
 //                         (bottom centre) of the class spent in each cell of the picture
-//     heatmap-LABEL.png   the same as colours, black (none) over red and yellow to white (most)
+//     heatmap-LABEL.png   the same as colours, black (none) over red and yellow to white (most), in
+//                         the shape of the picture
 //     occupancy.csv       minute,label,mean,max,new: objects in the picture at a time, and ids that
 //                         were not seen before
+//     occupancy-LABEL.png a bar for every minute: bright up to the mean, dim up to the max
+//                         (chart.h); of more than 768 minutes the last ones
 //     events.csv          minute,rule,event,direction,count: moments and starts
 //
 // Only objects with an id count, predicted positions included. An object is taken to be where it is

@@ -76,29 +76,63 @@ static void seconds_add_up(void) {
     fv_heatmap_destroy(&h);
 }
 
-// An independent reader takes the pictures.
-static void pictures_are_png(void) {
-    char folder[512], command[1200], output[300];
-    fv_heatmap *h = fv_heatmap_create();
-    fv_err err = {0};
-    run(h);
-    snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("heatmap-png"));
-    CHECK_OK(fv_heatmap_write(h, folder, &err), err);
+// An independent reader: size and, of each place (x y), the colour.
+static void check_picture(const char *folder, const char *name, const char *places,
+                          const char *expected) {
+    char command[1400], output[300];
     snprintf(command, sizeof command,
-             "python3 -c \"import zlib,struct,sys; d=open('%s/heatmap-car.png','rb').read(); "
+             "python3 -c \"import zlib,struct; d=open('%s/%s','rb').read(); "
              "assert d[:8]==b'\\x89PNG\\r\\n\\x1a\\n'; p=8; z=b''\n"
              "while p<len(d):\n n,t=struct.unpack('>I4s',d[p:p+8]); c=d[p+8:p+8+n]; assert "
              "struct.unpack('>I',d[p+8+n:p+12+n])[0]==zlib.crc32(t+c); p+=12+n\n"
              " if t==b'IHDR': w,h=struct.unpack('>II',c[:8])\n if t==b'IDAT': z+=c\n"
              "r=zlib.decompress(z); assert len(r)==h*(3*w+1); "
-             "print(w,h,r[(h//2+3)*(3*w+1)+1:][:3].hex(),r[1:4].hex())\"",
-             folder);
+             "print(w,h,*(r[y*(3*w+1)+1+3*x:][:3].hex() for x,y in [%s]))\"",
+             folder, name, places);
     CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
-    CHECK_TEXT(output, "768 432 ffffff 000000\n");
+    CHECK_TEXT(output, expected);
+}
+
+// The car's cell is all but white in its middle, half as much is orange, nothing above it black; its bars have
+// a mean of 1 and 1.5 and a most of 1 and 2.
+static void pictures_are_png(void) {
+    char folder[512];
+    fv_heatmap *h = fv_heatmap_create();
+    fv_err err = {0};
+    run(h);
+    snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("heatmap-png"));
+    CHECK_OK(fv_heatmap_write(h, folder, &err), err);
+    check_picture(folder, "heatmap-car.png", "(0,222),(0,216),(0,208),(400,100)",
+                  "768 432 fef8e5 f79920 000000 000000\n");
+    check_picture(folder, "occupancy-car.png",
+                  "(10,130),(10,120),(60,100),(60,40),(60,5),(400,100)",
+                  "768 240 6ebeff 181a20 6ebeff 3c6496 181a20 181a20\n");
     CHECK_FAILS(fv_heatmap_write(h, "/nonexistent/report", &err), err, "/nonexistent/report");
     fv_heatmap_destroy(&h);
     fv_heatmap_destroy(&h);
 }
 
+// Heat maps have the picture's shape; more minutes than there are columns: the last ones.
+static void pictures_have_the_pictures_shape(void) {
+    char folder[512];
+    fv_heatmap *h = fv_heatmap_create();
+    fv_err err = {0};
+    fv_object o = standing(1, 0, 320, 240);
+    fv_record r = {
+        .stream = "s", .width = 640, .height = 480, .labels = &labels, .objects = {1, 1, &o}};
+    for (int minute = 0; minute < 1000; minute++) {
+        r.pts_ns = minute * INT64_C(60000000000);
+        r.objects.n = minute >= 232 && minute < 616;
+        fv_heatmap_add(h, &r, NULL, 0);
+    }
+    snprintf(folder, sizeof folder, "%s/report", fv_test_tmp("heatmap-shape"));
+    CHECK_OK(fv_heatmap_write(h, folder, &err), err);
+    check_picture(folder, "heatmap-car.png", "(0,0)", "768 576 000000\n");
+    check_picture(folder, "occupancy-car.png", "(0,200),(383,200),(384,200)",
+                  "768 240 6ebeff 6ebeff 181a20\n");
+    fv_heatmap_destroy(&h);
+}
+
 const fv_suite heatmap_suite = {
-    "heatmap", (const fv_case[]){CASE(seconds_add_up), CASE(pictures_are_png), {0}}};
+    "heatmap", (const fv_case[]){CASE(seconds_add_up), CASE(pictures_are_png),
+                                 CASE(pictures_have_the_pictures_shape), {0}}};
