@@ -1,6 +1,6 @@
 """Counts on a video what the teacher finds and our detector misses (IoU 0.5).
 
-    against.py MODEL.onnx|CHECKPOINT TEACHER.onnx VIDEO... [--frames 12] [--threshold 0.35] [--draw DIR]
+    against.py MODEL.onnx|CHECKPOINT TEACHER.onnx VIDEO... [--frames 12] [--threshold 0.4] [--draw DIR]
 
 Both see the frames letterboxed to the same size; the teacher's boxes count from score 0.4 on.
 """
@@ -52,7 +52,7 @@ def main():
     p.add_argument("teacher")
     p.add_argument("videos", nargs="+")
     p.add_argument("--frames", type=int, default=12)
-    p.add_argument("--threshold", type=float, default=0.35)
+    p.add_argument("--threshold", type=float, default=0.4)
     p.add_argument("--size", default="416x256")
     p.add_argument("--draw")
     a = p.parse_args()

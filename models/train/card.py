@@ -43,8 +43,8 @@ def measure(a):
         lines.append("| %s | %s |" % (name, " | ".join(average_precisions(a, model))))
     lines += ["", "Sample clip, every %d%s frame (hits, misses, false boxes):" % (
         a.every, "th"), "", "```"]
-    lines += run("clip.py", a.model, "--every", str(a.every), "--threshold", "0.25",
-                 "--threshold", "0.35", "--threshold", "0.45") + ["```"]
+    lines += run("clip.py", a.model, "--every", str(a.every), "--threshold", "0.3",
+                 "--threshold", "0.4", "--threshold", "0.5") + ["```"]
     if a.against:
         lines += ["", "Against %s on twelve frames of each video:" % os.path.basename(a.against[0]),
                   "", "```"] + run("against.py", a.model, *a.against) + ["```"]

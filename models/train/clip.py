@@ -1,6 +1,6 @@
 """Recall and precision (IoU 0.5) of a detector on the sample clip, and mean IoU of the hits.
 
-    clip.py MODEL.onnx|CHECKPOINT [--clip ../../samples/street.mp4] [--every 5] [--threshold 0.35]
+    clip.py MODEL.onnx|CHECKPOINT [--clip ../../samples/street.mp4] [--every 5] [--threshold 0.4]
 
 Truth: BOXES.csv beside the clip (frame from 1, id, x, y, w, h, 1, class as MOTChallenge numbers it: 1
 person, 3 car; visibility). Boxes cut to the picture; those seen by less than half neither count as
@@ -75,7 +75,7 @@ def main():
     h, w = images[kept[0]].shape[:2]
     truth = read_truth(a.boxes or a.clip.replace(".mp4", "_boxes.csv"), w, h)
     found = detect(net, [images[k] for k in kept], width, height, limit=0.55)
-    for threshold in a.threshold or [0.35]:
+    for threshold in a.threshold or [0.4]:
         for c, name in ((0, "person"), (2, "car")):
             sums, ious = np.zeros(3, int), []
             for k, rows in zip(kept, found):

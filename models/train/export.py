@@ -202,7 +202,7 @@ def write_card(path, names):
                   "input: {size: [416, 256], fit: letterbox, filter: area, pad: 114, mean: 0, std: 255}\n"
                   "head: {family: fovea, strides: [8, 16, 32], classes: %d}\n"
                   "labels: %s\n"
-                  "threshold: 0.45\n"
+                  "threshold: 0.4\n"
                   "iou-threshold: 0.55\n" % (len(names), json.dumps(names)))
     print("%s: its card" % path)
 
