@@ -16,7 +16,7 @@ def main():
         os.makedirs(os.path.join(out, "rendered", kind), exist_ok=True)
     rows = ["set\timage\twidth\theight\tknown_classes_mask\tboxes\tignore_boxes\tsplit\tsource_name"]
     with tempfile.TemporaryDirectory() as folder:
-        # Seeds of the training scenes start at 1000; the sample clip has seed 1.
+        # Seeds of the training scenes start at 1000; those below are for clips and tests.
         subprocess.run([program, "--seed", "1000", "--stills", folder, str(count)], check=True)
         for i in range(count):
             image = cv2.imread(os.path.join(folder, "%05d.ppm" % i))
