@@ -1,6 +1,6 @@
 """Counts on a video what the teacher finds and our detector misses (IoU 0.5).
 
-    against.py MODEL.onnx|CHECKPOINT TEACHER.onnx VIDEO... [--frames 12] [--threshold 0.4] [--draw DIR]
+    against.py MODEL.onnx|CHECKPOINT TEACHER.onnx VIDEO... [--frames 12] [--threshold 0.4 ...] [--draw DIR]
 
 Both see the frames letterboxed to the same size; the teacher's boxes count from score 0.4 on.
 """
@@ -52,29 +52,34 @@ def main():
     p.add_argument("teacher")
     p.add_argument("videos", nargs="+")
     p.add_argument("--frames", type=int, default=12)
-    p.add_argument("--threshold", type=float, default=0.4)
+    p.add_argument("--threshold", type=float, action="append")
     p.add_argument("--size", default="416x256")
     p.add_argument("--draw")
     a = p.parse_args()
     width, height = (int(v) for v in a.size.split("x"))
     net, teacher = load_any(a.model), Teacher(a.teacher)
+    thresholds = sorted(a.threshold or [0.4])
     for path in a.videos:
         images = frames_of(path, a.frames)
-        ours = detect(net, images, width, height, floor=a.threshold, limit=0.55)
-        sums = np.zeros((len(NAMES), 3), int)
-        for k, (image, rows) in enumerate(zip(images, ours)):
-            theirs = ask(teacher, image, width, height)
-            for c in range(len(NAMES)):
-                t, o = theirs[theirs[:, 0] == c, 2:], rows[rows[:, 0] == c, 2:]
-                hit = (overlaps(t, o) >= 0.5).any(1).sum() if len(o) else 0
-                sums[c] += (len(t), hit, len(o))
-            if a.draw:
-                draw(image, theirs, rows, os.path.join(a.draw, "%s_%d.png" % (
-                    os.path.basename(path).split(".")[0], k)))
-        for name, (t, hit, o) in zip(NAMES, sums):
-            if t:
-                print("%s %s: teacher %d, of these found %d (%.2f); ours in all %d" % (
-                    os.path.basename(path), name, t, hit, hit / t, o))
+        ours = detect(net, images, width, height, floor=thresholds[0], limit=0.55)
+        theirs = [ask(teacher, image, width, height) for image in images]
+        for threshold in thresholds:
+            compare(path, theirs, [rows[rows[:, 1] >= threshold] for rows in ours], threshold)
+        for k, image in enumerate(images if a.draw else []):
+            draw(image, theirs[k], ours[k], os.path.join(a.draw, "%s_%d.png" % (
+                os.path.basename(path).split(".")[0], k)))
+
+
+def compare(path, theirs, ours, threshold):
+    for c, name in enumerate(NAMES):
+        sums = np.zeros(3, int)
+        for t, o in zip(theirs, ours):
+            t, o = t[t[:, 0] == c, 2:], o[o[:, 0] == c, 2:]
+            sums += (len(t), (overlaps(t, o) >= 0.5).any(1).sum() if len(o) else 0, len(o))
+        if sums[0]:
+            print("%s %s: teacher %d, of these found at %.2f %d (%.2f); ours in all %d" % (
+                os.path.basename(path), name, sums[0], threshold, sums[1], sums[1] / sums[0],
+                sums[2]))
 
 
 def draw(image, theirs, ours, path):

@@ -19,7 +19,7 @@ fi
 number() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"; }
 
 install_ort() {
-  export ORT_FOLDER=$here/build/onnxruntime
+  export ORT_FOLDER=${ORT_FOLDER:-$here/build/onnxruntime}
   [ -d "$ORT_FOLDER/node_modules/onnxruntime-node" ] && return
   mkdir -p "$ORT_FOLDER"
   npm install --prefix "$ORT_FOLDER" --ignore-scripts --no-audit --no-fund --silent onnxruntime-node >&2

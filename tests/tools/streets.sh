@@ -28,4 +28,8 @@ wrong = [f"{k}: {told[k]} of {drawn[k]}" for k in sorted(drawn | told)
 print(f"seed {seed}: {sum(drawn.values())} events, " + ("; ".join(wrong) if wrong else "all counted right"), flush=True)
 PYTHON
 done | tee "$out/all"
-echo "$(grep -c 'all counted right' "$out/all" || true) of $(($2 - $1 + 1)) streets counted right"
+awk -F, '{ streets++; right += /all counted right/; split($1, w, " "); drawn += w[3]
+           for (rest = $0; match(rest, /[0-9]+ of [0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
+             split(substr(rest, RSTART, RLENGTH), n, " of ")
+             if (n[1] > n[2]) more += n[1] - n[2]; else less += n[2] - n[1] } }
+     END { printf "%d of %d streets counted right; %d events, %d missing, %d too many\n", right, streets, drawn, less, more }' "$out/all"
