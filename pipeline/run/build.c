@@ -192,6 +192,8 @@ static void put_analysis(builder *b) {
     const fv_desc_stream *s = b->stream;
     put_element(b, "fvsrc", "source", s->source);
     put_words(b, "! queue max-size-buffers=4 !");
+    if (b->probe->orientation)
+        put_words(b, "videoconvert ! videoflip video-direction=auto !");
     if (s->detect) {
         put_element(b, "fvdetect", "detect", s->detect);
         put_property(b, "stream", s->name);

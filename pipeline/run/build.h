@@ -8,6 +8,8 @@
 // Where there is more than one output, a picture's branch begins with gate-branch-N, which keeps
 // its failure from the others (fv_loop then counts it as failed). Audio is passed on as it is to
 // every file that can hold it, and encoded anew for the others. Frames keep their timestamps: nothing is duplicated or dropped.
+// A picture that is stored turned (a phone's) is set upright behind the source: it is detected, drawn and recorded as
+// it is shown. A file that can say so holds it as it came.
 #pragma once
 
 #include "pipeline/desc/desc.h"

@@ -117,20 +117,20 @@ const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_
                      : "";
 }
 
-// As the image-orientation tag says it, and as videoflip does.
+// The image-orientation tag, and what videoflip must do to an upright picture to have it as it came.
 static const struct {
-    const char *orientation, *direction;
+    const char *orientation, *back;
 } turns[] = {
-    {"rotate-90", "90r"},        {"rotate-180", "180"},        {"rotate-270", "90l"},
+    {"rotate-90", "90l"},        {"rotate-180", "180"},        {"rotate-270", "90r"},
     {"flip-rotate-0", "horiz"},  {"flip-rotate-90", "ul-lr"},  {"flip-rotate-180", "vert"},
     {"flip-rotate-270", "ur-ll"},
 };
 
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
     bool is_said = containers[fv_desc_container(file->path, NULL)].index;
-    for (size_t i = 0; probe->orientation && !is_said && i < sizeof turns / sizeof turns[0]; i++)
+    for (size_t i = 0; probe->orientation && is_said && i < sizeof turns / sizeof turns[0]; i++)
         if (!strcmp(turns[i].orientation, probe->orientation))
-            return fv_arena_printf(arena, "videoflip video-direction=%s !", turns[i].direction);
+            return fv_arena_printf(arena, "videoflip video-direction=%s !", turns[i].back);
     return "";
 }
 

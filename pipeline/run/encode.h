@@ -11,11 +11,11 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
 // "mp4mux", "matroskamux", "webmmux" with what makes a file usable when writing stops half way.
 const char *fv_encode_muxer(const fv_desc_file *file);
 
-// What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 !" or "". A file that can say how it
-// is to be turned holds the picture as it came.
+// What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 !" or "".
 const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
-// For the other files: what turns the picture before the encoder, with "!", or "".
+// Before the encoder, with "!", or "": a file that can say how it is to be turned holds the picture as it came, the
+// others hold it upright.
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
 // What stands between sound of these caps and the muxer, with "!" behind each. *anew: the container cannot hold it

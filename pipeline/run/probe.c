@@ -74,6 +74,20 @@ static void take_orientation(probing *p) {
     }
 }
 
+static void swap(int *a, int *b) {
+    int old = *a;
+    *a = *b;
+    *b = old;
+}
+
+// Quarters of a turn stand the picture on its side.
+static void stand_upright(fv_probe *o) {
+    if (!o->orientation || (!g_str_has_suffix(o->orientation, "-90") && !g_str_has_suffix(o->orientation, "-270")))
+        return;
+    swap(&o->width, &o->height);
+    swap(&o->par_n, &o->par_d);
+}
+
 static bool take_video(probing *p, const char *uri, fv_err *err) {
     GstCaps *caps = p->video ? gst_pad_get_current_caps(p->video) : NULL;
     GstVideoInfo info;
@@ -99,6 +113,7 @@ static bool take_video(probing *p, const char *uri, fv_err *err) {
         o->frames = (int64_t)gst_util_uint64_scale_round((guint64)o->duration_ns, (guint64)o->fps_n,
                                                          (guint64)o->fps_d * GST_SECOND);
     take_orientation(p);
+    stand_upright(o);
     return true;
 }
 

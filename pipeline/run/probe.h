@@ -12,13 +12,14 @@ enum { FV_PROBE_MAX_AUDIO = 8 };
 
 typedef struct {
     bool is_live;
-    int width, height;
-    int par_n, par_d;         // of a pixel, width to height
+    int width, height;        // of the upright picture
+    int par_n, par_d;         // of its pixels, width to height
     const char *colorimetry;  // as in caps; NULL: not said
     int fps_n, fps_d;         // 0/1: variable or not known
     int64_t duration_ns;      // 0: not known
     int64_t frames;           // by duration and rate; 0: not known
-    const char *orientation;  // as the image-orientation tag: "rotate-90", ...; NULL: upright
+    const char *orientation;  // as the image-orientation tag: "rotate-90", ...: what is to be done to what the
+                              // source gives; NULL: it is upright
     GstContext *session;      // a live source, open: the run's fvsrc goes on with it; else NULL
     int n_audio;
     const char *audio_caps[FV_PROBE_MAX_AUDIO]; // of the pads audio_0, audio_1, ...

@@ -124,6 +124,33 @@ static void sound_that_a_container_cannot_hold(void) {
     CHECK_TEXT(run_output + strlen(run_output) - 2, "1\n"); // lossless: the same samples
 }
 
+// However a picture is stored, it is detected, drawn and recorded as it is shown: the same records, byte for byte, from
+// pictures without loss.
+static void turned_pictures_are_seen_upright(void) {
+    static const struct {
+        int rotate;
+        const char *filter;
+    } rows[] = {{90, "transpose=1"}, {180, "hflip,vflip"}, {270, "transpose=2"}};
+    // Colours are said: where they are not, they are guessed by the height of what is stored.
+    const char *lossless = "-c:v libx264 -qp 0 -preset ultrafast -colorspace bt709 -color_primaries bt709 -color_trc bt709";
+    CHECK_EQUAL(run_shell("ffmpeg -v error -y -i %s -an -frames:v 4 %s up.mp4", fv_test_source("samples/street.mp4"), lossless), 0);
+    CHECK_EQUAL(run_fovea("annotate up.mp4 -o u.mp4 --events u.jsonl"), 0);
+    CHECK_EQUAL(run_shell("grep -c '\"label\":' u.jsonl"), 0);
+    CHECK_EQUAL(atoi(run_output), 4);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CHECK_EQUAL(run_shell("ffmpeg -v error -y -i up.mp4 -vf %s %s lying.mp4 && ffmpeg -v error -y -i lying.mp4 -c copy "
+                              "-metadata:s:v:0 rotate=%d stored.mp4", rows[i].filter, lossless, rows[i].rotate), 0);
+        // What is shown, which is the test's own ground, is the upright clip.
+        CHECK_EQUAL(run_shell("for f in up stored; do ffmpeg -v error -y -i $f.mp4 -f rawvideo $f.raw; done; cmp up.raw stored.raw"), 0);
+        CHECK_EQUAL(run_fovea("annotate stored.mp4 -o t.mp4 --events t.jsonl"), 0);
+        CHECK_EQUAL(run_shell("sed 's/\"stored\"/\"up\"/' t.jsonl | cmp - u.jsonl"), 0);
+        // So are the drawn boxes, but for what the encoder loses.
+        CHECK_EQUAL(run_shell("for f in u t; do ffmpeg -v error -y -i $f.mp4 -frames:v 1 -pix_fmt gray -f rawvideo $f.gray; done; cmp -l u.gray t.gray"
+                              " | awk 'function o(s,i,n){for(i=1;i<=length(s);i++)n=n*8+substr(s,i,1);return n} {d=o($2)-o($3); if (d>60||d<-60) n++} END {print n+0}'"), 0);
+        CHECK(atoi(run_output) < 20);
+    }
+}
+
 static void uneven_times_stay(void) {
     CHECK_EQUAL(run_plain("vfr.mp4", "o.mp4"), 0);
     CHECK(count_frames("o.mp4") > 15);
@@ -247,6 +274,7 @@ const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_s
                                                          CASE(sound_that_a_container_cannot_hold),
                                                          CASE(uneven_times_stay),
                                                          CASE(rotation_stays),
+                                                         CASE(turned_pictures_are_seen_upright),
                                                          CASE(sizes_of_every_kind),
                                                          CASE(every_container_and_codec),
                                                          CASE(two_files_with_sound),
