@@ -21,7 +21,7 @@ uvec2 pack_half(vec4 v) {
 }
 
 void add_row(inout int w_at) {
-    for (int k = 0; k < int(push.in_channels4); k++) {
+    for (int k = 0; k < channels; k++) {
         f16vec4 v[SPAN];
         uvec2 w[KW];
         [[unroll]] for (uint i = 0; i < SPAN; i++)

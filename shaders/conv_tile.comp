@@ -12,7 +12,7 @@ void begin(uint block, uint lane) {
 }
 
 void add_row(inout int w_at) {
-    for (int k = 0; k < int(push.in_channels4); k++) {
+    for (int k = 0; k < channels; k++) {
         vec4 v[SPAN], w[KW];
         [[unroll]] for (uint i = 0; i < SPAN; i++)
             v[i] = imageLoad(activation_texels, at[i] + k);

@@ -20,7 +20,7 @@ void begin(uint block, uint lane) {
 }
 
 void add_row(inout int w_at) {
-    for (int k = 0; k < int(push.in_channels4); k++) {
+    for (int k = 0; k < channels; k++) {
         vec4 d[SPAN], v[COLUMNS * TILES], w;
         [[unroll]] for (uint i = 0; i < SPAN; i++)
             d[i] = imageLoad(activation_texels, at[i] + k);

@@ -23,6 +23,7 @@ struct fv_push_tile {
     uint out_channels;             // per group; vec4 beyond it are not written, the rest of the last is 0
     uint residual_at4, residual_pitch4;
     float alpha, beta;             // of the activation
+    uint near_at4, near_pitch4, near_channels4; // of the part that is a picture of half the size; in_channels4: the rest
 };
 
 // conv_pool.comp: a convolution, what it gives ("between"), and the maximum pooling behind it.

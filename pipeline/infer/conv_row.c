@@ -36,7 +36,7 @@ static int ceil_div(int64_t a, int64_t b) {
 
 static bool flat(const fv_conv_shape *s) { // all pixels are one row
     return !s->depthwise && s->kernel_x * s->kernel_y * s->stride_x * s->stride_y == 1 && !s->pad_x && !s->pad_y &&
-           s->in_w == s->out_w && s->in_h == s->out_h;
+           s->in_w == s->out_w && s->in_h == s->out_h && !s->near_channels;
 }
 
 int fv_conv_row_block(const fv_conv_row *row, const fv_conv_shape *s) {
@@ -120,6 +120,11 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
         push->height = push->out_height = 1;
         push->rows = 1;
     }
+    if (s->near_channels) {
+        push->near_channels4 = (uint32_t)s->near_channels / 4;
+        push->in_channels4 -= push->near_channels4;
+        push->kernel_height = 2; // turns of the kernel's loop
+    }
     push->blocks_x = (uint32_t)ceil_div(push->out_width, row->x);
 }
 
@@ -141,10 +146,11 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
         .kernel = kernel_name(row, s, wide),
-        .n_spec = 12,
+        .n_spec = 13,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
-                 s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4)}};
+                 s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
+                 s->near_channels ? s->near_first ? 1 : 2 : 0}};
 }
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -280,8 +286,10 @@ void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const floa
 
 void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {
     static const char *const half[] = {"", " half", " fp16"};
-    snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s",
+    int n = snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s",
              s->depthwise ? "depthwise" : "dense", s->n, s->in_w, s->in_h, s->in_channels, s->groups, s->out_w,
              s->out_h, s->out_channels, s->kernel_x, s->kernel_y, s->stride_x, s->stride_y, s->dilation_x,
              s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, half[s->half]);
+    if (s->near_channels && n > 0 && (size_t)n < size)
+        snprintf(text + n, size - (size_t)n, " near %s%d", s->near_first ? "first " : "", s->near_channels);
 }

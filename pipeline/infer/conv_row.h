@@ -19,6 +19,8 @@ typedef struct {
     uint32_t act, residual;                   // numbers of shaders/act.h, fv_residual
     bool depthwise;
     bool eights; // the output's place and pitch are multiples of eight channels
+    int near_channels; // 1 x 1, one group: of in_channels so many, a multiple of four, come from a picture of half the
+    bool near_first;   // size, each of its pixels counting for two by two; they are the first or the last ones
     fv_half half;
 } fv_conv_shape;
 

@@ -180,6 +180,8 @@ void fv_plan_assign_homes(fv_plan *p) {
         const fv_node *n = &p->graph->node[i];
         if (!fv_lower_find(p, n))
             continue;
+        if (is(n, "Concat") && fv_near_is_read_in_place(p, n))
+            continue;
         if (is(n, "Concat"))
             house_concat(p, n);
         else if (is(n, "Split"))

@@ -33,6 +33,9 @@ typedef struct {
 } fv_joint;
 extern const fv_joint fv_joint_separable; // a depthwise convolution and a 1 x 1
 extern const fv_joint fv_joint_conv_pool; // a convolution and a maximum pooling
+extern const fv_joint fv_joint_near;      // a doubled picture and its concatenation with another, for a 1 x 1: no step
+// Whether the concatenation will be the second of such two.
+bool fv_near_is_read_in_place(const fv_plan *p, const fv_node *concat);
 // The one node that reads the only output of `n`; NULL: none, or several.
 const fv_node *fv_joint_reader(const fv_plan *p, const fv_node *n);
 

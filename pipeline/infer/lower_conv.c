@@ -21,8 +21,9 @@ bool fv_lower_conv_fits(const fv_plan *p, const fv_node *n, uint32_t kind) {
 typedef struct {
     const fv_conv_attr *attr;
     const fv_tensor *weights;
-    fv_view in_view, out_view, add_view;
-    fv_pixel_view in, out, add;
+    const fv_near *near; // NULL, or `in` and `half` are parts of the input
+    fv_view in_view, half_view, out_view, add_view;
+    fv_pixel_view in, half, out, add;
     fv_conv_shape shape;
 } operands;
 
@@ -40,19 +41,24 @@ static void fill_shape(operands *o, fv_half half) {
     const fv_conv_attr *a = o->attr;
     bool dw = depthwise(o);
     o->shape = (fv_conv_shape){
-        .n = (int)o->in.n, .in_channels = (int)o->in.c, .out_channels = (int)o->out.c,
+        .n = (int)o->in.n, .in_channels = (int)(o->in.c + o->half.c), .out_channels = (int)o->out.c,
         .groups = dw ? a->group : kernel_groups(o), .in_w = (int)o->in.w, .in_h = (int)o->in.h,
         .out_w = (int)o->out.w, .out_h = (int)o->out.h, .kernel_x = a->kernel[1], .kernel_y = a->kernel[0],
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
+        .near_channels = (int)o->half.c, .near_first = o->near && o->near->half_first,
         .half = half, .eights = o->out.at4 % 2 == 0 && o->out.pitch4 % 2 == 0 && o->out.c % 8 == 0};
 }
 
 static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
     o->attr = n->attr;
     o->weights = fv_plan_tensor(p, n->in[1]);
-    const fv_view *in = fv_plan_pixels(p, n->in[0]);
-    if (!in)
+    o->near = p->place[n->in[0]].near;
+    const fv_view *half = o->near ? fv_plan_pixels(p, o->near->half) : NULL;
+    if (half)
+        o->half_view = *half;
+    const fv_view *in = fv_plan_pixels(p, o->near ? o->near->whole : n->in[0]);
+    if (!in || (o->near && !half))
         return false;
     o->in_view = o->add_view = *in;
     if (o->attr->residual != FV_RESIDUAL_NONE) {
@@ -63,6 +69,8 @@ static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
     }
     o->out_view = fv_plan_make_pixels(p, n->out[0]);
     fv_view_as_pixels(&o->in_view, &o->in);
+    if (o->near)
+        fv_view_as_pixels(&o->half_view, &o->half);
     fv_view_as_pixels(&o->add_view, &o->add);
     fv_view_as_pixels(&o->out_view, &o->out);
     fill_shape(o, p->half);
@@ -82,6 +90,8 @@ static void connect(fv_step *s, const operands *o, size_t in_at, size_t out_at, 
     fv_step_writes(s, &o->out_view, out_at, 16);
     if (o->attr->residual != FV_RESIDUAL_NONE)
         fv_step_reads(s, &o->add_view, add_at, 16);
+    if (o->near)
+        fv_step_reads(s, &o->half_view, offsetof(fv_push_tile, near_at4), 16);
 }
 
 // ---- rows ------------------------------------------------------------------------------------------
@@ -111,6 +121,7 @@ static void lower_row(fv_plan *p, const fv_node *n, const operands *o, const fv_
     d.push.bias_at4 = pack_bias(p, n, o->out.c);
     d.push.in_at4 = (uint32_t)o->in.at4, d.push.in_pitch4 = (uint32_t)o->in.pitch4;
     d.push.out_at4 = (uint32_t)o->out.at4, d.push.out_pitch4 = (uint32_t)o->out.pitch4;
+    d.push.near_at4 = (uint32_t)o->half.at4, d.push.near_pitch4 = (uint32_t)o->half.pitch4;
     d.push.residual_at4 = (uint32_t)o->add.at4, d.push.residual_pitch4 = (uint32_t)o->add.pitch4;
     d.push.alpha = o->attr->activation.alpha, d.push.beta = o->attr->activation.beta;
     fv_step *s = fv_plan_dispatch(p, n, d.kernel, d.spec, (int)d.n_spec, &d.push, sizeof d.push, 1, 1);
@@ -175,7 +186,7 @@ static void lower_plain(fv_plan *p, const fv_node *n, const operands *o) {
 
 void fv_lower_conv(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
-    operands o;
+    operands o = {0};
     if (!find_operands(p, n, &o))
         return;
     const fv_conv_row *row = fv_tune_conv(p->tuner, p->gpu, &o.shape);

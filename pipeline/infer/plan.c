@@ -97,7 +97,7 @@ typedef struct {
 } partner;
 
 static const fv_node *find_second(const fv_plan *p, const fv_node *first, const fv_joint **joint) {
-    static const fv_joint *const joints[] = {&fv_joint_separable, &fv_joint_conv_pool};
+    static const fv_joint *const joints[] = {&fv_joint_separable, &fv_joint_conv_pool, &fv_joint_near};
     for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++) {
         const fv_node *second = joints[i]->find(p, first);
         *joint = joints[i];

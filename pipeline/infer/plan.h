@@ -56,6 +56,13 @@ typedef struct {
     bool kept;                 // until the end: an output that the host reads in place
 } fv_root;
 
+// A concatenation that is not made: its reader finds the tensor `half`, each pixel of which counts for two by two,
+// and `whole` where they are.
+typedef struct {
+    int half, whole;
+    bool half_first;
+} fv_near;
+
 // Where a tensor is. `view` are the layouts in which it exists so far; `home` is where its producer is
 // asked to put it (inside a concatenation). Tensors that are not float32 live on the host.
 typedef struct {
@@ -65,6 +72,7 @@ typedef struct {
     fv_view home;
     int n_uses;
     bool collected;            // only the host reads it: put together in its home (collect.c)
+    const fv_near *near;       // NULL: it is made
     size_t host_at;            // from the start of a slot's host memory; SIZE_MAX: not there
 } fv_place;
 

@@ -167,6 +167,7 @@ static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv
     d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(s->out_channels + 7) / 8 * 2;
     d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / (s->half ? 8 : 16));
     d.push.bias_at4 = (uint32_t)(fv_conv_row_weights(row, s) / 4);
+    d.push.near_pitch4 = d.push.in_pitch4;
     d.push.alpha = 1;
     fv_gpu_kernel *kernel = borrow(t, &d, err);
     fv_gpu_blocks blocks = {.activations = t->activations, .weights = t->weights, .half = s->half};

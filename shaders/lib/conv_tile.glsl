@@ -24,6 +24,9 @@ layout(constant_id = 8) const uint ACT = ACT_NONE;
 layout(constant_id = 9) const uint RESIDUAL = 0; // fv_residual: 1 before the activation, 2 after it
 layout(constant_id = 10) const bool WHOLE = true; // OB divides the channels of a group; false: any number
 layout(constant_id = 11) const uint CHANNELS = 4; // of a vector of inputs that are not zero
+// 1 x 1 kernels: the input's first (1) or last (2) channels are those of a picture of half the size, each of whose
+// pixels counts for two by two. The loop over the kernel's rows is then one over these two parts.
+layout(constant_id = 12) const uint NEAR = 0;
 
 // Stores cost CPUs an instruction sequence a lane and element: the wider the cheaper.
 #ifdef STORE_WIDE
@@ -41,6 +44,7 @@ const int OUTSIDE = -0x10000000;
 
 float sum[P][OB];
 int at[SPAN]; // vector 0 of every input pixel under the outputs
+int channels; // vectors of them
 
 // Before the first row and after the last; one of them begins the sums with the bias.
 void begin(uint block, uint lane);
@@ -91,14 +95,22 @@ void main() {
     int in_x = x * int(STRIDE_X) - push.pad_x, in_y = y * int(STRIDE_Y) - push.pad_y;
     int pitch = int(push.in_pitch4);
     int in_at = int(push.in_at4 + group * push.in_channels4) + (int(picture) * push.height * push.width + in_x) * pitch;
-    int w_at = int(push.weights_at4 + block * uint(push.kernel_height) * push.in_channels4 * (COLUMNS * OB) + lane);
+    uint vectors = NEAR > 0 ? push.in_channels4 + push.near_channels4 : uint(push.kernel_height) * push.in_channels4;
+    int w_at = int(push.weights_at4 + block * vectors * (COLUMNS * OB) + lane);
+    int near_at = int(push.near_at4 + ((picture * uint(push.height) / 2 + line / 2) * uint(push.width) / 2) * push.near_pitch4);
+    channels = int(push.in_channels4);
 
     for (int ky = 0; ky < push.kernel_height; ky++) {
-        int from_y = in_y + ky * push.dilation_y;
-        bool in_row = inside && uint(from_y) < uint(push.height);
+        int from_y = NEAR > 0 ? y : in_y + ky * push.dilation_y;
+        bool in_row = inside && uint(from_y) < uint(push.height), near = NEAR > 0 && (ky == 0) == (NEAR == 1);
+        if (NEAR > 0)
+            channels = int(near ? push.near_channels4 : push.in_channels4);
         [[unroll]] for (int i = 0; i < SPAN; i++) {
             bool in_picture = in_row && uint(in_x + i) < uint(push.width);
-            at[i] = in_picture ? in_at + (from_y * push.width + i) * pitch : OUTSIDE;
+            int from = in_at + (from_y * push.width + i) * pitch;
+            if (NEAR > 0)
+                from = near ? near_at + ((x + i) >> 1) * int(push.near_pitch4) : from;
+            at[i] = in_picture ? from : OUTSIDE;
         }
         add_row(w_at);
     }

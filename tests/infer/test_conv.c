@@ -11,11 +11,11 @@
 
 enum { IN_AT4 = 8, IN_SLACK4 = 3, OUT_SLACK4 = 2 };
 
-// Everything in memory as the kernels see it: in, residual and out in one block of vec4.
+// Everything in memory as the kernels see it: in, the part of half the size, residual and out in one block of vec4.
 typedef struct {
     fv_conv_shape s;
     int in_pitch, out_pitch; // floats from pixel to pixel: parts of something larger
-    size_t in_at, residual_at, out_at, n;
+    size_t in_at, near_at, residual_at, out_at, n;
     float *block, *weights, *bias;
 } problem;
 
@@ -35,7 +35,8 @@ static problem make(const fv_conv_shape *s, unsigned seed) {
     p.out_pitch = up4(s->out_channels) + 4 * OUT_SLACK4;
     size_t in_pixels = (size_t)(s->n * s->in_w * s->in_h), out_pixels = (size_t)(s->n * s->out_w * s->out_h);
     p.in_at = 4 * IN_AT4;
-    p.residual_at = p.in_at + in_pixels * (size_t)p.in_pitch;
+    p.near_at = p.in_at + in_pixels * (size_t)p.in_pitch;
+    p.residual_at = p.near_at + in_pixels / 4 * (size_t)p.in_pitch;
     p.out_at = p.residual_at + (out_pixels * (size_t)p.out_pitch + 7) / 8 * 8;
     p.out_at = (p.out_at + 7) / 8 * 8;
     p.n = p.out_at + out_pixels * (size_t)p.out_pitch + 64;
@@ -43,7 +44,7 @@ static problem make(const fv_conv_shape *s, unsigned seed) {
     size_t taps = (size_t)(s->kernel_x * s->kernel_y), per_group = (size_t)(s->in_channels / s->groups);
     p.weights = calloc((size_t)s->out_channels * per_group * taps, sizeof *p.weights);
     p.bias = calloc((size_t)s->out_channels, sizeof *p.bias);
-    for (size_t i = 0; i < in_pixels; i++)
+    for (size_t i = 0; i < in_pixels + in_pixels / 4; i++)
         for (int c = 0; c < s->in_channels; c++)
             p.block[p.in_at + i * (size_t)p.in_pitch + (size_t)c] = drawn(s, &seed);
     for (size_t i = 0; i < out_pixels; i++)
@@ -64,6 +65,15 @@ static double activate(uint32_t act, double v) {
     return act == ACT_RELU ? fmax(v, 0) : act == ACT_SILU ? v / (1 + exp(-v)) : v;
 }
 
+// Channel c of a pixel, which lies in the whole picture or in that of half the size.
+static const float *input(const problem *p, const float *whole, const float *near, int c) {
+    const fv_conv_shape *s = &p->s;
+    int n = s->near_channels, rest = s->in_channels - n;
+    if (s->near_first)
+        return c < n ? near + c : whole + c - n;
+    return c < rest ? whole + c : near + c - rest;
+}
+
 static double plain(const problem *p, int image, int oy, int ox, int o) {
     const fv_conv_shape *s = &p->s;
     int c_n = s->in_channels / s->groups, first = o / (s->out_channels / s->groups) * c_n;
@@ -74,8 +84,10 @@ static double plain(const problem *p, int image, int oy, int ox, int o) {
             if (y < 0 || y >= s->in_h || x < 0 || x >= s->in_w)
                 continue;
             const float *from = p->block + p->in_at + ((size_t)(image * s->in_h + y) * (size_t)s->in_w + (size_t)x) * (size_t)p->in_pitch;
+            const float *near = p->block + p->near_at + (size_t)((image * s->in_h / 2 + y / 2) * s->in_w / 2 + x / 2) * (size_t)p->in_pitch;
             for (int c = 0; c < c_n; c++)
-                sum += (double)from[first + c] * (double)p->weights[((o * c_n + c) * s->kernel_y + ky) * s->kernel_x + kx];
+                sum += (double)*input(p, from, near, first + c) *
+                       (double)p->weights[((o * c_n + c) * s->kernel_y + ky) * s->kernel_x + kx];
         }
     size_t pixel = (size_t)((image * s->out_h + oy) * s->out_w + ox);
     double add = (double)p->block[p->residual_at + pixel * (size_t)p->out_pitch + (size_t)o];
@@ -130,6 +142,7 @@ static double run(const problem *p, const fv_conv_row *row) {
     fv_conv_dispatch d = fv_conv_row_dispatch(row, &p->s, fv_gpu_get_caps(gpu));
     d.push.in_at4 = (uint32_t)(p->in_at / 4), d.push.in_pitch4 = (uint32_t)(p->in_pitch / 4);
     d.push.out_at4 = (uint32_t)(p->out_at / 4), d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(p->out_pitch / 4);
+    d.push.near_at4 = (uint32_t)(p->near_at / 4), d.push.near_pitch4 = d.push.in_pitch4;
     d.push.residual_at4 = (uint32_t)(p->residual_at / 4);
     d.push.bias_at4 = (uint32_t)(n_weights / 4), d.push.alpha = 1;
     fv_gpu_kernel *kernel = fv_gpu_kernel_get(gpu, d.kernel, d.spec, d.n_spec, &err);
@@ -210,6 +223,15 @@ static void pixels_are_one_row_when_the_kernel_is_1x1(void) {
     check_rows(&s, 1);
 }
 
+static void a_part_may_be_of_half_the_size(void) {
+    fv_conv_shape s = square(20, 24, 14, 1, 1);
+    s.n = 2, s.act = ACT_RELU, s.residual = 1;
+    for (int first = 0; first < 2; first++) {
+        s.near_channels = first ? 12 : 4, s.near_first = first;
+        check_rows(&s, 1);
+    }
+}
+
 static void odd_shapes(void) {
     fv_conv_shape channels = square(3, 10, 13, 3, 2), wide = square(5, 16, 17, 7, 2), dilated = square(8, 16, 15, 3, 1);
     fv_conv_shape flat = square(6, 7, 12, 3, 1), even = square(4, 16, 12, 6, 2), single = square(4, 1, 5, 1, 1);
@@ -263,5 +285,5 @@ static void the_default_row_wastes_little(void) {
 
 const fv_suite conv_suite = {"conv", (const fv_case[]){
     CASE(every_row_is_a_convolution), CASE(every_row_for_larger_pictures),
-    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(odd_shapes), CASE(groups),
+    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(a_part_may_be_of_half_the_size), CASE(odd_shapes), CASE(groups),
     CASE(depthwise), CASE(the_default_row_wastes_little), {0}}};
