@@ -207,6 +207,8 @@ bool fv_uri_fail(const char *uri, int error, fv_err *err) {
         {AVERROR(EISDIR), FV_BAD_INPUT, "is a folder; give a file"},
         {AVERROR_INVALIDDATA, FV_BAD_INPUT,
          "not a video that can be read: empty, truncated or of another kind; `ffprobe` says more"},
+        {AVERROR(EIO), FV_IO,
+         "cannot be read on, or a server that cannot go back in the file; copy it here first"},
         {AVERROR_EOF, FV_BAD_INPUT, "ends before the first frame: empty or truncated"},
         {AVERROR(ENODEV), FV_BAD_INPUT, "no camera is behind it; is it plugged in? `fovea devices` lists what is there"},
         {AVERROR(ENXIO), FV_BAD_INPUT, "no camera is behind it; is it plugged in? `fovea devices` lists what is there"},
