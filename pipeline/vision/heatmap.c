@@ -111,8 +111,9 @@ static int cell(double fraction, int n) {
 
 static void add_object(fv_heatmap *h, const fv_record *r, const fv_object *o, double stay_s) {
     class_map *c = class_of(h, fv_label_get(r->labels, o->label));
-    double x = ((double)o->box.x + (double)o->box.w / 2) / r->width,
-           y = ((double)o->box.y + (double)o->box.h) / r->height;
+    fv_box b = fv_box_round(o->box);
+    double x = ((double)b.x + (double)b.w / 2) / r->width,
+           y = ((double)b.y + (double)b.h) / r->height;
     c->seconds[cell(y, ROWS)][cell(x, COLUMNS)] += stay_s;
     c->now++;
     minute_of(h, c->name)->fresh += is_new(h, o->id);

@@ -10,7 +10,8 @@
 //                         (chart.h); of more than 768 minutes the last ones
 //     events.csv          minute,rule,event,direction,count: moments and starts
 //
-// Only objects with an id count, predicted positions included. An object is taken to be where it is
+// Only objects with an id count, predicted positions included; boxes are taken to hundredths of a
+// pixel, as records are written, so that stored tracks give the files of the live run. An object is taken to be where it is
 // until the next frame, for a second at most. Minutes are stream time from 0. Of one stream; memory
 // grows with minutes, classes and rules only.
 // Thread-safety: belongs to one thread at a time.

@@ -324,7 +324,7 @@ static void take_object(fv_watch *w, const fv_object *o) {
     int newest = (g->n_past + FV_HISTORY - 1) % FV_HISTORY;
     if (!g->n_past || w->now_ns - g->past[newest].at_ns >= history_step_ns) {
         g->past[g->n_past % FV_HISTORY].at_ns = w->now_ns;
-        g->past[g->n_past % FV_HISTORY].box = o->box;
+        g->past[g->n_past % FV_HISTORY].box = g->object.box;
         g->n_past = g->n_past + 1 < 2 * FV_HISTORY ? g->n_past + 1 : FV_HISTORY;
     }
 }

@@ -153,6 +153,17 @@ static void totals_check(const char *summary, const event_list *drawn, const cha
     free(events);
 }
 
+// The stored tracks through the same rules without the video: the same lines, the same report.
+static void replay_is_the_same(const char *tmp) {
+    char command[2048], output[4096];
+    snprintf(command, sizeof command,
+             "cd %s && $FOVEA events --tracks a.jsonl --rules %s -o again.jsonl --report again && "
+             "grep '\"type\":\"event\"' a.jsonl | cmp - again.jsonl && diff -r report again",
+             tmp, fv_test_source("samples/street_rules.yaml"));
+    CHECK_EQUAL(fv_test_shell(command, output, sizeof output), 0);
+    CHECK_TEXT(output, "");
+}
+
 static void boxes_and_events_are_those_that_were_drawn(void) {
     static box_list truth, found;
     static event_list drawn, reported;
@@ -172,6 +183,7 @@ static void boxes_and_events_are_those_that_were_drawn(void) {
     CHECK(share(&found) >= 0.9);
     events_compare(&reported, &drawn);
     totals_check(output, &drawn, tmp);
+    replay_is_the_same(tmp);
 }
 
 const fv_suite sample_suite = {"sample", (const fv_case[]){CASE(boxes_and_events_are_those_that_were_drawn), {0}}};

@@ -146,5 +146,62 @@ static void random_walks_in_zones(void) {
         random_walk_in_a_zone();
 }
 
-const fv_suite walks_suite = {
-    "walks", (const fv_case[]){CASE(random_walks_over_lines), CASE(random_walks_in_zones), {0}}};
+static bool same_number(double a, double b) {
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static bool same_event(const fv_event *a, const fv_event *b) {
+    bool same = a->id == b->id && !strcmp(a->event, b->event) && !strcmp(a->rule, b->rule) &&
+                a->phase == b->phase && a->frame == b->frame && a->count == b->count &&
+                same_number(a->value, b->value);
+    for (int k = 0; k < 2; k++)
+        same = same && same_number((double)a->before[k], (double)b->before[k]) &&
+               same_number((double)a->after[k], (double)b->after[k]);
+    return same;
+}
+
+// Stored tracks have hundredths of a pixel. They give what the live run gave, to the last digit.
+static void stored_tracks_give_the_same_events(void) {
+    static fv_event live[sizeof seen / sizeof seen[0]];
+    const fv_calibration ground = {.relative = true,
+                                   .picture = {{0, 0}, {1, 0}, {1, 1}, {0, 1}},
+                                   .ground = {{0, 0}, {50, 0}, {50, 50}, {0, 50}}};
+    fv_rule r[2] = {door, yard};
+    r[0].repeat = true;
+    r[1].n_points = 0;
+    r[1].dwell_ns = r[1].stopped_ns = INT64_C(1000000000);
+    r[1].update_ns = INT64_C(500000000);
+    r[1].has_heading = true;
+    r[1].speed_limit = 4;
+    for (int round = 0; round < 20; round++) {
+        int n_live = 0;
+        for (int stored = 0; stored < 2; stored++) {
+            fv_watch *w = watch_of(&(fv_rules){2, r, &ground, 0});
+            double x = 500, y = 500, vx = 0, vy = 0;
+            seed = 7 + (uint32_t)round;
+            for (int i = 0; i < 400; i++) {
+                bool rests = i % 100 > 60;
+                vx = rests ? 0 : 0.95 * vx + random01() * 4 - 2;
+                vy = rests ? 0 : 0.95 * vy + random01() * 4 - 2;
+                x += vx, y += vy;
+                fv_object o = at(1, x, y);
+                o.box = stored ? fv_box_round(o.box) : o.box;
+                show(w, &o, 1);
+            }
+            n_seen += fv_watch_finish(w, seen + n_seen, 100);
+            fv_watch_destroy(&w);
+            if (!stored)
+                memcpy(live, seen, sizeof seen[0] * (size_t)(n_live = n_seen));
+        }
+        CHECK(n_live > 10 && count_of("wrong-way", -1) && count_of("stopped", -1));
+        CHECK_EQUAL(n_seen, n_live);
+        for (int i = 0; i < n_live && i < n_seen; i++)
+            CHECK(same_event(&live[i], &seen[i]));
+    }
+}
+
+const fv_suite walks_suite = {"walks",
+                              (const fv_case[]){CASE(random_walks_over_lines),
+                                                CASE(random_walks_in_zones),
+                                                CASE(stored_tracks_give_the_same_events),
+                                                {0}}};
