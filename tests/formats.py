@@ -3,10 +3,12 @@
 formats.py FORMAT RECORDS FILE: RECORDS is format=fovea. First FILE is held to its schema in
 config/schema, then every object and event of it to the records, both ways. Exit 1 names offences.
 """
+import calendar
 import json
 import pathlib
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
 import jsonschema
@@ -82,6 +84,11 @@ def dlstreamer(records, path):
         check(f"{what}: source", d["source"], f["stream"])
         check(f"{what}: timestamp", d.get("timestamp"), f["pts_ns"])
         check(f"{what}: system_timestamp", d.get("system_timestamp"), f["utc"])
+        camera = d.get("rtp", {}).get("sender_ntp_unix_timestamp_ns")
+        check(f"{what}: rtp", camera is not None, f["utc"] is not None and f["utc_source"] == "rtcp")
+        if camera is not None:
+            seconds, micros = f["utc"].rstrip("Z").split(".")
+            check(f"{what}: the camera's clock", camera // 1000, calendar.timegm(time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")) * 10**6 + int(micros))
         check(f"{what}: resolution", d["resolution"], {"width": f["width"], "height": f["height"]})
         check_events(what, d.get("fovea_events", []), records.of_frame(f))
         check(f"{what}: objects", len(d.get("objects", [])), len(f["objects"]))

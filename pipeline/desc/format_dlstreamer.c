@@ -1,5 +1,6 @@
 // What DL Streamer's gvametaconvert writes: a JSON object a frame, none when there are no objects.
-// Boxes are inside the picture, x y w h in whole pixels; "timestamp" is stream time in nanoseconds.
+// Boxes are inside the picture, x y w h in whole pixels; "timestamp" is stream time in nanoseconds,
+// "rtp" the camera's clock where RTCP told it.
 //
 // Events of an object lie where gvaanalytics puts its own: cross in "tripwire_crossings" (direction
 // 1 "in", -1 "out", 0 when the rule has other names), what begins in a zone in "zone_violations",
@@ -126,6 +127,10 @@ void fv_dlstreamer_frame(fv_formatter *f, const fv_record *r, const fv_event *ev
         json_object_set_new(j, "timestamp", json_integer(r->pts_ns));
     if (r->utc_ns != FV_TIME_NONE)
         json_object_set_new(j, "system_timestamp", fv_json_utc(r->utc_ns));
+    if (r->utc_ns != FV_TIME_NONE && r->utc_source == FV_UTC_RTCP)
+        json_object_set_new(j, "rtp",
+                            json_pack("{s:I}", "sender_ntp_unix_timestamp_ns",
+                                      (json_int_t)r->utc_ns));
     fv_format_add_events(j, r, events, n);
     char id[96];
     fv_message m = {

@@ -57,7 +57,7 @@ void drive_say(const drive *d, fv_format format, unsigned what, fv_message_take 
     fv_record r = {.stream = d->stream ? d->stream : "gate",
                    .width = 640,
                    .height = 360,
-                   .utc_source = FV_UTC_NTP,
+                   .utc_source = d->utc_source,
                    .labels = d->labels};
     for (int i = 0; i < d->frames; i++) {
         bool has_utc = d->utc_ns && d->utc_ns != FV_TIME_NONE;

@@ -10,6 +10,7 @@ typedef struct {
     const fv_labels *labels;
     const char *stream; // NULL: "gate"
     int64_t utc_ns;     // of the first frame; 0 and FV_TIME_NONE: none
+    fv_utc_source utc_source;
 } drive;
 
 void drive_say(const drive *d, fv_format format, unsigned what, fv_message_take *take, void *user);

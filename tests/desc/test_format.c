@@ -45,7 +45,8 @@ static void all_are_read_back(void) {
 }
 
 static void odd_names_and_wall_time_are_read_back(void) {
-    read_back(&(drive){.frames = 40, .labels = &mixed, .utc_ns = 1763828705000123456});
+    for (int source = FV_UTC_RTCP; source <= FV_UTC_NTP; source++)
+        read_back(&(drive){.frames = 40, .labels = &mixed, .utc_ns = 1763828705000123456, .utc_source = (fv_utc_source)source});
 }
 
 static void nothing_gives_whole_documents(void) {
