@@ -57,7 +57,7 @@ typedef struct {
     const char *op, *node, *row; // op: the node's, or "copy"; row: the kernel, or the tuner's choice
     char shape[64];              // of the first output
     float ms;
-    double macs;
+    double macs, bytes;          // bytes: of the tensors that it reads and writes, without weights
 } fv_plan_layer;
 // Fills at most `max`; returns how many there are.
 int fv_plan_layers(const fv_plan *p, fv_plan_layer *v, int max);

@@ -60,6 +60,7 @@ static void replace(fv_plan *p, int first, int second) {
                                   sizeof push, push.count, LOCAL);
     const fv_step *even = swap ? &b : &a, *odd = swap ? &a : &b;
     s->note = "shuffle";
+    s->bytes = a.bytes + b.bytes;
     s->touch[0] = even->touch[0];
     s->touch[0].hi += 4 * 4; // both halves are read
     s->touch[1] = even->touch[1];
@@ -134,6 +135,7 @@ static void join(fv_plan *p, int shuffle, int conv, bool odd) {
     memcpy(s->groups, b.groups, sizeof s->groups);
     s->note = "shuffle + 1x1";
     s->macs = b.macs;
+    s->bytes = a.bytes + b.bytes - 32.0 * c.in_channels4 * u.dim[PIXELS]; // less what was between the two
     s->touch[0] = a.touch[0], s->touch[1] = *kept, s->touch[2] = b.touch[1];
     s->n_touches = s->n_refs = 3;
     s->ref[0] = (fv_ref){offsetof(fv_push_shuffle, in_at4) / 4, a.touch[0].root, 16};

@@ -44,7 +44,7 @@ typedef struct {
     fv_ref ref[FV_STEP_MAX_REFS];
     fv_touch touch[FV_STEP_MAX_TOUCHES];
     fv_gpu_kernel *pipeline;
-    double macs;
+    double macs, bytes;        // bytes: of the tensors it reads and writes, counted as float32
     float ms;                  // the lowest seen while profiling; 0: never
 } fv_step;
 

@@ -38,7 +38,8 @@ int fv_plan_layers(const fv_plan *p, fv_plan_layer *v, int max) {
     for (int i = 0; i < p->n_steps && i < max; i++) {
         const fv_step *s = &p->step[i];
         v[i] = (fv_plan_layer){.op = s->node ? fv_node_op(s->node) : "copy", .node = s->node ? s->node->name : "",
-                               .row = s->note ? s->note : s->kernel ? s->kernel : "host", .ms = s->ms, .macs = s->macs};
+                               .row = s->note ? s->note : s->kernel ? s->kernel : "host", .ms = s->ms, .macs = s->macs,
+                               .bytes = s->bytes / 4 * (double)p->element};
         if (s->node && s->node->n_out && s->node->out[0] >= 0)
             fv_tensor_shape_text(fv_plan_tensor(p, s->node->out[0]), v[i].shape, sizeof v[i].shape);
     }

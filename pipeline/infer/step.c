@@ -78,6 +78,7 @@ static void touch(fv_step *s, const fv_view *v, size_t offset, uint32_t unit, bo
     *t = (fv_touch){.space = v->space, .root = v->root, .written = written};
     fv_view_extent(v, &t->lo, &t->hi);
     t->lo *= 4, t->hi *= 4;
+    s->bytes += 4 * (double)fv_view_count(v);
     if (s->kernel && v->space == FV_SPACE_ACTIVATIONS)
         s->ref[s->n_refs++] = (fv_ref){(int)(offset / 4), v->root, unit};
 }

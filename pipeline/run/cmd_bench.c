@@ -12,7 +12,8 @@
 #include "pipeline/infer/infer.h"
 #include "pipeline/run/args.h"
 
-enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256 };
+enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256,
+       COPY_TEXELS = 8, COPY_GROUPS = 32 };
 // Of shaders/roofline.comp: multiply-adds of one invocation.
 static const double roofline_flops = 2.0 * 4 * 3 * 8 * 1024;
 
@@ -34,7 +35,7 @@ static const fv_option rows[] = {
 };
 
 typedef struct {
-    double median, p99, lowest, cpu, gmacs, gflops, roofline, load_ms;
+    double median, p99, lowest, cpu, gmacs, gflops, roofline, copies, load_ms; // GFLOP/s and GB/s at most
     double start_ms; // from nothing to the first result: file, device, plan, session, one run
     double driver_mib, resident_mib, peak_mib; // with the device alone, at the last run, ever
     fv_plan_stats stats;
@@ -89,13 +90,14 @@ static int by_value(const void *a, const void *b) {
 
 // ---- the roofline ----------------------------------------------------------------------------------
 
-// GFLOP/s of nothing but multiply-adds, the best of a few runs; 0 with an error.
-static double measure_roofline(fv_gpu *gpu, fv_err *err) {
-    double best = 0;
+// Milliseconds of one dispatch, the lowest of a few runs; 0 with an error.
+static double time_kernel(fv_gpu *gpu, const char *name, uint32_t local, uint32_t n_groups, uint32_t word, size_t bytes,
+                          fv_err *err) {
+    double lowest = 1e30;
     uint64_t ticket;
-    uint32_t spec[] = {ROOFLINE_LOCAL}, push[] = {0}, groups[] = {ROOFLINE_GROUPS, 1, 1};
-    fv_gpu_buffer *block = fv_gpu_buffer_create(gpu, 256, FV_GPU_DEVICE, err);
-    fv_gpu_kernel *kernel = block ? fv_gpu_kernel_get(gpu, "roofline", spec, 1, err) : NULL;
+    uint32_t spec[] = {local}, push[] = {word}, groups[] = {n_groups, 1, 1};
+    fv_gpu_buffer *block = fv_gpu_buffer_create(gpu, bytes, FV_GPU_DEVICE, err);
+    fv_gpu_kernel *kernel = block ? fv_gpu_kernel_get(gpu, name, spec, 1, err) : NULL;
     fv_gpu_program *p = kernel ? fv_gpu_program_begin(gpu, &(fv_gpu_blocks){.activations = block}, err) : NULL;
     if (p)
         fv_gpu_program_add(p, kernel, NULL, 0, push, sizeof push, groups);
@@ -103,13 +105,31 @@ static double measure_roofline(fv_gpu *gpu, fv_err *err) {
     for (int i = 0; ok && i < 8; i++) {
         double start = now_ms();
         ok = fv_gpu_program_submit(p, &ticket, err) && fv_gpu_wait(gpu, ticket, UINT64_MAX, err);
-        double rate = roofline_flops * ROOFLINE_LOCAL * ROOFLINE_GROUPS * 1e-6 / (now_ms() - start);
-        best = rate > best ? rate : best;
+        double took = now_ms() - start;
+        lowest = took < lowest ? took : lowest;
     }
     fv_gpu_program_destroy(&p);
     fv_gpu_kernel_put(gpu, kernel);
     fv_gpu_buffer_destroy(&block);
-    return ok ? best : 0;
+    return ok ? lowest : 0;
+}
+
+// GFLOP/s of nothing but multiply-adds.
+static bool measure_roofline(fv_gpu *gpu, figures *f, fv_err *err) {
+    double ms = time_kernel(gpu, "roofline", ROOFLINE_LOCAL, ROOFLINE_GROUPS, 0, 256, err);
+    f->roofline = ms > 0 ? roofline_flops * ROOFLINE_LOCAL * ROOFLINE_GROUPS * 1e-6 / ms : 0;
+    return ms > 0;
+}
+
+// GB/s, reads and writes together, of a copy within a block of 2 MiB (shaders/copy_roofline.comp). What a submission
+// costs is taken off: the time of a copy of two workgroups.
+static bool measure_copies(fv_gpu *gpu, figures *f, fv_err *err) {
+    const char *name = fv_gpu_get_caps(gpu)->int64 ? "copy_roofline_wide" : "copy_roofline";
+    size_t texels = (size_t)COPY_TEXELS * ROOFLINE_LOCAL * COPY_GROUPS;
+    double none = time_kernel(gpu, name, ROOFLINE_LOCAL, 2, (uint32_t)texels, 32 * texels, err);
+    double ms = none > 0 ? time_kernel(gpu, name, ROOFLINE_LOCAL, COPY_GROUPS, (uint32_t)texels, 32 * texels, err) : 0;
+    f->copies = 32e-6 * (double)texels * (COPY_GROUPS - 2) / COPY_GROUPS / (ms > none ? ms - none : ms);
+    return ms > 0;
 }
 
 // ---- the model -------------------------------------------------------------------------------------
@@ -211,6 +231,17 @@ static double rate(const fv_plan_layer *l) {
     return l->ms > 0 ? 2e-6 * l->macs / (double)l->ms : 0;
 }
 
+static double bytes_rate(const fv_plan_layer *l) {
+    return l->ms > 0 ? 1e-6 * l->bytes / (double)l->ms : 0;
+}
+
+// Of what the roofline allows: arithmetic or, where that takes longer, moving the layer's tensors once.
+static double share(const fv_plan_layer *l, const figures *f, bool *by_bytes) {
+    double arithmetic = rate(l) / f->roofline, moving = bytes_rate(l) / f->copies;
+    *by_bytes = moving > arithmetic;
+    return *by_bytes ? moving : arithmetic;
+}
+
 static void print_text(const arguments *a, const fv_gpu_caps *caps, const figures *f) {
     printf("%s (%s) on %s (%s)\n", a->model, f->shape, caps->name, caps->driver);
     printf("median %.2f ms, p99 %.2f ms, lowest %.2f ms, processor time %.2f ms; %.1f GFLOP/s, %.0f %% of the roofline (%.0f GFLOP/s)\n",
@@ -222,12 +253,16 @@ static void print_text(const arguments *a, const fv_gpu_caps *caps, const figure
            f->resident_mib, f->peak_mib, f->driver_mib);
     if (!f->n_layers)
         return;
-    printf("\n%-14s %-30s %-20s %8s %8s %6s\n", "op", "shape", "row", "ms", "GFLOP/s", "share");
+    printf("copies within the caches: %.1f GB/s; share: of what the roofline allows, F: of arithmetic, B: of moving\n",
+           f->copies);
+    printf("\n%-14s %-30s %-20s %8s %8s %8s %7s\n", "op", "shape", "row", "ms", "GFLOP/s", "GB/s", "share");
     for (int i = 0; i < f->n_layers; i++) {
         const fv_plan_layer *l = &f->layer[i];
         printf("%-14.14s %-30.30s %-20.20s %8.3f", l->op, l->shape, l->row, (double)l->ms);
-        if (l->macs > 0)
-            printf(" %8.1f %5.0f%%", rate(l), 100 * rate(l) / f->roofline);
+        bool by_bytes;
+        double of = share(l, f, &by_bytes);
+        if (l->ms > 0)
+            printf(" %8.1f %8.1f %5.0f%% %c", rate(l), bytes_rate(l), 100 * of, by_bytes ? 'B' : 'F');
         printf("\n");
     }
 }
@@ -257,10 +292,10 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
     print_member("driver", caps->driver);
     print_member("precision", f->stats.half ? "fp16" : "fp32");
     printf("\"runs\":%d,\"median_ms\":%.4f,\"p99_ms\":%.4f,\"lowest_ms\":%.4f,\"cpu_ms\":%.4f,\"gmacs\":%.6f,\"gflops\":%.2f,"
-           "\"roofline_gflops\":%.1f,\"plan_ms\":%.1f,\"start_ms\":%.1f,\"resident_mib\":%.1f,\"peak_mib\":%.1f,"
+           "\"roofline_gflops\":%.1f,\"roofline_gbs\":%.2f,\"plan_ms\":%.1f,\"start_ms\":%.1f,\"resident_mib\":%.1f,\"peak_mib\":%.1f,"
            "\"driver_mib\":%.1f,\"weight_mib\":%.3f,\"activation_mib\":%.3f,\"dispatches\":%d,\"barriers\":%d,"
            "\"host_steps\":%d,\"layers\":[",
-           a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->load_ms,
+           a->runs, f->median, f->p99, f->lowest, f->cpu, f->gmacs, f->gflops, f->roofline, f->copies, f->load_ms,
            f->start_ms, f->resident_mib, f->peak_mib, f->driver_mib, (double)f->stats.weight_bytes / 1048576,
            (double)f->stats.activation_bytes / 1048576, f->stats.n_dispatches,
            f->stats.n_barriers, f->stats.n_host_steps);
@@ -271,7 +306,10 @@ static void print_json(const arguments *a, const fv_gpu_caps *caps, const figure
         print_member("node", l->node);
         print_member("shape", l->shape);
         print_member("row", l->row);
-        printf("\"ms\":%.4f,\"gflops\":%.2f,\"share\":%.4f}", (double)l->ms, rate(l), rate(l) / f->roofline);
+        bool by_bytes;
+        double of = share(l, f, &by_bytes);
+        printf("\"ms\":%.4f,\"gflops\":%.2f,\"gbs\":%.2f,\"share\":%.4f,\"bound\":\"%s\"}", (double)l->ms, rate(l),
+               bytes_rate(l), of, by_bytes ? "bytes" : "flops");
     }
     printf("]}\n");
 }
@@ -288,9 +326,9 @@ static bool bench(const arguments *a, fv_err *err) {
     for (int i = 0; gpu && i < g->n_inputs; i++)
         in[i] = made_up_input(&g->tensor[g->input[i]]);
     f.start_ms = now_ms() - start;
-    ok = gpu && (f.roofline = measure_roofline(gpu, err)) > 0 && (f.driver_mib = status_mib("VmRSS:")) >= 0 &&
+    ok = gpu && measure_roofline(gpu, &f, err) && (f.driver_mib = status_mib("VmRSS:")) >= 0 &&
          time_model(a, gpu, g, (const void *const *)in, &f, err) &&
-         (a->total || profile(a, gpu, (const void *const *)in, &f, err));
+         (a->total || (measure_copies(gpu, &f, err) && profile(a, gpu, (const void *const *)in, &f, err)));
     if (ok) {
         fv_tensor_shape_text(&g->tensor[g->input[0]], f.shape, sizeof f.shape);
         (a->json ? print_json : print_text)(a, fv_gpu_get_caps(gpu), &f);
