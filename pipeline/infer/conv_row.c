@@ -24,7 +24,9 @@ const fv_conv_row fv_conv_rows[] = {
     {"depthwise 2x2", FV_CONV_DEPTHWISE, 2, 2},
     {"depthwise 4x1", FV_CONV_DEPTHWISE, 4, 1},
     {"depthwise 4x2", FV_CONV_DEPTHWISE, 4, 2},
+    {"depthwise 4x3", FV_CONV_DEPTHWISE, 4, 3},
     {"depthwise 4x4", FV_CONV_DEPTHWISE, 4, 4},
+    {"depthwise 6x3", FV_CONV_DEPTHWISE, 6, 3},
     {0},
 };
 
