@@ -365,6 +365,36 @@ static void shuffles_and_views(void) {
     compare_chain(flat, 4, 5);
 }
 
+// `fovea bench` sets a layer's time against these: what it reads and writes, without what lies between two halves of it.
+static void layers_tell_their_bytes(void) {
+    const fv_one_node chain[] = {{"Conv", "1x8x9x11 c8x1x5x5 c8", "group:i=8 pads:ints=2,2,2,2", 0},
+                                 {"MaxPool", "@", "kernel_shape:ints=2,2", 0},
+                                 {"Conv", "@ c8x1x3x3 c8", "group:i=8 pads:ints=1,1,1,1", 0}, {"Conv", "@ c16x8x1x1", "", 0}};
+    const struct {
+        const char *op, *row;
+        double floats;
+    } expected[] = {{"Conv", "depthwise ", 8 * 99 + 8 * 99}, {"MaxPool", "pool", 8 * 99 + 8 * 80},
+                    {"Conv", "depthwise + 1x1", 8 * 80 + 16 * 80}};
+    fv_err err = {0};
+    size_t size;
+    if (!fv_compare_gpu())
+        return;
+    void *model = fv_one_node_model(chain, 4, 13, &size);
+    fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
+    fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
+    CHECK_OK(plan != NULL, err);
+    fv_plan_layer v[16];
+    int n = plan ? fv_plan_layers(plan, v, 16) : 0, at = 0;
+    CHECK(n <= 16);
+    for (int i = 0; i < n && at < 3; i++)
+        if (!strcmp(v[i].op, expected[at].op) && !strncmp(v[i].row, expected[at].row, strlen(expected[at].row)))
+            CHECK_NEAR(v[i].bytes, 4 * expected[at++].floats, 0.5);
+    CHECK_EQUAL(at, 3);
+    fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
+    free(model);
+}
+
 // What only the host reads costs no step on a CPU: two bring the input in, the convolution; the host does
 // the rest.
 static void outputs_are_collected(void) {
@@ -433,4 +463,7 @@ static void the_host_helps_out(void) {
 const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
-    CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions), CASE(doubled_pictures_are_read_in_place), CASE(transposed_convolutions), CASE(products_with_constants), CASE(computed_products), CASE(shuffles_and_views), CASE(outputs_are_collected), CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
+    CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions),
+    CASE(doubled_pictures_are_read_in_place), CASE(transposed_convolutions), CASE(products_with_constants),
+    CASE(computed_products), CASE(shuffles_and_views), CASE(layers_tell_their_bytes), CASE(outputs_are_collected),
+    CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
