@@ -18,8 +18,9 @@ static void count(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
     }
     v->counted[direction] = true;
     s->count->crossed[direction]++;
-    fv_rules_say(w, g, s, "crossed %s from %.1f,%.1f to %.1f,%.1f in frame %llu: counted, number %llu",
-                 name, (double)v->crossing.before[0], (double)v->crossing.before[1],
+    fv_rules_say(w, g, s,
+                 "crossed %s from %.1f,%.1f to %.1f,%.1f in frame %llu: counted, number %llu", name,
+                 (double)v->crossing.before[0], (double)v->crossing.before[1],
                  (double)v->crossing.after[0], (double)v->crossing.after[1],
                  (unsigned long long)v->crossing.frame,
                  (unsigned long long)s->count->crossed[direction]);
@@ -69,10 +70,9 @@ static void look(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_point at
         fv_rules_say(w, g, s,
                      "came from the line itself: not counted, it had never been clear of it");
     else
-        fv_rules_say(
-            w, g, s,
-            "anchor %.1f,%.1f is clear of the line by %.1f pixels, on the side where it was", at.x,
-            at.y, distance);
+        fv_rules_say(w, g, s, "anchor %.1f,%.1f is clear of the line by %.1f pixels, %s", at.x,
+                     at.y, distance,
+                     v->clear ? "on the side where it was" : "this is the side where it begins");
     v->net = 0;
     v->clear = true;
     v->before = at;
@@ -94,4 +94,6 @@ void fv_rules_line_gone(fv_watch *w, fv_shape *s, fv_guest *g) {
     fv_visit *v = &g->visit[s->index];
     if (v->pending)
         count(w, s, g, v);
+    else if (v->net)
+        fv_rules_say(w, g, s, "has gone before it was clear of the line: not counted");
 }

@@ -15,12 +15,16 @@ static void dwell(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
                                 .value = fv_rules_seconds(inside),
                                 .before = v->origin,
                                 .after = v->last});
+    if (s->rule->dwell_ns > 0 && !v->dwell.on)
+        fv_rules_say(w, g, s, "inside for %.2f s, `dwell` is %.2f s: not yet",
+                     fv_rules_seconds(inside), fv_rules_seconds(s->rule->dwell_ns));
 }
 
 static void stopped(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
     int64_t at_rest = w->now_ns - v->rest_ns;
-    bool moved = hypot(v->last.x - v->rest.x, v->last.y - v->rest.y) >
-                 rest_radius * (double)g->object.box.h;
+    double way = hypot(v->last.x - v->rest.x, v->last.y - v->rest.y),
+           most = rest_radius * (double)g->object.box.h;
+    bool moved = way > most;
     fv_rules_last(w, s, FV_EVENT_STOPPED, &v->stopped, g,
                   (fv_evidence){.is_so = !moved && s->rule->stopped_ns > 0 &&
                                          at_rest >= s->rule->stopped_ns,
@@ -28,6 +32,12 @@ static void stopped(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v) {
                                 .value = fv_rules_seconds(at_rest),
                                 .before = v->rest,
                                 .after = v->last});
+    if (s->rule->stopped_ns > 0 && moved)
+        fv_rules_say(w, g, s, "%.1f pixels from where it was at rest, %.1f at most are rest: moves",
+                     way, most);
+    else if (s->rule->stopped_ns > 0 && !v->stopped.on)
+        fv_rules_say(w, g, s, "at rest for %.2f s, `stopped` is %.2f s: not yet",
+                     fv_rules_seconds(at_rest), fv_rules_seconds(s->rule->stopped_ns));
     if (moved) {
         v->rest = v->last;
         v->rest_ns = w->now_ns;
@@ -54,12 +64,20 @@ static void wrong_way(fv_watch *w, fv_shape *s, fv_guest *g, fv_visit *v, fv_box
     if (!s->rule->has_heading)
         return;
     double most = s->rule->heading_tolerance > 0 ? (double)s->rule->heading_tolerance : 90;
-    bool moved = hypot(x, y) >= least_way * (double)g->object.box.h;
+    double way = hypot(x, y), least = least_way * (double)g->object.box.h;
+    bool moved = way >= least;
     if (moved)
         v->off = fabs(remainder(atan2(y, x) * 180 / M_PI - (double)s->rule->heading, 360));
     bool wrong = moved ? v->off > most : v->wrong.on;
     if (!wrong)
         v->wrong_ns = w->now_ns;
+    if (moved)
+        fv_rules_say(w, g, s,
+                     "goes %.0f degrees off the right way, %.0f are allowed, wrong for %.2f s",
+                     v->off, most, fv_rules_seconds(w->now_ns - v->wrong_ns));
+    else
+        fv_rules_say(w, g, s, "moved %.1f pixels, less than %.1f say nothing of its way", way,
+                     least);
     fv_rules_last(w, s, FV_EVENT_WRONG_WAY, &v->wrong, g,
                   (fv_evidence){.is_so = v->wrong.on ? wrong
                                                      : w->now_ns - v->wrong_ns >= wrong_hold_ns,
@@ -169,7 +187,10 @@ void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
             come(w, s, g, FV_EVENT_ENTER, v->before);
         else
             go(w, s, g, FV_EVENT_LEAVE, v->before, at, w->now_ns);
-    } else
+    } else if (!n)
+        fv_rules_say(w, g, s, "anchor %.1f,%.1f is inside, the zone is the whole picture", at.x,
+                     at.y);
+    else
         fv_rules_say(w, g, s,
                      "anchor %.1f,%.1f is %s, %.1f pixels from the border (%.1f needed to change "
                      "sides): stays %s",

@@ -291,6 +291,34 @@ static void explanations(void) {
     CHECK_CONTAINS(text, "over it, out");
     walk(w, 500, 400, 500, 300, 10);
     CHECK_CONTAINS(text, "crossed out");
+    text[0] = 0;
+    walk(w, 500, 300, 500, 501, 4); // over the line, and not seen any more
+    for (int i = 0; i < 100; i++)
+        show(w, NULL, 0);
+    CHECK_CONTAINS(text, "has gone before it was clear of the line: not counted");
+    fv_watch_destroy(&w);
+}
+
+// Why it is not said that somebody stays, stands or goes the wrong way.
+static void explanations_of_what_does_not_last(void) {
+    static char text[1 << 20];
+    fv_rule r = yard;
+    r.n_points = 0;
+    r.dwell_ns = INT64_C(10000000000);
+    r.stopped_ns = INT64_C(2000000000);
+    r.has_heading = true; // to the right
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    fv_watch_explain(w, 1, collect, text);
+    for (int i = 0; i <= 25; i++)
+        step(w, 500, 500);
+    CHECK_CONTAINS(text, "is inside, the zone is the whole picture");
+    CHECK_CONTAINS(text, "inside for 1.00 s, `dwell` is 10.00 s: not yet");
+    CHECK_CONTAINS(text, "at rest for 1.00 s, `stopped` is 2.00 s: not yet");
+    CHECK_CONTAINS(text, "moved 0.0 pixels, less than 12.5 say nothing of its way");
+    walk(w, 500, 500, 440, 500, 6);
+    CHECK_CONTAINS(text, "10.0 pixels from where it was at rest, 7.5 at most are rest: moves");
+    CHECK_CONTAINS(text, "goes 180 degrees off the right way, 90 are allowed, wrong for 0.04 s");
+    CHECK_EQUAL(n_seen, 1); // it appeared
     fv_watch_destroy(&w);
 }
 
@@ -308,4 +336,5 @@ const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(zone_is_entered_an
                                                          CASE(mistakes_are_named),
                                                          CASE(no_event_is_lost_in_a_small_array),
                                                          CASE(explanations),
+                                                         CASE(explanations_of_what_does_not_last),
                                                          {0}}};
