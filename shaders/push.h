@@ -32,6 +32,19 @@ struct fv_push_copy4 {
     int out_stride[FV_COPY_DIMS];
 };
 
+// candidates.comp: the cells first .. first + n of `total`; their matrices in the activation block (floats from its
+// start, steps from cell to cell and from channel to channel), by the roles of pipeline/base/candidates.h.
+#define FV_CANDIDATE_MATRICES 6
+struct fv_push_candidates {
+    uint first, n, total;
+    uint scratch_at, out_at;
+    float least_score, least_gate;
+    uint at[FV_CANDIDATE_MATRICES];
+    int cell[FV_CANDIDATE_MATRICES];
+    int channel[FV_CANDIDATE_MATRICES];
+    uint c[FV_CANDIDATE_MATRICES];
+};
+
 // An operand of eltwise4.comp: index = at4 + pixel * pixel_stride4 + item * item_stride4 + c4 * c_stride4
 // with item = pixel / item_pixels.
 struct fv_push_operand {
@@ -188,6 +201,7 @@ struct fv_push_matmul_tile {
 
 #ifdef __STDC__
 typedef struct fv_push_matmul_tile fv_push_matmul_tile;
+typedef struct fv_push_candidates fv_push_candidates;
 typedef struct fv_push_copy fv_push_copy;
 typedef struct fv_push_copy4 fv_push_copy4;
 typedef struct fv_push_unzip fv_push_unzip;

@@ -15,6 +15,10 @@
 
 typedef struct fv_detector fv_detector;
 
+// What comes back from the device: the cells of the outputs that can become objects, or all of them. The objects
+// are the same. AUTO: all where the device is the CPU, which shares the memory, and of less than 64 KiB.
+typedef enum { FV_READBACK_AUTO, FV_READBACK_WHOLE, FV_READBACK_CANDIDATES } fv_readback;
+
 // {0} but for `model` is fine.
 typedef struct {
     const char *model;      // path of an .onnx file; NULL: the default detector
@@ -30,6 +34,7 @@ typedef struct {
     int width, height; // network input for models with dynamic size; 0: the card's or the default
     int slots;              // frames in flight; 0: 2
     bool unclipped;         // boxes may reach outside the picture, as the head gives them
+    fv_readback readback;
     bool validate;          // Vulkan validation layer
 } fv_detector_params;
 

@@ -11,7 +11,7 @@
 #include "pipeline/graph/ops.h"
 #include "pipeline/vision/nms.h"
 
-enum { N_CANDIDATES = 8192, MAX_SLOTS = 64 };
+enum { N_CANDIDATES = 8192, MAX_SLOTS = 64, WORTH_PICKING = 64 << 10 };
 
 typedef struct {
     int width, height; // of the pushed picture
@@ -45,21 +45,41 @@ static void make_rooms(fv_detector *d) {
                 fv_arena_alloc(d->model.arena, fv_tensor_bytes(&d->model.out[i]));
 }
 
+static size_t output_bytes(const fv_model *m) {
+    size_t bytes = 0;
+    for (int i = 0; i < m->n_outputs; i++)
+        bytes += fv_tensor_bytes(&m->out[i]);
+    return bytes;
+}
+
+static bool open_session(fv_detector *d, fv_readback readback, fv_err *err) {
+    const fv_model *m = &d->model;
+    fv_candidates c;
+    bool pick = readback == FV_READBACK_CANDIDATES ||
+                (readback == FV_READBACK_AUTO && output_bytes(m) >= WORTH_PICKING);
+    if (pick && !fv_head_candidates(&m->head, &m->input, m->out, m->n_outputs, d->threshold, &c, err))
+        return false;
+    d->session = fv_session_create_picking(d->engine->plan, &m->input, pick ? &c : NULL, d->slots, err);
+    return d->session != NULL;
+}
+
 static bool open_engine(fv_detector *d, const fv_detector_params *p, fv_err *err) {
     const fv_card *card = &d->model.card;
     int width = p->width ? p->width : card->has_size ? card->input.width : 0;
     int height = p->height ? p->height : card->has_size ? card->input.height : width;
     d->engine = fv_engine_get(d->model.path, p->device, width ? width : height, height,
-                              p->precision ? p->precision : card->precision, p->validate, err);
+                              p->precision ? p->precision : card->precision, p->readback, p->validate,
+                              err);
     if (!d->engine || !fv_model_settle(&d->model, d->engine->graph, p->labels, err) ||
         !fv_engine_prepare(d->engine, &d->model.input, err))
         return false;
     make_rooms(d);
+    d->threshold =
+        first_positive(p->threshold, d->model.card.threshold, fv_head_threshold(&d->model.head));
     if (d->engine->plan)
-        d->session = fv_session_create(d->engine->plan, &d->model.input, d->slots, err);
-    else
-        d->twin = fv_twin_create(d->engine->graph, &d->model.input, d->slots, err);
-    return d->session || d->twin;
+        return open_session(d, p->readback, err);
+    d->twin = fv_twin_create(d->engine->graph, &d->model.input, d->slots, err);
+    return d->twin != NULL;
 }
 
 static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
@@ -70,8 +90,6 @@ static bool fill(fv_detector *d, const fv_detector_params *p, fv_err *err) {
         return fv_fail(err, FV_BAD_INPUT, "%d slots are too many, at most %d", d->slots, MAX_SLOTS);
     if (!fv_model_begin(&d->model, p->model, p->card, err) || !open_engine(d, p, err))
         return false;
-    d->threshold =
-        first_positive(p->threshold, d->model.card.threshold, fv_head_threshold(&d->model.head));
     d->iou = first_positive(p->iou_threshold, d->model.card.iou_threshold, 0.45f);
     d->in_flight = FV_ARENA_NEW(d->model.arena, pushed, d->slots);
     int room = d->max_objects > N_CANDIDATES ? d->max_objects : N_CANDIDATES;
@@ -158,8 +176,8 @@ bool fv_detector_pull(fv_detector *d, fv_objects *objects, void **user, fv_err *
         return false;
     take_outputs(d, &r);
     fv_objects *c = &d->candidates;
-    if (!fv_head_decode(&d->model.head, &d->model.input, d->model.out, d->model.n_outputs,
-                        d->threshold, r.fit, c, err))
+    if (!fv_head_decode_candidates(&d->model.head, &d->model.input, d->model.out, d->model.n_outputs,
+                                   r.candidate, r.n_candidates, d->threshold, r.fit, c, err))
         return false;
     keep_classes(&d->classes, c);
     if (!fv_head_is_final(&d->model.head))

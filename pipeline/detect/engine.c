@@ -23,6 +23,7 @@ typedef struct entry {
     char key[4608];
     char model[4096];
     fv_precision precision;
+    fv_readback readback;
     device *on;
     fv_graph *graph;
     fv_plan *plan;
@@ -89,7 +90,8 @@ static bool entry_fill(entry *e, const char *model, const char *name, int width,
 }
 
 static entry *entry_create(const char *key, const char *model, const char *name, int width,
-                           int height, fv_precision precision, bool validate, fv_err *err) {
+                           int height, fv_precision precision, fv_readback readback, bool validate,
+                           fv_err *err) {
     entry *e = calloc(1, sizeof *e);
     if (!e) {
         fv_fail(err, FV_MEMORY, "%s: out of memory", model);
@@ -97,6 +99,7 @@ static entry *entry_create(const char *key, const char *model, const char *name,
     }
     snprintf(e->key, sizeof e->key, "%s", key);
     e->precision = precision;
+    e->readback = readback;
     if (!entry_fill(e, model, name, width, height, validate, err)) {
         entry_free(e);
         return NULL;
@@ -107,34 +110,42 @@ static entry *entry_create(const char *key, const char *model, const char *name,
 
 // A file that was written anew is another model.
 static void key_text(char *key, size_t size, const char *model, const char *name, int width,
-                     int height, fv_precision precision, bool validate) {
+                     int height, fv_precision precision, fv_readback readback, bool validate) {
     struct stat info = {0};
     stat(model, &info);
-    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d|%d", model, (long long)info.st_mtim.tv_sec,
+    snprintf(key, size, "%s|%lld.%09ld|%s|%dx%d|%d|%d|%d", model, (long long)info.st_mtim.tv_sec,
              (long)info.st_mtim.tv_nsec, name ? name : "", width, height, precision,
-             validate);
+             readback, validate);
 }
 
 const fv_engine *fv_engine_get(const char *model, const char *name, int width, int height,
-                               fv_precision precision, bool validate, fv_err *err) {
+                               fv_precision precision, fv_readback readback, bool validate,
+                               fv_err *err) {
     char key[sizeof ((entry *)0)->key];
-    key_text(key, sizeof key, model, name, width, height, precision, validate);
+    key_text(key, sizeof key, model, name, width, height, precision, readback, validate);
     pthread_mutex_lock(&lock);
     entry *e = entries;
     while (e && strcmp(e->key, key))
         e = e->next;
     if (!e)
-        e = entry_create(key, model, name, width, height, precision, validate, err);
+        e = entry_create(key, model, name, width, height, precision, readback, validate, err);
     if (e)
         e->uses++;
     pthread_mutex_unlock(&lock);
     return e ? &e->engine : NULL;
 }
 
+// A CPU's memory is the host's: nothing is gained there.
+static bool keeps_candidates(const entry *e) {
+    return e->readback == FV_READBACK_AUTO ? !fv_gpu_get_caps(e->on->gpu)->cpu
+                                           : e->readback == FV_READBACK_CANDIDATES;
+}
+
 static bool make_plan(entry *e, const fv_input *input, fv_err *err) {
     e->plan = fv_plan_create(e->on->gpu, e->graph,
                              &(fv_plan_params){.tune = true, .precision = e->precision,
-                                               .input = input, .name = e->model},
+                                               .input = input, .name = e->model,
+                                               .candidates = keeps_candidates(e)},
                              err);
     e->engine.plan = e->plan;
     if (e->plan)

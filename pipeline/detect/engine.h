@@ -4,6 +4,7 @@
 #pragma once
 
 #include "pipeline/base/err.h"
+#include "pipeline/detect/detect.h"
 #include "pipeline/infer/infer.h"
 
 typedef struct {
@@ -12,9 +13,9 @@ typedef struct {
 } fv_engine;
 
 // `device` and `validate` as fv_gpu_params; width, height as fv_graph_params; precision as
-// fv_plan_params. What is there already is given again; making a new one blocks the others that ask.
+// fv_plan_params; readback as fv_detector_params. What is there already is given again; making a new one blocks the others that ask.
 const fv_engine *fv_engine_get(const char *model, const char *device, int width, int height,
-                               fv_precision precision, bool validate, fv_err *err);
+                               fv_precision precision, fv_readback readback, bool validate, fv_err *err);
 
 // Makes the plan, unless it is there. `input`: what pictures look like to the network, which the
 // check of float16 draws (infer/infer.h).

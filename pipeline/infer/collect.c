@@ -16,7 +16,7 @@ static bool takes_part(const fv_plan *p, const fv_node *n) {
 // Backwards: a tensor is collected when only collected tensors, or the host, read it.
 void fv_plan_find_collected(fv_plan *p) {
     const fv_graph *g = p->graph;
-    if (!fv_gpu_get_caps(p->gpu)->cpu || p->half)
+    if (!fv_plan_shares_memory(p))
         return;
     int *read = FV_ARENA_NEW(p->arena, int, g->n_tensors + 1);
     for (int i = 0; i < g->n_outputs; i++)

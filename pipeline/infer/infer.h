@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "pipeline/base/candidates.h"
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 #include "pipeline/gpu/gpu.h"
@@ -23,6 +24,7 @@ typedef struct {
     fv_precision precision;
     const fv_input *input; // what pictures look like to the network, for the check of float16; NULL: 0..1
     const char *name;      // of the model, for the log; NULL: the graph's
+    bool candidates;       // outputs stay on the device, for fv_session_create_picking
     bool device_preprocess; // also where the device is the CPU; else the host does it there, faster
 } fv_plan_params;
 
@@ -78,11 +80,17 @@ typedef struct {
     const fv_tensor *tensor;
     fv_fit fit;   // of the pushed frame; identity for tensors
     void *user;   // as pushed
+    const uint32_t *candidate; // numbers of the cells that were brought back, ascending: of the cells' outputs
+    int n_candidates;          // nothing else is valid then. NULL: everything is
 } fv_result;
 
 // `input` says how frames become input 0 of the graph; NULL when only tensors are pushed. Upload
 // buffers grow when a larger frame comes.
 fv_session *fv_session_create(const fv_plan *p, const fv_input *input, int slots, fv_err *err);
+// Brings back only candidates, found on the device, where a frame has at most 1024; else, and where the plan was
+// made without `candidates`, all. `c` is copied.
+fv_session *fv_session_create_picking(const fv_plan *p, const fv_input *input, const fv_candidates *c, int slots,
+                                      fv_err *err);
 // Copies the frame's planes and starts; never blocks. With all slots pushed and not pulled it fails
 // (FV_BAD_INPUT): pull first.
 bool fv_session_push(fv_session *s, const fv_frame *frame, float par, void *user, fv_err *err);

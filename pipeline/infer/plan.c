@@ -25,6 +25,10 @@ static void place_host_tensors(fv_plan *p) {
     }
 }
 
+bool fv_plan_shares_memory(const fv_plan *p) {
+    return fv_gpu_get_caps(p->gpu)->cpu && !p->half && !p->params.candidates;
+}
+
 static void place_output(fv_plan *p, int tensor, fv_output *o) {
     const fv_tensor *t = fv_plan_tensor(p, tensor);
     if (t->data || fv_tensor_count(t) == 0) {
@@ -36,25 +40,39 @@ static void place_output(fv_plan *p, int tensor, fv_output *o) {
         return;
     }
     const fv_place *place = &p->place[tensor];
-    for (int i = 0; i < place->n_views && fv_gpu_get_caps(p->gpu)->cpu && !p->half; i++) {
+    for (int i = 0; i < place->n_views && fv_plan_shares_memory(p); i++) {
         if (place->view[i].space == FV_SPACE_ACTIVATIONS && fv_view_is_dense(&place->view[i])) {
-            *o = (fv_output){FV_OUTPUT_ACTIVATIONS, place->view[i]};
+            *o = (fv_output){.place = FV_OUTPUT_ACTIVATIONS, .view = place->view[i]};
             p->root[place->view[i].root].kept = true;
             return;
         }
     }
     const fv_view *made = place->n_views ? &place->view[0] : NULL;
-    if (made && made->space == FV_SPACE_ACTIVATIONS && fv_gpu_get_caps(p->gpu)->cpu && !p->half) {
-        *o = (fv_output){FV_OUTPUT_ACTIVATIONS, fv_plan_scratch(p, t->n_dims, t->dim, false)};
+    if (made && made->space == FV_SPACE_ACTIVATIONS && fv_plan_shares_memory(p)) {
+        *o = (fv_output){.place = FV_OUTPUT_ACTIVATIONS, .view = fv_plan_scratch(p, t->n_dims, t->dim, false)};
         fv_plan_collect(p, made, &o->view);
         return;
     }
-    *o = (fv_output){FV_OUTPUT_READBACK,
-                     fv_view_dense(FV_SPACE_READBACK, 0, (int64_t)p->readback_bytes / 4, t->n_dims, t->dim)};
+    *o = (fv_output){.place = FV_OUTPUT_READBACK, .exported = p->params.candidates,
+                     .view = fv_view_dense(FV_SPACE_READBACK, 0, (int64_t)p->readback_bytes / 4, t->n_dims, t->dim)};
     p->readback_bytes += align16(fv_tensor_bytes(t));
-    const fv_view *from = fv_plan_any(p, tensor);
-    if (from)
+    const fv_view *from = o->exported ? fv_plan_dense(p, tensor) : fv_plan_any(p, tensor);
+    if (from && !o->exported)
         fv_plan_copy(p, NULL, from, &o->view, "output");
+    if (from && o->exported) {
+        o->source = *from;
+        p->root[from->root].kept = true;
+    }
+}
+
+static void place_outputs(fv_plan *p) {
+    for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
+        place_output(p, p->graph->output[i], &p->output[i]);
+    for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
+        if (p->output[i].exported) {
+            fv_plan_copy(p, NULL, &p->output[i].source, &p->output[i].view, "output");
+            p->n_exports++;
+        }
 }
 
 // ---- nodes -----------------------------------------------------------------------------------------
@@ -160,19 +178,22 @@ static void resolve_offsets(fv_plan *p) {
             }
 }
 
-// Imports are a segment of their own beginning: a pushed frame leaves them out.
+// Imports are a segment of their own beginning: a pushed frame leaves them out. Exports are the last segment, and
+// the one before it is no host step.
 static void make_segments(fv_plan *p) {
-    p->segment = FV_ARENA_NEW(p->arena, fv_segment, p->n_steps + 2);
-    int first = p->n_import;
-    for (int i = p->n_import; i <= p->n_steps; i++) {
-        if (i < p->n_steps && p->step[i].kernel)
+    p->segment = FV_ARENA_NEW(p->arena, fv_segment, p->n_steps + 3);
+    int first = p->n_import, end = p->n_steps - p->n_exports;
+    for (int i = p->n_import; i <= end; i++) {
+        if (i < end && p->step[i].kernel)
             continue;
-        if (i > first || !p->n_segments)
+        if (i > first || !p->n_segments || (i == end && p->n_exports))
             p->segment[p->n_segments++] = (fv_segment){first, i, false};
-        if (i < p->n_steps)
+        if (i < end)
             p->segment[p->n_segments++] = (fv_segment){i, i + 1, true};
         first = i + 1;
     }
+    if (p->n_exports)
+        p->segment[p->n_segments++] = (fv_segment){end, p->n_steps, false};
 }
 
 static bool upload_weights(fv_plan *p, fv_err *err) {
@@ -206,8 +227,7 @@ static bool build(fv_plan *p, fv_err *err) {
     if (p->params.tune)
         p->tuner = fv_tuner_create(p->gpu, count_single_convs(p));
     lower_nodes(p);
-    for (int i = 0; i < p->graph->n_outputs && p->err.code == FV_OK; i++)
-        place_output(p, p->graph->output[i], &p->output[i]);
+    place_outputs(p);
     if (p->err.code != FV_OK) {
         if (err)
             *err = p->err;

@@ -86,6 +86,8 @@ typedef enum { FV_OUTPUT_ACTIVATIONS, FV_OUTPUT_READBACK, FV_OUTPUT_HOST, FV_OUT
 typedef struct {
     fv_output_place place;
     fv_view view;              // dense, of the first two
+    bool exported;             // a last step brings it from `source`, dense on the device until the frame's end
+    fv_view source;
 } fv_output;
 
 // A copy that the host makes when all steps are done. Dimensions slowest first, strides in floats.
@@ -110,6 +112,7 @@ struct fv_plan {
     fv_output *output;
     int n_collects;
     fv_collect *collect;
+    int n_exports;             // the last steps, a segment of their own; 0 without params.candidates
     int n_import;              // the first steps, which bring pushed tensors in
     int frame_root;            // input 0 as pixels, where a frame's preprocess writes it; -1: not needed
     fv_view frame_view;
@@ -165,9 +168,12 @@ bool fv_plan_fail(fv_plan *p, fv_code code, const char *format, ...) __attribute
 // A plan of float32 or of float16 elements, unchecked; fv_plan_create (precision.c) chooses.
 fv_plan *fv_plan_make(fv_gpu *gpu, const fv_graph *g, const fv_plan_params *params, fv_half half, fv_err *err);
 
+// The host reads outputs in place: the device is the CPU, and the plan is float32.
+bool fv_plan_shares_memory(const fv_plan *p);
+
 // ---- outputs that the host puts together (collect.c) ------------------------------------------------
 
-// Marks what is collected: nothing unless the device is the CPU and the plan is float32.
+// Marks what is collected: nothing unless the host reads outputs in place.
 void fv_plan_find_collected(fv_plan *p);
 // Both views in the activation block; from now on their roots live to the end.
 void fv_plan_collect(fv_plan *p, const fv_view *from, const fv_view *to);

@@ -81,6 +81,15 @@ static bool add_preprocess(fv_session *s, fv_slot *slot, fv_gpu_program *program
     return true;
 }
 
+// What follows the network: candidates are found, or all outputs are brought back.
+static void add_last(const fv_session *s, fv_gpu_program *program) {
+    const fv_plan *p = s->plan;
+    if (s->picker.room)
+        fv_picker_add(&s->picker, p, program);
+    for (int i = s->picker.room ? p->n_steps : p->n_steps - p->n_exports; i < p->n_steps; i++)
+        add_step(p, program, &p->step[i]);
+}
+
 // Steps of a segment; the first one has `frame` or the imports before it.
 static fv_gpu_program *record(fv_session *s, fv_slot *slot, int segment, const fv_frame *frame, fv_err *err) {
     const fv_plan *p = s->plan;
@@ -95,6 +104,8 @@ static fv_gpu_program *record(fv_session *s, fv_slot *slot, int segment, const f
         add_step(p, program, &p->step[i]);
     for (int i = p->segment[segment].first; ok && i < p->segment[segment].end; i++)
         add_step(p, program, &p->step[i]);
+    if (ok && p->n_exports && segment == p->n_segments - 2)
+        add_last(s, program);
     if (!ok || !fv_gpu_program_end(program, err))
         fv_gpu_program_destroy(&program);
     return program;
@@ -147,8 +158,12 @@ static void place_outputs(fv_session *s, fv_slot *slot) {
 
 bool fv_slot_init(fv_session *s, fv_slot *slot, fv_err *err) {
     const fv_plan *p = s->plan;
-    slot->activations = fv_gpu_buffer_create(p->gpu, p->activation_bytes, FV_GPU_DEVICE, err);
-    slot->readback = slot->activations ? fv_gpu_buffer_create(p->gpu, p->readback_bytes, FV_GPU_READBACK, err) : NULL;
+    const fv_picker *k = &s->picker;
+    size_t bytes = k->room ? k->activation_bytes : p->activation_bytes;
+    size_t readback_bytes = k->room ? k->readback_bytes : p->readback_bytes;
+    slot->activations = fv_gpu_buffer_create(p->gpu, bytes, FV_GPU_DEVICE, err);
+    slot->readback = slot->activations ? fv_gpu_buffer_create(p->gpu, readback_bytes, FV_GPU_READBACK, err) : NULL;
+    slot->candidate = FV_ARENA_NEW(s->arena, uint32_t, k->room + 1);
     slot->host = fv_arena_alloc(s->arena, p->host_bytes + 16);
     slot->program = FV_ARENA_NEW(s->arena, fv_gpu_program *, p->n_segments);
     slot->host_step = FV_ARENA_NEW(s->arena, fv_host_step, p->n_segments);

@@ -17,7 +17,8 @@ static bool check_input(const fv_session *s, fv_err *err) {
     return true;
 }
 
-fv_session *fv_session_create(const fv_plan *p, const fv_input *input, int slots, fv_err *err) {
+fv_session *fv_session_create_picking(const fv_plan *p, const fv_input *input, const fv_candidates *c, int slots,
+                                      fv_err *err) {
     fv_session *s = calloc(1, sizeof *s);
     if (!s) {
         fv_fail(err, FV_MEMORY, "out of memory");
@@ -30,12 +31,16 @@ fv_session *fv_session_create(const fv_plan *p, const fv_input *input, int slots
     s->has_input = input != NULL;
     if (input)
         s->input = *input;
-    bool ok = !input || check_input(s, err);
+    bool ok = (!input || check_input(s, err)) && (!c || fv_picker_init(&s->picker, p, c, err));
     for (int i = 0; ok && i < s->n_slots; i++)
         ok = fv_slot_init(s, &s->slot[i], err);
     if (!ok)
         fv_session_destroy(&s);
     return s;
+}
+
+fv_session *fv_session_create(const fv_plan *p, const fv_input *input, int slots, fv_err *err) {
+    return fv_session_create_picking(p, input, NULL, slots, err);
 }
 
 static fv_slot *next_slot(fv_session *s, fv_err *err) {
@@ -84,7 +89,7 @@ static void note_times(const fv_plan *p, const fv_slot *slot, int segment) {
         program = slot->frame, skip = !slot->preprocess;
     float ms[4096];
     int n = (int)fv_gpu_program_times(program, ms, 4096);
-    for (int i = skip; i < n; i++) {
+    for (int i = skip; i < n; i++) { // of the segment before the exports also these
         fv_step *step = &p->step[p->segment[segment].first + i - skip];
         step->ms = step->ms == 0 || ms[i] < step->ms ? ms[i] : step->ms;
     }
@@ -103,13 +108,24 @@ static bool run_segment(fv_session *s, fv_slot *slot, int i, fv_err *err) {
     return true;
 }
 
+// What was found among the frame's cells; all outputs when that were too many.
+static bool take_candidates(fv_session *s, fv_slot *slot, fv_result *result, fv_err *err) {
+    const float *readback = fv_gpu_buffer_map(slot->readback);
+    int n = s->picker.room ? fv_picker_take(&s->picker, readback, slot->output, slot->candidate) : 0;
+    if (n < 0)
+        return run_segment(s, slot, s->plan->n_segments - 1, err);
+    result->candidate = s->picker.room ? slot->candidate : NULL;
+    result->n_candidates = n;
+    return true;
+}
+
 bool fv_session_pull(fv_session *s, fv_result *result, fv_err *err) {
     if (!s->n_pending)
         return fv_fail(err, FV_BAD_INPUT, "nothing was pushed");
     fv_slot *slot = &s->slot[s->first];
     s->first = (s->first + 1) % s->n_slots;
     s->n_pending--;
-    for (int i = 0; i < s->plan->n_segments; i++)
+    for (int i = 0; i < s->plan->n_segments - (s->plan->n_exports > 0); i++)
         if (!run_segment(s, slot, i, err))
             return false;
     if (s->plan->n_collects)
@@ -119,7 +135,7 @@ bool fv_session_pull(fv_session *s, fv_result *result, fv_err *err) {
     s->settled = true;
     *result = (fv_result){.n = s->plan->graph->n_outputs, .tensor = slot->output, .user = slot->user,
                           .fit = slot->frame_pushed ? slot->fit : (fv_fit){1, 1, 0, 0}};
-    return true;
+    return take_candidates(s, slot, result, err);
 }
 
 int fv_session_pending(const fv_session *s) {
@@ -133,6 +149,7 @@ void fv_session_destroy(fv_session **session) {
         return;
     for (int i = 0; i < s->n_slots; i++)
         fv_slot_finish(&s->slot[i], s->plan->n_segments);
+    fv_picker_finish(&s->picker, s->plan->gpu);
     fv_arena_destroy(&s->arena);
     free(s);
 }

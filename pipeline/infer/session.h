@@ -1,7 +1,7 @@
 // Private to pipeline/infer: a session's slots.
 #pragma once
 
-#include "pipeline/infer/plan.h"
+#include "pipeline/infer/candidates.h"
 #include "pipeline/infer/preprocess_host.h"
 
 // What a frame program was recorded for; compared bytewise.
@@ -27,6 +27,7 @@ typedef struct {
     fv_geometry geometry;
     fv_host_step *host_step;    // of every segment
     fv_tensor *output;
+    uint32_t *candidate;        // room for the picker's
     uint64_t ticket;
     fv_fit fit;
     void *user;
@@ -37,6 +38,7 @@ struct fv_session {
     const fv_plan *plan;
     bool has_input;
     fv_input input;
+    fv_picker picker;              // room 0: everything is brought back
     bool settled;                  // has run once
     int n_slots, first, n_pending; // pending slots are first, first+1, ... modulo n_slots
     fv_slot *slot;

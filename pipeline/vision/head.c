@@ -174,8 +174,8 @@ bool fv_head_recognise(const fv_tensor *in, int n_in, const fv_tensor *out, int 
     return told ? does_not_fit(head, told, out, n_out, err) : not_recognised(out, n_out, err);
 }
 
-static const fv_head_row *levels_of(const fv_head *head, const fv_seen *seen, fv_levels *levels,
-                                    fv_err *err) {
+const fv_head_row *fv_head_levels(const fv_head *head, const fv_seen *seen, fv_levels *levels,
+                                  fv_err *err) {
     const fv_head_row *row = row_find(head->family);
     fv_head copy = *head;
     if (!is_sane(head, err))
@@ -189,16 +189,16 @@ static const fv_head_row *levels_of(const fv_head *head, const fv_seen *seen, fv
     return NULL;
 }
 
-static fv_seen seen_again(const fv_input *input, const fv_tensor *out, int n_out) {
+fv_seen fv_head_seen(const fv_input *input, const fv_tensor *out, int n_out) {
     return (fv_seen){.width = input->width, .height = input->height, .out = out, .n_out = n_out,
                      .input_name = "", .told = true};
 }
 
 bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
                    fv_err *err) {
-    fv_seen seen = seen_again(input, out, n_out);
+    fv_seen seen = fv_head_seen(input, out, n_out);
     fv_levels levels = {0};
-    return levels_of(head, &seen, &levels, err) != NULL;
+    return fv_head_levels(head, &seen, &levels, err) != NULL;
 }
 
 // ---- the best objects, as a heap with the worst on top; `detection` holds the order of arrival
@@ -341,22 +341,35 @@ static void add_cell(scan *s, const fv_level *l, int64_t i, float best, int labe
     keep(s->objects, &o);
 }
 
+static void scan_cells(scan *s, const fv_level *l, int64_t first, int n) {
+    find_best(s, l, first, n);
+    for (int j = 0; j < n; j++)
+        if (s->open[j])
+            add_cell(s, l, first + j, s->best[j], s->label[j]);
+}
+
 static void scan_level(scan *s, const fv_level *l) {
-    for (int64_t first = 0; first < l->score.n; first += BLOCK) {
-        int n = l->score.n - first < BLOCK ? (int)(l->score.n - first) : BLOCK;
-        find_best(s, l, first, n);
-        for (int j = 0; j < n; j++)
-            if (s->open[j])
-                add_cell(s, l, first + j, s->best[j], s->label[j]);
+    for (int64_t first = 0; first < l->score.n; first += BLOCK)
+        scan_cells(s, l, first, l->score.n - first < BLOCK ? (int)(l->score.n - first) : BLOCK);
+}
+
+// Cells are numbered through all levels.
+static void scan_candidates(scan *s, const fv_levels *levels, const uint32_t *cell, int n) {
+    int64_t first = 0;
+    for (int i = 0, level = 0; i < n; i++) {
+        while (cell[i] >= first + levels->v[level].score.n)
+            first += levels->v[level++].score.n;
+        scan_cells(s, &levels->v[level], cell[i] - first, 1);
     }
 }
 
-bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
-                    float threshold, fv_fit fit, fv_objects *objects, fv_err *err) {
-    fv_seen seen = seen_again(input, out, n_out);
+bool fv_head_decode_candidates(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                               const uint32_t *cell, int n_cells, float threshold, fv_fit fit,
+                               fv_objects *objects, fv_err *err) {
+    fv_seen seen = fv_head_seen(input, out, n_out);
     fv_levels levels = {0};
     objects->n = 0;
-    const fv_head_row *row = levels_of(head, &seen, &levels, err);
+    const fv_head_row *row = fv_head_levels(head, &seen, &levels, err);
     if (!row)
         return false;
     scan s = {.row = row,
@@ -365,8 +378,15 @@ bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor 
               .threshold = threshold,
               .fit = fit,
               .objects = objects};
-    for (int i = 0; i < levels.n; i++)
+    if (cell)
+        scan_candidates(&s, &levels, cell, n_cells);
+    for (int i = 0; !cell && i < levels.n; i++)
         scan_level(&s, &levels.v[i]);
     best_first(objects);
     return true;
+}
+
+bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                    float threshold, fv_fit fit, fv_objects *objects, fv_err *err) {
+    return fv_head_decode_candidates(head, input, out, n_out, NULL, 0, threshold, fit, objects, err);
 }

@@ -1,6 +1,7 @@
 // What a detector's output tensors mean, as rows: one family, one decoder.
 #pragma once
 
+#include "pipeline/base/candidates.h"
 #include "pipeline/base/err.h"
 #include "pipeline/base/value.h"
 
@@ -41,6 +42,17 @@ bool fv_head_check(const fv_head *head, const fv_input *input, const fv_tensor *
 // with a NaN or without an area are left out. float32 outputs. Allocates nothing.
 bool fv_head_decode(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
                     float threshold, fv_fit fit, fv_objects *objects, fv_err *err);
+
+// The cells that can reach `threshold` (> 0), and some that cannot quite: by the bounds of the family's score
+// formula. Probabilities are taken to be at most 1.01. `out`: shapes, no data.
+bool fv_head_candidates(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                        float threshold, fv_candidates *c, fv_err *err);
+
+// fv_head_decode of these cells only, by their numbers through all parts of fv_head_candidates, ascending;
+// nothing else is read of the outputs. `cell` NULL: of all.
+bool fv_head_decode_candidates(const fv_head *head, const fv_input *input, const fv_tensor *out, int n_out,
+                               const uint32_t *cell, int n_cells, float threshold, fv_fit fit,
+                               fv_objects *objects, fv_err *err);
 
 // True for families whose outputs are final: one box an object (YOLOv10, DETR, lists).
 bool fv_head_is_final(const fv_head *head);

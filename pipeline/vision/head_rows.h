@@ -108,6 +108,10 @@ void fv_box_distances(const fv_seen *, const fv_head *, const fv_level *, int64_
                       float b[4]); // distributions over distances
 void fv_box_from_centre(float x, float y, float w, float h, float b[4]);
 
+// The row of head->family and where in the outputs its cells lie; NULL when they do not fit.
+const fv_head_row *fv_head_levels(const fv_head *head, const fv_seen *seen, fv_levels *levels, fv_err *err);
+fv_seen fv_head_seen(const fv_input *input, const fv_tensor *out, int n_out);
+
 // Preprocess that several families share: {RGB / 255, ...}.
 #define FV_INPUT_RGB_UNIT .scale = {1 / 255.f, 1 / 255.f, 1 / 255.f}
 #define FV_INPUT_BGR_UNIT .bgr = true, FV_INPUT_RGB_UNIT

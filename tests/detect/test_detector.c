@@ -210,10 +210,10 @@ static void one_engine_for_a_model(void) {
                *other = fv_test_shared("models/version-RFB-320.onnx");
     if (!model || !other)
         return;
-    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, false, &err),
-                    *b = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, false, &err);
-    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, FV_PRECISION_AUTO, false, &err),
-                    *r = fv_engine_get(model, "reference", 0, 0, FV_PRECISION_AUTO, false, &err);
+    const fv_engine *a = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, FV_READBACK_AUTO, false, &err),
+                    *b = fv_engine_get(model, NULL, 0, 0, FV_PRECISION_AUTO, FV_READBACK_AUTO, false, &err);
+    const fv_engine *c = fv_engine_get(other, NULL, 0, 0, FV_PRECISION_AUTO, FV_READBACK_AUTO, false, &err),
+                    *r = fv_engine_get(model, "reference", 0, 0, FV_PRECISION_AUTO, FV_READBACK_AUTO, false, &err);
     CHECK(a && a == b && c && c != a && r && r != a);
     fv_input input = {.scale = {1, 1, 1}};
     CHECK(a && !a->plan);

@@ -56,7 +56,8 @@ static fv_plan_stats stats_of(const char *model, fv_err *err) {
     if (fv_model_begin(&m, model, NULL, err)) {
         const fv_card *card = &m.card;
         const fv_engine *e = fv_engine_get(m.path, NULL, card->has_size ? card->input.width : 0,
-                                           card->has_size ? card->input.height : 0, card->precision, false, err);
+                                           card->has_size ? card->input.height : 0, card->precision,
+                                           FV_READBACK_AUTO, false, err);
         if (e && e->plan) // the detector's
             stats = fv_plan_get_stats(e->plan);
         fv_engine_put(&e);
