@@ -92,7 +92,8 @@ static bool is_silence(rd_kafka_resp_err_t error) {
 static bool ask_again(rd_kafka_t *client, rd_kafka_resp_err_t error, const fv_kafka_patience *p,
                       int64_t begun_ns) {
     rd_kafka_poll(client, 0);
-    return is_silence(error) && !*p->stop && !*p->down && fv_link_now_ns() - begun_ns < p->timeout_ns;
+    return is_silence(error) && !*p->stop && !*p->down &&
+           fv_link_now_ns() - begun_ns < p->timeout_ns;
 }
 
 static bool fail(const fv_kafka_tail *t, rd_kafka_resp_err_t error, fv_err *err) {

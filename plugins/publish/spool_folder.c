@@ -41,8 +41,9 @@ static const char state_mark[4] = {'F', 'v', 'S', '1'};
 // The state of another version: not to be taken for a torn one.
 static bool is_foreign(const fv_spool_folder *f) {
     char mark[sizeof state_mark];
-    return pread(f->state_fd, mark, sizeof mark, 0) == sizeof mark && !memcmp(mark, state_mark, 3) &&
-           mark[3] != state_mark[3] && isdigit((unsigned char)mark[3]);
+    return pread(f->state_fd, mark, sizeof mark, 0) == sizeof mark &&
+           !memcmp(mark, state_mark, 3) && mark[3] != state_mark[3] &&
+           isdigit((unsigned char)mark[3]);
 }
 
 bool fv_spool_folder_open(fv_spool_folder *f, const char *path, fv_err *err) {
@@ -81,7 +82,8 @@ void fv_spool_folder_close(fv_spool_folder *f) {
 
 bool fv_spool_folder_read_state(const fv_spool_folder *f, fv_spool_state *state) {
     state_file t;
-    if (pread(f->state_fd, &t, sizeof t, 0) != sizeof t || memcmp(t.mark, state_mark, sizeof state_mark) != 0 ||
+    if (pread(f->state_fd, &t, sizeof t, 0) != sizeof t ||
+        memcmp(t.mark, state_mark, sizeof state_mark) != 0 ||
         fv_segment_get(t.crc, 4) != fv_crc32(0, &t, offsetof(state_file, crc)))
         return false;
     uint64_t *numbers[] = {&state->id, &state->delivered, &state->hole_from, &state->hole_to};

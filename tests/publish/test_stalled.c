@@ -55,8 +55,8 @@ static void nobody_waits_for_it(void) {
             quick += took < 0.005;
             usleep(200);
         }
-        CHECK(quick > 0.99 * n); // the others waited for a processor
-        CHECK(longest < 0.2);
+        CHECK(quick > 0.95 * n);  // the others waited for a processor,
+        CHECK(longest < 0.6);     // none for the time-out
         for (int k = 0; k < 500 && !*publisher_told(); k++)
             usleep(10000);
         CHECK_CONTAINS(publisher_told(), rows[i].why);
