@@ -170,6 +170,9 @@ static bool is_row(size_t i, const char *caps) {
            (!audio[i].also || strstr(caps, audio[i].also));
 }
 
+// Channels of no known place, which nothing can mix.
+static const char nowhere[] = "channel-mask=(bitmask)0x0000000000000000";
+
 static const char *element(fv_arena *arena, const char *name) {
     return name && fv_gst_has(name) ? fv_arena_printf(arena, "%s !", name) : "";
 }
@@ -185,7 +188,7 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
         if (audio[i].boxes & 1u << box)
             return parser;
         *anew = true;
-        if ((audio[i].decoder && !*decoder) || !fv_gst_has(encoder))
+        if (strstr(caps, nowhere) || (audio[i].decoder && !*decoder) || !fv_gst_has(encoder))
             return NULL;
         return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s !", parser, decoder, encoder);
     }

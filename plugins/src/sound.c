@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <gst/audio/audio.h>
+
 // Headers in the caps, as GStreamer's decoders and muxers of the codec want them; false: they are broken.
 typedef bool (*put_headers)(GstCaps *caps, const uint8_t *data, size_t size);
 
@@ -109,11 +111,31 @@ static const row rows[] = {
     {AV_CODEC_ID_PCM_F64LE, .framed = PCM("F64LE")},
 };
 
-// Both count the places of loudspeakers as WAVE does.
+// Loudspeakers' places in libav's order.
+#define PLACE(name) GST_AUDIO_CHANNEL_POSITION_##name
+static const GstAudioChannelPosition place[] = {
+    PLACE(FRONT_LEFT), PLACE(FRONT_RIGHT), PLACE(FRONT_CENTER), PLACE(LFE1), PLACE(REAR_LEFT), PLACE(REAR_RIGHT),
+    PLACE(FRONT_LEFT_OF_CENTER), PLACE(FRONT_RIGHT_OF_CENTER), PLACE(REAR_CENTER), PLACE(SIDE_LEFT), PLACE(SIDE_RIGHT)};
+#undef PLACE
+
+// Where a file does not say them they are the usual ones of so many channels; 0: there are none. Both sides have
+// these places in the same order.
+static guint64 places(const AVChannelLayout *said) {
+    AVChannelLayout usual = {0};
+    if (said->order != AV_CHANNEL_ORDER_NATIVE)
+        av_channel_layout_default(&usual, said->nb_channels);
+    const AVChannelLayout *layout = said->order == AV_CHANNEL_ORDER_NATIVE ? said : &usual;
+    guint64 mask = 0;
+    if (layout->order != AV_CHANNEL_ORDER_NATIVE || layout->u.mask >> G_N_ELEMENTS(place))
+        return 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(place); i++)
+        mask |= layout->u.mask >> i & 1 ? 1ull << place[i] : 0;
+    return mask;
+}
+
 static void put_places(GstCaps *caps, const AVChannelLayout *layout) {
-    guint64 mask = layout->order == AV_CHANNEL_ORDER_NATIVE ? layout->u.mask : 0;
     if (gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw") && layout->nb_channels > 2)
-        gst_caps_set_simple(caps, "channel-mask", GST_TYPE_BITMASK, mask, NULL);
+        gst_caps_set_simple(caps, "channel-mask", GST_TYPE_BITMASK, places(layout), NULL);
 }
 
 GstCaps *fv_sound_caps(const AVStream *stream) {

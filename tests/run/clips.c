@@ -24,7 +24,8 @@ static const char *const recipes =
     "s='-f lavfi -i testsrc2=s=160x120:r=25:d=1 -f lavfi -i sine=d=1:r=48000'; $f $s $x -c:a aac -output_ts_offset 5 late.ts\n"
     "$f $s $x -c:a libmp3lame mp3.mp4; $f $s $x -c:a libopus opus.mkv; $f $s $x -c:a mp2 mp2.ts\n"
     "$f $s $x -c:a aac aac.mkv; $f $s $x -map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 two.mp4\n"
-    "$f $s $x -c:a flac flac.mkv; $f $s $x -c:a libvorbis vorbis.mkv; $f $s $x -ac 6 -c:a pcm_s24be six.mov; $f $s $x -c:a wmav2 wma.mkv\n";
+    "$f $s $x -c:a flac flac.mkv; $f $s $x -c:a libvorbis vorbis.mkv; $f $s $x -ac 6 -c:a pcm_s24be six.mov; $f $s $x -c:a wmav2 wma.mkv\n"
+    "$f $s $x -ac 8 -c:a pcm_s16le eight.mkv; $f $s $x -ac 16 -c:a pcm_s16le sixteen.mkv\n";
 
 const char *clips_folder(void) {
     static char folder[1100];

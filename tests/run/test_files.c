@@ -102,6 +102,11 @@ static void sound_that_a_container_cannot_hold(void) {
         {"flac.mkv", "o.mp4", "aac\n", "fovea: note: o.mp4: sound 0 (audio/x-flac) is encoded anew: .mp4 cannot hold it\n"},
         {"vorbis.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-vorbis) is encoded anew"},
         {"six.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
+        // Matroska does not say where the loudspeakers are: of eight they are the usual places, of sixteen there are none.
+        {"eight.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
+        {"eight.mkv", "o.webm", "opus\n", "o.webm: sound 0 (audio/x-raw) is encoded anew"},
+        {"sixteen.mkv", "o.mkv", "pcm_s16le\n", NULL},
+        {"sixteen.mkv", "o.mp4", "", "o.mp4: sound 0 (audio/x-raw) is left out: .mp4 cannot hold it; .mkv may"},
         {"in.mp4", "o.webm", "opus\n", "o.webm: sound 0 (audio/mpeg) is encoded anew"},
         {"wma.mkv", "o.mp4", "", "fovea: warning: wma.mkv: sound 0 is left out, wmav2 is not known here"},
     };
