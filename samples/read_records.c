@@ -3,7 +3,8 @@
 //
 //     read_records VIDEO RULES.yaml [MODEL.onnx]
 //
-// prints a record a frame, as fvpublish writes it, and a line for each event that came over the bus.
+// prints a record a frame, as fvpublish writes it, and a line for each event that came over the
+// bus.
 // In a tree of your own: cc read_records.c $(pkg-config --cflags --libs fovea gstreamer-base-1.0)
 #include <gst/base/gstbasetransform.h>
 #include <stdio.h>

@@ -68,8 +68,8 @@ bool fv_link_secret(char *text, size_t size, const char *what, const char *env, 
 // A file that has to be readable; "" is none.
 bool fv_link_file(const char *what, const char *path, fv_err *err);
 
-// Does OpenSSL's sentence, as libraries hand it on, name a mistake of keys, certificates or protocols
-// (and not a connection that broke)?
+// Does OpenSSL's sentence, as libraries hand it on, name a mistake of keys, certificates or
+// protocols (and not a connection that broke)?
 bool fv_link_is_tls_mistake(const char *why);
 
 int64_t fv_link_now_ns(void); // monotonic
