@@ -1,5 +1,6 @@
 // Objects that show a part of themselves, at the picture's edge or behind others, or nothing for a
 // while.
+#include "pipeline/vision/kalman.h"
 #include "pipeline/vision/track.h"
 #include "tests/test.h"
 
@@ -239,6 +240,74 @@ static void two_do_not_take_turns_with_one_detection(void) {
     }
 }
 
+// OC-SORT's re-update: the filter of an object that comes back is the one that would have seen it
+// go straight from where it was seen last, in equal steps.
+static void who_comes_back_is_filtered_along_the_way(void) {
+    enum { SEEN = 30, BACK = 33, END = 38 };
+    fv_motion twin;
+    double dt = 0.04, off = 0;
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        fv_box last = {0};
+        for (int i = 0; i < END; i++) {
+            bool hidden = i >= SEEN && i < BACK;
+            fv_box now = {i < SEEN ? 100 + 3 * (float)i : 190, i < SEEN ? 100 : 112, 40, 80};
+            if (i == BACK) // by hand
+                for (int k = 1; k < BACK - SEEN + 1; k++) {
+                    float a = (float)k / (BACK - SEEN + 1);
+                    fv_motion_predict(&twin, dt);
+                    fv_motion_update(&twin,
+                                     (fv_box){last.x + a * (now.x - last.x),
+                                              last.y + a * (now.y - last.y), 40, 80},
+                                     1);
+                }
+            if (i == 0)
+                fv_motion_init(&twin, now);
+            else if (!hidden)
+                fv_motion_predict(&twin, dt);
+            if (i && !hidden && i <= BACK)
+                fv_motion_update(&twin, now, 1);
+            last = hidden || i >= BACK ? last : now;
+            if (!hidden && i <= BACK)
+                add(&s, now, PERSON);
+            if (i > BACK) { // a skipped frame
+                fv_tracker_update(s.tracker, NULL, (int64_t)s.frame++ * 40000000, &s.out);
+                s.in.n = 0;
+            } else
+                step(&s);
+        }
+        CHECK_EQUAL(s.out.n, 1);
+        CHECK_EQUAL(s.out_v[0].id, 1);
+        double apart = fabs((double)s.out_v[0].box.x - (double)fv_motion_box(&twin).x);
+        if (method == FV_TRACK_OCSORT)
+            CHECK_NEAR(apart, 0, 1e-3);
+        off = fmax(off, apart);
+        fv_tracker_destroy(&s.tracker);
+    }
+    CHECK(off > 0.1); // the others are not
+}
+
+// OC-SORT's momentum: one detection lies a little nearer to who stands than to who comes walking,
+// on the way of the second.
+static void direction_tells_who_it_is(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        for (int i = 0; i <= 20; i++) {
+            add(&s, (fv_box){300, 100, 40, 80}, PERSON);
+            add(&s, (fv_box){276 - 6 * (float)(20 - i), 100, 40, 80}, PERSON);
+            step(&s);
+        }
+        step(&s);
+        add(&s, (fv_box){295, 100, 40, 80}, PERSON);
+        step(&s);
+        CHECK_EQUAL(s.out.n, 1);
+        CHECK_EQUAL(s.out_v[0].id, method == FV_TRACK_OCSORT ? 2 : 1);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
 const fv_suite track_hidden_suite = {
     "track-hidden", (const fv_case[]){CASE(a_neighbour_of_another_class_is_someone_else),
                                       CASE(a_box_that_is_cut_by_the_edge_keeps_its_shape),
@@ -248,4 +317,6 @@ const fv_suite track_hidden_suite = {
                                       CASE(missing_frames_are_bridged_by_their_times),
                                       CASE(a_part_of_who_stands_in_front_leads_nobody_away),
                                       CASE(two_do_not_take_turns_with_one_detection),
+                                      CASE(who_comes_back_is_filtered_along_the_way),
+                                      CASE(direction_tells_who_it_is),
                                       {0}}};
