@@ -136,5 +136,28 @@ static void of_float16_too(void) {
     compare(path_of(0), FV_PRECISION_FP16);
 }
 
-static const fv_case cases[] = {CASE(objects_are_those_of_the_whole_outputs), CASE(of_float16_too), {0}};
+static void a_detector_gives_the_same(void) {
+    static const fv_readback ways[] = {FV_READBACK_CANDIDATES, FV_READBACK_WHOLE};
+    fv_object v[2][100];
+    fv_objects found[2] = {{.capacity = 100, .v = v[0]}, {.capacity = 100, .v = v[1]}};
+    fv_image image;
+    fv_err err = {0};
+    const char *model = path_of(2), *picture = fv_test_shared("images/bus.jpg");
+    if (!model || !picture)
+        return;
+    CHECK_OK(fv_image_load(&image, picture, &err), err);
+    for (int i = 0; i < 2; i++) {
+        fv_detector *d = fv_detector_create(&(fv_detector_params){.model = model, .readback = ways[i]}, &err);
+        CHECK_OK(d && fv_detector_push(d, &image.frame, 1, NULL, &err) && fv_detector_pull(d, &found[i], NULL, &err), err);
+        fv_detector_destroy(&d);
+    }
+    CHECK(found[0].n > 3);
+    CHECK_EQUAL(found[0].n, found[1].n);
+    for (int i = 0; i < found[0].n && i < found[1].n; i++)
+        CHECK(!memcmp(&v[0][i], &v[1][i], sizeof v[0][i]));
+    fv_image_finish(&image);
+}
+
+static const fv_case cases[] = {CASE(objects_are_those_of_the_whole_outputs), CASE(of_float16_too),
+                                CASE(a_detector_gives_the_same), {0}};
 const fv_suite candidates_suite = {"candidates", cases};

@@ -21,7 +21,7 @@ float *case_output(head_case *c, const char *name, const char *shape, float valu
 bool case_recognise(head_case *c);
 // Recognises (with c->head as the card), checks the family and the number of classes, decodes at
 // `threshold` with source = 2 x (network - (4, 6)), and checks that exactly one object is left
-// whose box is (x0, y0, x1, y1) network pixels.
+// whose box is (x0, y0, x1, y1) network pixels; the same from its candidates alone.
 fv_object case_expect(head_case *c, const char *family, int classes, float threshold, int label,
                       float score, float x0, float y0, float x1, float y1);
 void case_end(head_case *c);
