@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-from data import NAMES, Photos
+from data import NAMES, Photos, fail
 from evaluate import at_threshold, average_precisions, detect, row
 from export import load_any, load_network
 from net import count_macs
@@ -35,7 +35,7 @@ def run(a, *command, both=False):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env,
                           stderr=subprocess.STDOUT if both else subprocess.PIPE)
     if done.returncode:
-        raise SystemExit("%s: %s" % (" ".join(command), (done.stderr or done.stdout).strip()))
+        fail("%s: %s" % (" ".join(command), (done.stderr or done.stdout).strip()))
     return done.stdout
 
 
@@ -123,7 +123,7 @@ def replace(path, name, text):
         card = file.read()
     start, end = "<!-- %s -->" % name, "<!-- end %s -->" % name
     if card.count(start) != 1 or card.count(end) != 1:
-        raise SystemExit("%s: %s and %s must be there once each" % (path, start, end))
+        fail("%s: %s and %s must be there once each" % (path, start, end))
     i, j = card.index(start) + len(start), card.index(end)
     with open(path, "w") as file:
         file.write(card[:i] + ("\n" + text + "\n" if card[i] == "\n" else text) + card[j:])

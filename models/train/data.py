@@ -9,6 +9,7 @@ import csv
 import multiprocessing as mp
 import os
 import queue
+import sys
 
 import cv2
 import numpy as np
@@ -25,26 +26,64 @@ MIN_SIDE = 4.0     # smaller boxes (square root of area, pixels of the network i
 MIN_VISIBLE = 0.3  # boxes cut off further than this are ignored
 
 
+def fail(text):
+    """One line, exit 2."""
+    print("%s: %s" % (os.path.basename(sys.argv[0]), text), file=sys.stderr)
+    raise SystemExit(2)
+
+
+def read_lines(path, what):
+    try:
+        with open(path) as file:
+            return [line.strip() for line in file]
+    except (OSError, UnicodeDecodeError) as e:
+        fail("%s, %s, cannot be read: %s" % (path, what, getattr(e, "strerror", None) or e))
+
+
+def read_box(line):
+    """class cx cy w h, or nothing where the line is no such thing; what follows is left out."""
+    try:
+        box = [float(v) for v in line.split()[:5]]
+    except ValueError:
+        return None
+    good = len(box) == 5 and box[0] >= 0 and box[0] == int(box[0]) and \
+        all(-0.01 <= v <= 1.01 for v in box[1:])
+    return box if good else None
+
+
 def read_boxes(path):
-    if not os.path.exists(path):
-        return np.zeros((0, 5), np.float32)
-    rows = [[float(v) for v in line.split()[:5]] for line in open(path) if line.strip()]
+    """[n, 5]; no file: nothing is in the picture."""
+    rows = []
+    for k, line in enumerate(read_lines(path, "labels") if os.path.exists(path) else [], 1):
+        rows += [read_box(line)] if line else []
+        if line and not rows[-1]:
+            fail("%s, line %d: '%s' is not a class number and cx cy w h from 0 to 1" % (
+                path, k, line[:60]))
     return np.array(rows, np.float32).reshape(-1, 5)
 
 
+def need_file(path):
+    if path and not os.path.isfile(path):
+        fail("%s is not there" % path)
+    return path
+
+
 def read_names(path):
-    return [line.strip() for line in open(path) if line.strip()]
+    names = [line for line in read_lines(path, "class names") if line]
+    if not names or len(set(names)) < len(names):
+        fail("%s: %s; one class name a line" % (path, "a name is twice in it" if names else "empty"))
+    return names
 
 
 def read_index(root, classes):
     path = os.path.join(root, "index.tsv")
     if not os.path.exists(path):
-        raise SystemExit("%s is not there: index.py writes it for photos of your own" % path)
+        fail("%s is not there: index.py writes it for photos of your own" % path)
     rows = list(csv.DictReader(open(path), delimiter="\t"))
     for row in rows:
         if len(row["known_classes_mask"]) != classes:
-            raise SystemExit("%s is about %d classes, but there are %d names: give both the same "
-                             "--names" % (path, len(row["known_classes_mask"]), classes))
+            fail("%s is about %d classes, but there are %d names: give both the same --names" % (
+                path, len(row["known_classes_mask"]), classes))
     return rows
 
 
@@ -67,7 +106,7 @@ class Photos:
         base, stem = os.path.join(root, row["set"]), row["image"]
         image = cv2.imread(os.path.join(base, "images", stem + ".jpg"), cv2.IMREAD_COLOR)
         if image is None:
-            raise SystemExit("%s/images/%s.jpg, named in index.tsv, cannot be read" % (base, stem))
+            fail("%s/images/%s.jpg, named in index.tsv, cannot be read" % (base, stem))
         scale = longest / max(image.shape[:2])
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -79,6 +118,9 @@ class Photos:
             b = np.concatenate([b[:, :1], (b[:, 1:3] - half) * (w, h),
                                 (b[:, 1:3] + half) * (w, h)], 1)
             both.append(b.astype(np.float32))
+        if len(both[0]) and both[0][:, 0].max() >= self.classes:
+            fail("%s/labels/%s.txt: class %d, but there are %d names; the first is class 0" % (
+                base, stem, both[0][:, 0].max(), self.classes))
         self.images.append(np.ascontiguousarray(image[:, :, ::-1]))
         self.boxes.append(both[0])
         self.ignore.append(both[1][:, 1:])
@@ -214,38 +256,55 @@ def fill(grid, stride, rect, value):
     grid[y0:y1, x0:x1] = value
 
 
-def serve(painter, requests, results):
+def serve(painter, seed, requests, results):
     cv2.setNumThreads(1)
+    parent = os.getppid()
     while True:
-        request = requests.get()
-        if request is None:
-            return
-        results.put(painter.batch(*request))
+        try:
+            number, request = requests.get(timeout=5)
+        except queue.Empty:
+            if os.getppid() != parent:  # killed, so that nobody ends this process
+                return
+            continue
+        painter.rng = np.random.default_rng([seed, number])
+        results.put((number, painter.batch(*request)))
 
 
 class Loader:
-    """Paints batches ahead of need in a process that shares the decoded photos."""
+    """Paints batches ahead of need in processes that share the decoded photos. Batch k depends on
+    the seed, k and what ask(k) wants, a Painter.batch()'s arguments, and on nothing else.
+    """
 
     def __init__(self, photos, seed, ahead=6, workers=1):
         context = mp.get_context("fork")
         self.requests, self.results = context.Queue(), context.Queue()
         self.workers = [context.Process(target=serve, daemon=True, args=(
-            Painter(photos, [seed, k]), self.requests, self.results)) for k in range(workers)]
+            Painter(photos, seed), seed, self.requests, self.results)) for _ in range(workers)]
         for worker in self.workers:
             worker.start()
-        self.ahead, self.waiting = ahead, 0
+        self.ahead, self.asked, self.given, self.early = ahead, 0, 0, {}
 
-    def next(self, request):
-        while self.waiting < self.ahead:
-            self.requests.put(request)
-            self.waiting += 1
-        self.waiting -= 1
+    def start(self, number):
+        """The batch that comes first, before any is asked for."""
+        self.asked = self.given = number
+
+    def next(self, ask):
+        while self.asked < self.given + self.ahead:
+            self.requests.put((self.asked, ask(self.asked)))
+            self.asked += 1
+        while self.given not in self.early:
+            number, batch = self.wait()
+            self.early[number] = batch
+        self.given += 1
+        return self.early.pop(self.given - 1)
+
+    def wait(self):
         while True:
             try:
                 return self.results.get(timeout=5)
             except queue.Empty:
                 if not all(worker.is_alive() for worker in self.workers):
-                    raise SystemExit("a process that paints training pictures has ended")
+                    fail("a process that paints training pictures has ended")
 
     def close(self):
         for worker in self.workers:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from data import NAMES, PAD, Photos, read_boxes, read_names
+from data import NAMES, PAD, Photos, fail, need_file, read_boxes, read_names
 from loss import decode
 
 
@@ -98,6 +98,9 @@ def average_precision(found, truth, c):
 
 def load_folder(images, labels, names, ours=NAMES):
     """Photos and truths; label ids are those of `names`, matched to ours by class name."""
+    for folder in (images, labels):
+        if not os.path.isdir(folder):
+            fail("%s is no folder" % folder)
     names = ["motorcycle" if n == "motorbike" else n for n in names]
     photos, truth, ids = [], [], {names.index(n): k for k, n in enumerate(ours) if n in names}
     for f in sorted(os.listdir(images)):
@@ -147,10 +150,10 @@ def read_photos(a, ours):
     if a.held:
         held = Photos([a.held], "val", a.sets.split(",") if a.sets else None, classes=len(ours))
         if not held.images:
-            raise SystemExit("%s/index.tsv: keeps no photo for measuring (index.py --val)" % a.held)
+            fail("%s/index.tsv: keeps no photo for measuring (index.py --val)" % a.held)
         return held.images, held.boxes
     if not (a.images and a.labels):
-        raise SystemExit("name the photos: --held ROOT, or --images DIR --labels DIR")
+        fail("name the photos: --held ROOT, or --images DIR --labels DIR")
     return load_folder(a.images, a.labels, read_names(a.names) if a.names else ours, ours)
 
 
@@ -172,7 +175,7 @@ def main():
     ours = read_names(a.model_names) if a.model_names else list(NAMES)
     width, height = (int(v) for v in a.size.split("x"))
     photos, truth = read_photos(a, ours)
-    found = detect(load_any(a.model), photos, width, height)
+    found = detect(load_any(need_file(a.model)), photos, width, height)
     print(a.model, a.size, row(average_precisions(found, truth, len(ours)), ours))
     print_thresholds(found, truth, ours, [float(t) for t in a.at.split(",")] if a.at else [])
 

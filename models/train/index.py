@@ -11,7 +11,7 @@ import os
 
 import cv2
 
-from data import read_boxes, read_names
+from data import fail, read_boxes, read_names
 
 COLUMNS = ("set", "image", "width", "height", "known_classes_mask", "boxes", "ignore_boxes", "split",
            "source_name")
@@ -23,6 +23,8 @@ def main():
     p.add_argument("--names", required=True)
     p.add_argument("--val", type=int, default=10)
     a = p.parse_args()
+    if a.val < 1:
+        fail("--val %d: every how manieth photo is kept, 1 or more" % a.val)
     classes, rows = len(read_names(a.names)), []
     for name in sorted(os.listdir(a.root)) if os.path.isdir(a.root) else []:
         folder = os.path.join(a.root, name, "images")
@@ -30,16 +32,16 @@ def main():
             stem, ending = os.path.splitext(f)
             image = cv2.imread(os.path.join(folder, f)) if ending == ".jpg" else None
             if image is None:
-                raise SystemExit("%s/%s is not a JPEG photo ending in .jpg" % (folder, f))
+                fail("%s/%s is not a JPEG photo ending in .jpg" % (folder, f))
             boxes = read_boxes(os.path.join(a.root, name, "labels", stem + ".txt"))
             if len(boxes) and boxes[:, 0].max() >= classes:
-                raise SystemExit("%s: class %d, but there are %d names" % (
-                    stem, boxes[:, 0].max(), classes))
+                fail("%s/%s/labels/%s.txt: class %d, but there are %d names; the first is class 0" % (
+                    a.root, name, stem, boxes[:, 0].max(), classes))
             rows.append((name, stem, image.shape[1], image.shape[0], "1" * classes, len(boxes), 0,
                          "val" if k % a.val == 0 else "train", stem))
     train = sum(row[7] == "train" for row in rows)
     if not train:
-        raise SystemExit("%s: %d photos in %s/<set>/images, none of them to train on" % (
+        fail("%s: %d photos in %s/<set>/images, none of them to train on" % (
             a.root, len(rows), a.root))
     with open(os.path.join(a.root, "index.tsv"), "w") as out:
         for row in [COLUMNS] + rows:

@@ -3,9 +3,10 @@
     train.py --data ../shared/train --teacher yolox_nano.onnx --out .train --until 18:10
 
 The schedule runs on progress 0..1, measured in steps (--steps N: reproducible) or in wall time
-(--until HH:MM or --minutes M: takes what the machine gives). A run that is resumed with a later end
-goes on from the progress it had; --restart-lr P sets the progress back to P to train on where it had
-reached its end.
+(--until HH:MM or --minutes M: takes what the machine gives). With --steps a run that was broken off
+and is called again ends with the same weights as one that was not (same --threads). A run that is
+resumed with a later end goes on from the progress it had; --restart-lr P sets the progress back to P to
+train on where it had reached its end.
 """
 import argparse
 import datetime
@@ -21,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from data import NAMES, Loader, Photos, read_names
+from data import NAMES, Loader, Photos, fail, need_file, read_names
 from evaluate import load_folder, row, score
 from export import unfold
 from loss import Hints, decode, label_loss, teacher_loss
@@ -36,6 +37,19 @@ HINT_END, TEACHER_END = 0.60, 0.60
 WARMUP_STEPS = 300
 
 
+def positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("'%s' is not a whole number from 1 on" % text)
+    return int(text)
+
+
+def hour(text):
+    try:
+        return datetime.datetime.strptime(text, "%H:%M")
+    except ValueError:
+        raise argparse.ArgumentTypeError("'%s' is no time of the day as 18:10" % text)
+
+
 def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--data", action="append", required=True, help="training folder (repeatable)")
@@ -45,9 +59,9 @@ def parse():
     p.add_argument("--mirror", help="folder that gets a copy of every checkpoint")
     p.add_argument("--eval", nargs=3, metavar=("IMAGES", "LABELS", "NAMES"))
     end = p.add_mutually_exclusive_group(required=True)
-    end.add_argument("--steps", type=int)
-    end.add_argument("--until", help="HH:MM")
-    end.add_argument("--minutes", type=float)
+    end.add_argument("--steps", type=positive)
+    end.add_argument("--until", type=hour, help="HH:MM")
+    end.add_argument("--minutes", type=positive)
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=7)
     p.add_argument("--threads", type=int, default=2)
@@ -70,8 +84,7 @@ class Clock:
             self.end = self.start + 60 * args.minutes
         elif args.until:
             now = datetime.datetime.now()
-            hh, mm = (int(v) for v in args.until.split(":"))
-            end = now.replace(hour=hh, minute=mm, second=0)
+            end = now.replace(hour=args.until.hour, minute=args.until.minute, second=0)
             self.end = (end if end > now else end + datetime.timedelta(days=1)).timestamp()
 
     def at(self, step):
@@ -167,10 +180,10 @@ class Run:
         if args.restart_lr is not None:
             self.progress = args.restart_lr
         if self.progress >= 1:
-            raise SystemExit("%s has reached its end after %d steps; more --steps, or --restart-lr "
-                             "0.5, train on" % (self.path, self.step))
-        self.clock = Clock(args, self.progress, self.step)
-        self.rng = np.random.default_rng(args.seed + self.step)
+            fail("%s has reached its end after %d steps; more --steps, or --restart-lr 0.5, train on" %
+                 (self.path, self.step))
+        whole = args.steps and args.restart_lr is None
+        self.clock = Clock(args, 0.0, 0) if whole else Clock(args, self.progress, self.step)
 
     def load(self):
         s = torch.load(self.path, map_location=self.device)
@@ -201,14 +214,18 @@ class Run:
         warm = min(1.0, max((self.step + 1) / WARMUP_STEPS, self.progress / 0.05))
         return self.args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
-    def request(self):
-        phase = [p for p in PHASES if p[0] <= self.progress][-1]
-        width, height = phase[1][self.rng.integers(len(phase[1]))]
+    def request(self, step):
+        progress = self.clock.at(step)
+        phase = [p for p in PHASES if p[0] <= progress][-1]
+        rng = np.random.default_rng([self.args.seed, step, 1])
+        width, height = phase[1][rng.integers(len(phase[1]))]
         return phase[2], width, height, phase[3]
 
     def train_step(self, images, truth, known):
         x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float().div_(255)
-        x = jitter(x, self.rng).contiguous(memory_format=torch.channels_last)
+        torch.manual_seed(self.args.seed + self.step)
+        rng = np.random.default_rng([self.args.seed, self.step, 2])
+        x = jitter(x, rng).contiguous(memory_format=torch.channels_last)
         truth = torch.from_numpy(truth).to(self.device)
         known = torch.from_numpy(known).to(self.device).float()
         for group in self.optimiser.param_groups:
@@ -265,12 +282,13 @@ def fingerprint(roots):
 
 def main():
     args = parse()
+    for path in (args.teacher, args.init):
+        need_file(path)
     os.makedirs(args.out, exist_ok=True)
     cv2.setNumThreads(1)
     ours = read_names(args.names) if args.names else list(NAMES)
     photos = Photos(args.data, classes=len(ours))
-    loader = Loader(photos, args.seed + int(time.time()) % 100000 * (args.steps is None),
-                    workers=args.workers)  # forked before torch starts its threads
+    loader = Loader(photos, args.seed, workers=args.workers)  # before torch starts its threads
     held = Photos(args.data, "val", ("coco17", "coco128") if not args.names else None,
                   classes=len(ours))
     sets = {"held": (held.images, held.boxes)} if held.images else {}
@@ -279,6 +297,7 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     run = Run(args)
+    loader.start(run.step)
     print("command: %s" % " ".join(sys.argv))
     print("data: %d photos, index.tsv sha256 %s" % (len(photos.images), fingerprint(args.data)))
     print("network: %.3f M parameters, %.0f MMAC at 416x256; torch %s on %s" % (
@@ -287,8 +306,8 @@ def main():
     log = open(os.path.join(args.out, "log.jsonl"), "a")
     mean, saved, began, first = {}, time.time(), time.time(), run.seen
     while run.progress < 1.0:
+        losses = run.train_step(*loader.next(run.request))
         run.progress = run.clock.at(run.step)
-        losses = run.train_step(*loader.next(run.request()))
         for k, v in losses.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
         if run.step % 100 == 0:

@@ -3,12 +3,15 @@ photos to objects that `fovea detect` names. Skipped where torch, onnx or OpenCV
 
     recipe.py [unittest arguments]       # $FOVEA: the built command
 """
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 missing = [m for m in ("numpy", "onnx", "torch", "cv2") if not importlib.util.find_spec(m)]
@@ -38,7 +41,7 @@ def run(script, *arguments, fails=False):
     """Standard output of a script, or what it says when it must fail."""
     p = subprocess.run([sys.executable, os.path.join(TRAIN, script)] + [str(a) for a in arguments],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
-    assert (p.returncode != 0) == fails, p.stdout + p.stderr
+    assert p.returncode == (2 if fails else 0), p.stdout + p.stderr
     return p.stderr if fails else p.stdout
 
 
@@ -176,8 +179,10 @@ class Card(unittest.TestCase):
             with open(path) as file:
                 self.assertEqual(file.read(), "a <!-- size -->2 M<!-- end size -->, b\n<!-- clip -->\n"
                                  "new\nrows\n<!-- end clip -->\nc\n")
-            with self.assertRaisesRegex(SystemExit, "must be there once"):
+            said = io.StringIO()
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(said):
                 card.replace(path, "speed", "fast")
+            self.assertIn("must be there once", said.getvalue())
 
     def test_the_card_has_a_place_for_every_part(self):
         with open(os.path.join(TRAIN, "..", "README.md")) as file:
@@ -188,10 +193,13 @@ class Card(unittest.TestCase):
 
 
 class FiveSteps(unittest.TestCase):
-    def steps(self, folder, out, steps):
+    def words(self, folder, out, steps):
         mine = os.path.join(folder, "mine")
-        run("train.py", "--data", mine, "--names", mine + "/names.txt", "--init", STREET, "--out",
-            os.path.join(folder, out), "--steps", steps, "--threads", 1)
+        return ["train.py", "--data", mine, "--names", mine + "/names.txt", "--init", STREET,
+                "--out", os.path.join(folder, out), "--steps", str(steps), "--threads", "1"]
+
+    def steps(self, folder, out, steps):
+        run(*self.words(folder, out, steps))
         with open(os.path.join(folder, out, "log.jsonl")) as log:
             return [json.loads(line) for line in log]
 
@@ -205,7 +213,7 @@ class FiveSteps(unittest.TestCase):
             first = self.steps(folder, "a", 1)
             self.assertEqual(first[0]["losses"], self.steps(folder, "b", 1)[0]["losses"])
             entries = self.steps(folder, "a", 3)
-            self.assertEqual([e["step"] for e in entries], [2, 4])
+            self.assertEqual([e["step"] for e in entries], [1, 3])
             self.assertGreater(entries[1]["seen"], entries[0]["seen"])
             last = os.path.join(folder, "a", "last.pt")
             said = run("evaluate.py", last, "--held", mine, "--model-names", names, "--at", "0.5")
@@ -214,6 +222,30 @@ class FiveSteps(unittest.TestCase):
             model = os.path.join(folder, "mine.onnx")
             run("export.py", last, "-o", model, "--names", names, "--half")
             self.detect(model, mine + "/toys/images/0000.jpg")
+
+    def test_a_broken_run_ends_as_an_unbroken_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run("toy.py", os.path.join(folder, "mine"), "--photos", 12)
+            run("index.py", folder + "/mine", "--names", folder + "/mine/names.txt", "--val", 12)
+            self.steps(folder, "whole", 5)
+            words = self.words(folder, "broken", 5)
+            log = os.path.join(folder, "broken", "log.jsonl")
+            with open(os.devnull, "w") as null:
+                p = subprocess.Popen([sys.executable, os.path.join(TRAIN, words[0])] + words[1:] +
+                                     ["--save-minutes", "0"], stdout=null)
+                while p.poll() is None and not (os.path.exists(log) and os.path.getsize(log)):
+                    time.sleep(0.05)
+                while p.poll() is None and not os.path.exists(folder + "/broken/last.pt"):
+                    time.sleep(0.01)
+                p.kill()
+                p.wait()
+            self.assertLess(torch.load(os.path.join(folder, "broken", "last.pt"))["step"], 5)
+            self.steps(folder, "broken", 5)
+            one, two = (torch.load(os.path.join(folder, out, "last.pt")) for out in ("whole", "broken"))
+            self.assertEqual((one["step"], two["step"]), (5, 5))
+            for part in ("net", "ema"):
+                for name in one[part]:
+                    self.assertTrue(torch.equal(one[part][name], two[part][name]), name)
 
     def detect(self, model, photo):
         if "FOVEA" not in os.environ:
@@ -236,10 +268,23 @@ class FiveSteps(unittest.TestCase):
                           run(*data, "--steps", 1, fails=True))
             self.assertIn("--steps --until --minutes is required",
                           run(*data, "--names", names, fails=True))
-            with open(mine + "/toys/labels/0001.txt", "a") as label:
-                label.write("7 0.5 0.5 0.1 0.1\n")
-            self.assertIn("0001: class 7, but there are 2 names",
-                          run("index.py", mine, "--names", names, fails=True))
+            self.assertIn("'0' is not a whole number",
+                          run(*data, "--names", names, "--steps", 0, fails=True))
+            self.assertIn("no.onnx is not there", run(
+                *data, "--names", names, "--steps", 1, "--init", folder + "/no.onnx", fails=True))
+            self.assertIn("no.txt, class names, cannot be read: No such file",
+                          run("index.py", mine, "--names", folder + "/no.txt", fails=True))
+            for line, said in (("7 0.5 0.5 0.1 0.1", "0001.txt: class 7, but there are 2 names"),
+                               ("0 0.5 0.5 0.1", "line 1: '0 0.5 0.5 0.1' is not a class"),
+                               ("0 120 80 40 40", "line 1: '0 120 80 40 40' is not a class"),
+                               ("ball 0.5 0.5 0.1 0.1", "line 1: 'ball 0.5 0.5 0.1 0.1' is not"),
+                               ("-1 0.5 0.5 0.1 0.1", "line 1: '-1 0.5 0.5 0.1 0.1' is not"),
+                               ("0 nan 0.5 0.1 0.1", "line 1: '0 nan 0.5 0.1 0.1' is not")):
+                with open(mine + "/toys/labels/0001.txt", "w") as label:
+                    label.write(line + "\n")
+                told = run("index.py", mine, "--names", names, fails=True)
+                self.assertIn(said, told)
+                self.assertEqual(told.count("\n"), 1)
 
 
 if __name__ == "__main__":
