@@ -8,6 +8,7 @@ static const struct {
     fv_pass_fn run;
 } rows[] = {
     {"drop identities", fv_pass_identity},
+    {"carry the whole numbers of quantised graphs as floats", fv_pass_quant},
     {"fold pads into convolutions and pools", fv_pass_pad},
     {"fold batch normalisations and constant factors into convolutions", fv_pass_scale},
     {"make convolutions of every second row and column convolutions of the picture", fv_pass_focus},
@@ -69,7 +70,7 @@ static void sweep(fv_passes *p) {
 }
 
 static bool passes_init(fv_passes *p, fv_graph *g) {
-    int room = 6 * g->n_nodes + 8;
+    int room = 6 * g->n_nodes + 8 + fv_pass_quant_room(g);
     size_t n = (size_t)g->n_tensors + (size_t)room;
     *p = (fv_passes){.g = g,
                      .tensor_room = room,

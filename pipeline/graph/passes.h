@@ -23,6 +23,8 @@ int fv_pass_identity(fv_passes *p);     // pass_clean.c
 int fv_pass_dead(fv_passes *p);
 int fv_pass_scale(fv_passes *p);        // pass_fold.c
 int fv_pass_pad(fv_passes *p);
+int fv_pass_quant(fv_passes *p);      // pass_quant.c
+int fv_pass_quant_room(const fv_graph *g); // how many tensors it may add
 int fv_pass_focus(fv_passes *p);        // pass_focus.c
 int fv_pass_hard_sigmoid(fv_passes *p); // pass_pattern.c
 int fv_pass_gated(fv_passes *p);
