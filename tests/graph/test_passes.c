@@ -34,6 +34,8 @@ static fv_graph *make(void (*nodes)(build *b), fv_err *err) {
     build_floats(&b, "zero", 0, NULL, (float[]){0});
     build_floats(&b, "half", 0, NULL, (float[]){0.5f});
     build_floats(&b, "one", 0, NULL, (float[]){1});
+    build_floats(&b, "step", 0, NULL, (float[]){0.03f});
+    build_floats(&b, "fine", 1, (int64_t[]){2}, (float[]){0.01f, 0.02f});
     build_floats(&b, "root", 0, NULL, (float[]){1.41421354f});
     build_input(&b, "x", 1, 4, (const char *[]){"1", "2", "5", "5"});
     nodes(&b);
@@ -69,6 +71,36 @@ static void check(void (*nodes)(build *b), int left, fv_act act, fv_residual res
 }
 
 #define CONV(in, out) build_node(b, "Conv", in " w", out, "pads=1,1,1,1")
+
+// What quantize_dynamic of ONNX Runtime writes. Constants of whole numbers are folded at the load.
+static void quantised_dynamic(build *b) {
+    build_node(b, "DynamicQuantizeLinear", "x", "q scale zero", "");
+    build_node(b, "QuantizeLinear", "w step", "wq", "");
+    build_node(b, "ConvInteger", "q wq zero", "sum", "pads=1,1,1,1");
+    build_node(b, "Cast", "sum", "f", "to=1");
+    build_node(b, "Mul", "scale half", "s", "");
+    build_node(b, "Mul", "f s", "y", "");
+}
+
+static void quantised_product(build *b) {
+    build_node(b, "DynamicQuantizeLinear", "x", "q scale zero", "");
+    build_node(b, "QuantizeLinear", "m step", "wq", "");
+    build_node(b, "QuantizeLinear", "three one", "three_q", "");
+    build_node(b, "MatMulInteger", "q wq zero three_q", "sum", "");
+    build_node(b, "Cast", "sum", "f", "to=1");
+    build_node(b, "Mul", "f scale", "y", "");
+}
+
+// Static: QLinearConv, the padding being the zero point; behind it a pool of whole numbers.
+static void quantised_static(build *b) {
+    build_node(b, "QuantizeLinear", "three one", "three_q", "");
+    build_node(b, "QuantizeLinear", "zero one", "zero_q", "");
+    build_node(b, "QuantizeLinear", "w fine", "wq", "axis=0");
+    build_node(b, "QuantizeLinear", "x step three_q", "q", "");
+    build_node(b, "QLinearConv", "q step three_q wq fine zero_q step three_q", "r", "pads=1,1,1,1");
+    build_node(b, "MaxPool", "r", "p", "kernel_shape=3,3 pads=1,1,1,1");
+    build_node(b, "DequantizeLinear", "p step three_q", "y", "");
+}
 
 // Rows of five.
 static void linear(build *b) {
@@ -292,6 +324,12 @@ static void products_with_constants(void) {
     check(linear_needed_twice, 7, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
 
+static void quantised_graphs(void) {
+    check(quantised_dynamic, 23, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(quantised_product, 26, FV_ACT_NONE, FV_RESIDUAL_NONE);
+    check(quantised_static, 11, FV_ACT_NONE, FV_RESIDUAL_NONE);
+}
+
 static void layer_norms(void) {
     check(layer_norm, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
     check(layer_norm_bare, 2, FV_ACT_NONE, FV_RESIDUAL_NONE);
@@ -429,6 +467,7 @@ const fv_suite passes_suite = {
                       CASE(focused),
                       CASE(products_with_constants),
                       CASE(layer_norms),
+                      CASE(quantised_graphs),
                       CASE(activations),
                       CASE(residuals),
                       CASE(twins),
