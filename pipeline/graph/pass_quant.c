@@ -280,6 +280,7 @@ static int make_product(fv_passes *p, const fv_node *n, const quant_row *row, fv
     add(&m, conv ? "Conv" : "MatMul", x, w, sum, conv ? n->attr : NULL, conv ? sizeof(fv_conv_attr) : 0);
     if (at->bias < n->n_in && n->in[at->bias] >= 0) {
         int bias = along(&m, at->bias, 0, 1);
+        p->g->tensor[bias].n_dims = 1, p->g->tensor[bias].dim[0] = length(p, n, at->bias);
         fv_node *made = &m.to[m.k - 1];
         made->n_in = 3;
         made->in = fv_arena_memdup(p->g->arena, (int[]){x, w, bias}, 3 * sizeof(int));
