@@ -169,6 +169,7 @@ fv_gpu *fv_gpu_create(const fv_gpu_params *params, fv_err *err) {
     }
     pthread_mutex_init(&gpu->queue_lock, NULL);
     pthread_mutex_init(&gpu->kernel_lock, NULL);
+    fv_gpu_awake_init(gpu);
     if (!set_up(gpu, params ? params : &(fv_gpu_params){0}, err))
         fv_gpu_destroy(&gpu);
     else
@@ -185,6 +186,7 @@ void fv_gpu_destroy(fv_gpu **gpu) {
     *gpu = NULL;
     if (!g)
         return;
+    fv_gpu_awake_finish(g);
     if (g->device) {
         vkDeviceWaitIdle(g->device);
         fv_gpu_cache_save(g);

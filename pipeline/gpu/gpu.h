@@ -130,4 +130,9 @@ uint32_t fv_gpu_program_barriers(const fv_gpu_program *p); // how many were need
 // Submits run one after the other, in order; tickets of one gpu grow.
 bool fv_gpu_program_submit(fv_gpu_program *p, uint64_t *ticket, fv_err *err); // does not block
 bool fv_gpu_wait(fv_gpu *gpu, uint64_t ticket, uint64_t timeout_ns, fv_err *err);
+// The same without an end, for the results of a frame. Where the device is the CPU, a thread meanwhile keeps a core from
+// halting, for the driver's threads change at every dispatch and waking a core takes as long as a small layer. The
+// thread is of the lowest class (SCHED_IDLE): it has what time nobody else wants. FOVEA_AWAKE=0 leaves it out.
+bool fv_gpu_wait_awake(fv_gpu *gpu, uint64_t ticket, fv_err *err);
+double fv_gpu_awake_ms(fv_gpu *gpu); // processor time of that thread so far
 void fv_gpu_program_destroy(fv_gpu_program **p); // waits until idle

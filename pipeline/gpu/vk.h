@@ -32,6 +32,17 @@ struct fv_gpu_kernel {
     VkPipeline pipeline;
 };
 
+// awake.c. The thread is there from the first wait on.
+typedef struct {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    atomic_int waiting; // callers of fv_gpu_wait_awake
+    bool tried, running, leave;
+} fv_gpu_awake;
+void fv_gpu_awake_init(fv_gpu *gpu);
+void fv_gpu_awake_finish(fv_gpu *gpu);
+
 struct fv_gpu {
     VkInstance instance;
     VkDebugUtilsMessengerEXT messenger;
@@ -55,6 +66,7 @@ struct fv_gpu {
     pthread_mutex_t kernel_lock;
 
     fv_gpu_buffer *nothing, *no_upload; // what the unused bindings of a program point to
+    fv_gpu_awake awake;
     fv_gpu_caps caps;
     char cache_dir[512];
     atomic_bool broken; // the validation layer has spoken

@@ -63,11 +63,11 @@ static double now_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-// Of all threads of this process.
-static double cpu_ms(void) {
+// Of all threads of this process but the one that only keeps a core awake.
+static double cpu_ms(fv_gpu *gpu) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6 - fv_gpu_awake_ms(gpu);
 }
 
 // A line of /proc/self/status, which counts in KiB; 0 where there is none.
@@ -147,19 +147,19 @@ static bool run_once(fv_session *s, const void *const in[], fv_err *err) {
     return fv_session_push_tensors(s, in, NULL, err) && fv_session_pull(s, &r, err);
 }
 
-static bool time_runs(const fv_plan *plan, const void *const in[], int runs, double *ms, figures *f, fv_err *err) {
+static bool time_runs(fv_gpu *gpu, const fv_plan *plan, const void *const in[], int runs, double *ms, figures *f, fv_err *err) {
     double created = now_ms(), *cpu = &f->cpu;
     fv_session *s = fv_session_create(plan, NULL, 1, err);
     bool ok = s != NULL;
     for (int i = -WARM_UP; i < runs && ok; i++) {
-        double start = now_ms(), start_cpu = cpu_ms();
+        double start = now_ms(), start_cpu = cpu_ms(gpu);
         ok = run_once(s, in, err);
         if (i == -WARM_UP)
             f->start_ms += now_ms() - created;
         if (i < 0)
             continue;
         ms[i] = now_ms() - start;
-        double used = cpu_ms() - start_cpu;
+        double used = cpu_ms(gpu) - start_cpu;
         *cpu = i == 0 || used < *cpu ? used : *cpu;
     }
     f->resident_mib = status_mib("VmRSS:");
@@ -190,7 +190,7 @@ static bool profile(const arguments *a, fv_gpu *gpu, const void *const in[], fig
     int runs = a->runs;
     double *ms = calloc((size_t)runs + 1, sizeof *ms);
     figures other = {0};
-    bool ok = plan && ms && time_runs(plan, in, runs < 20 ? runs : 20, ms, &other, err);
+    bool ok = plan && ms && time_runs(gpu, plan, in, runs < 20 ? runs : 20, ms, &other, err);
     free(ms);
     if (ok) {
         f->n_layers = fv_plan_layers(plan, NULL, 0);
@@ -212,7 +212,7 @@ static bool time_model(const arguments *a, fv_gpu *gpu, fv_graph *g, const void 
     f->start_ms += f->load_ms;
     if (plan)
         fv_plan_take_weights(plan, g);
-    bool ok = plan && time_runs(plan, in, runs, ms, f, err);
+    bool ok = plan && time_runs(gpu, plan, in, runs, ms, f, err);
     if (ok) {
         qsort(ms, (size_t)runs, sizeof *ms, by_value);
         f->lowest = ms[0], f->median = ms[runs / 2], f->p99 = ms[runs * 99 / 100];

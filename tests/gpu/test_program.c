@@ -1,4 +1,6 @@
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "pipeline/gpu/vk.h"
 #include "shaders/push.h"
@@ -104,6 +106,38 @@ static void upload_and_readback_are_bound(void) {
     tear_down(&b);
 }
 
+// Whether the thread of awake.c stops within two seconds.
+static bool rests(fv_gpu *gpu) {
+    for (int i = 0; i < 50; i++) {
+        double before = fv_gpu_awake_ms(gpu);
+        nanosleep(&(struct timespec){0, 40000000}, NULL);
+        if (!(fv_gpu_awake_ms(gpu) > before))
+            return true;
+    }
+    return false;
+}
+
+static void a_core_is_kept_awake_only_while_somebody_waits(void) {
+    for (int wanted = 0; wanted < 2; wanted++) {
+        bench b;
+        uint64_t ticket;
+        setenv("FOVEA_AWAKE", wanted ? "1" : "0", 1);
+        if (!set_up(&b))
+            return;
+        bool expected = wanted && fv_gpu_get_caps(b.gpu)->cpu && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+        fv_gpu_program *p = fv_gpu_program_begin(b.gpu, &b.blocks, &b.err);
+        add_reversal(&b, p, 0, 1);
+        CHECK_OK(fv_gpu_program_end(p, &b.err), b.err);
+        for (int i = 0; i < 1000 && (i < 5 || (expected && !(fv_gpu_awake_ms(b.gpu) > 0))); i++)
+            CHECK_OK(fv_gpu_program_submit(p, &ticket, &b.err) && fv_gpu_wait_awake(b.gpu, ticket, &b.err), b.err);
+        CHECK_EQUAL(fv_gpu_awake_ms(b.gpu) > 0, expected);
+        CHECK(rests(b.gpu));
+        fv_gpu_program_destroy(&p);
+        tear_down(&b);
+    }
+    unsetenv("FOVEA_AWAKE");
+}
+
 static int count_kernels(const fv_gpu *gpu) {
     int n = 0;
     for (const fv_gpu_kernel *k = gpu->kernels; k; k = k->next)
@@ -148,4 +182,5 @@ static void mistakes_are_reported(void) {
 }
 
 const fv_suite program_suite = {"program", (const fv_case[]){
-    CASE(a_chain_of_copies_arrives), CASE(upload_and_readback_are_bound), CASE(kernels_go_when_nobody_has_them), CASE(mistakes_are_reported), {0}}};
+    CASE(a_chain_of_copies_arrives), CASE(upload_and_readback_are_bound), CASE(a_core_is_kept_awake_only_while_somebody_waits),
+    CASE(kernels_go_when_nobody_has_them), CASE(mistakes_are_reported), {0}}};
