@@ -2,6 +2,7 @@
 #include "pipeline/desc/desc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -404,11 +405,31 @@ static void resolve_output(fv_yaml *y, fv_desc_output *o) {
         resolve_publish(y, o->publish);
 }
 
+// Of the folder that a file is in, or will be in.
+static bool stat_folder(const char *path, struct stat *folder) {
+    const char *slash = strrchr(path, '/');
+    char text[4096];
+    int n = snprintf(text, sizeof text, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path);
+    return n < (int)sizeof text && !stat(text, folder);
+}
+
+static const char *name_in_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool is_same(const struct stat *x, const struct stat *y) {
+    return x->st_dev == y->st_dev && x->st_ino == y->st_ino;
+}
+
+// By any way, and also where it is not there yet.
 static bool same_file(const char *a, const char *b) {
     a += strncmp(a, "file://", 7) ? 0 : 7;
     struct stat x, y;
-    return !strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) &&
-                             x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+    if (!strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && is_same(&x, &y)))
+        return true;
+    return !strcmp(name_in_folder(a), name_in_folder(b)) && stat_folder(a, &x) && stat_folder(b, &y) &&
+           is_same(&x, &y);
 }
 
 // Two outputs into one file, or into the source, would destroy it.

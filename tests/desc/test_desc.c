@@ -218,6 +218,10 @@ static void outputs_do_not_collide(void) {
         read_text(
             "fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4}, {publish: a.mp4}]}\n"),
         "is written by another output already");
+    CHECK_CONTAINS( // by another way, before it is there
+        read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4}]}\n"
+                  "- {source: in.mp4, name: b, outputs: [{file: ./a.mp4}]}\n"),
+        "./a.mp4 is written by another output already");
     CHECK_CONTAINS(
         read_text("fovea: 1\nstreams:\n- {source: in.mp4, outputs: [{file: a.mp4, publish: b}]}\n"),
         "an output is one of file, publish and display");
