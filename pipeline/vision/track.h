@@ -15,11 +15,11 @@
 //                and a track that comes back is filtered again along the straight path that it
 //                must have gone (re-update)
 //
-// Beyond the papers, each measured on MOT17's second halves with detections shaken and left out:
-// a match is worth 0.98 as much when the track was missed the last time (two tracks that take turns
-// with one detection do so less often); a direction over less than 0.2 of the box's size counts in
-// as much less (it is noise); a low detection moves the filter as one with five times the standard
-// deviation (it may be a part of whoever stands in front, and would take the track along with him).
+// Beyond the papers: a match is worth 0.98 as much when the track was missed the last time (two
+// tracks that take turns with one detection do so less often); a low detection moves the filter as
+// one with five times the standard deviation (it may be a part of whoever stands in front, and would
+// take the track along with him). Measured on MOT17's second halves, as they are and with detections
+// shaken and left out, and on drawn streets.
 //
 //           detection >= new-score            confirm-hits in a row
 //     nothing ----------------> tentative -----------------------> confirmed <--> lost --> removed

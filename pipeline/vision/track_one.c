@@ -3,7 +3,7 @@
 #include "pipeline/vision/track_priv.h"
 
 enum { MOMENTUM_FRAMES = 3 };
-static const float vote_memory = 0.95f, sure_reach = 0.2f;
+static const float vote_memory = 0.95f;
 static const double weak_blur = 5;
 
 static void vote(fv_track *k, int label, float score) {
@@ -40,14 +40,12 @@ static const fv_box *origin(const fv_track *k, int tick, const fv_box *last) {
     return found ? &found->box : last;
 }
 
-// A unit vector; shorter where the way is short beside the box, 0 0 for none: over a few pixels
-// noise alone decides where it points.
+// A unit vector; 0 0 for none.
 static void direction(const fv_box *from, const fv_box *to, float out[2]) {
     float x = to->x + to->w / 2 - from->x - from->w / 2,
-          y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y),
-          least = sure_reach * sqrtf(fmaxf(0, to->w * to->h)), by = fmaxf(length, least);
-    out[0] = by > 0 ? x / by : 0;
-    out[1] = by > 0 ? y / by : 0;
+          y = to->y + to->h / 2 - from->y - from->h / 2, length = sqrtf(x * x + y * y);
+    out[0] = length > 0 ? x / length : 0;
+    out[1] = length > 0 ? y / length : 0;
 }
 
 // Observation-centric re-update: from the state at the last detection along a straight line to the
