@@ -264,6 +264,7 @@ def serve(painter, seed, requests, results):
             number, request = requests.get(timeout=5)
         except queue.Empty:
             if os.getppid() != parent:  # killed, so that nobody ends this process
+                results.cancel_join_thread()
                 return
             continue
         painter.rng = np.random.default_rng([seed, number])
