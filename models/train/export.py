@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from data import NAMES, read_names
-from net import Residual, Street, Unit
+from net import Street, Unit
 
 OPSET = 11
 
@@ -58,13 +58,9 @@ class Writer:
             parts.append(self.unit(parts[-1], "%s.%d" % (name, i), u))
         return self.unit(self.add("Concat", parts, name + ".all", axis=1), name + ".join", g.join)
 
-    def residual(self, x, name, r):
-        y = self.conv(x, name + ".conv", r.conv[0], r.conv[1])
-        return self.add("Relu", [self.add("Add", [x, y], name + ".sum")], name)
-
     def chain(self, x, name, modules):
         for i, m in enumerate(modules):
-            kind = {Unit: self.unit, Residual: self.residual}.get(type(m), self.gather)
+            kind = self.unit if isinstance(m, Unit) else self.gather
             x = kind(x, "%s.%d" % (name, i), m)
         return x
 

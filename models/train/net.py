@@ -36,16 +36,6 @@ class Gather(nn.Module):
         return self.join(torch.cat(parts, 1))
 
 
-class Residual(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        self.conv = nn.Sequential(nn.Conv2d(c, c, 3, 1, 1, bias=False),
-                                  nn.BatchNorm2d(c, eps=1e-3, momentum=0.03))
-
-    def forward(self, x):
-        return F.relu(x + self.conv(x))
-
-
 class Street(nn.Module):
     """forward: [B, 3, H, W] in 0..1 RGB, H and W multiples of 32 -> (outputs, features)."""
 
@@ -53,14 +43,14 @@ class Street(nn.Module):
         super().__init__()
         w = width
         self.classes = classes
-        self.stem = nn.Sequential(Unit(3, 16, 3, 2), Unit(16, 32, 3, 2), Residual(32))
+        self.stem = nn.Sequential(Unit(3, 16, 3, 2), Unit(16, 32, 3, 2))
         self.c8 = nn.Sequential(Unit(32, 64, 3, 2), Gather(64, 64, 32, 2))
         self.c16 = nn.Sequential(Unit(64, 128, 3, 2), Gather(128, 128, 64, 2))
-        self.c32 = nn.Sequential(Unit(128, 160, 3, 2), Gather(160, 160, 64, 3))
+        self.c32 = nn.Sequential(Unit(128, 160, 3, 2), Gather(160, 160, 64, 2))
         self.lat32, self.lat16 = Unit(160, w, 1), Unit(128, w, 1)
         self.top16, self.top8 = Gather(2 * w, w, 32, 2), Gather(w + 64, w, 32, 2)
-        self.down16, self.out16 = Unit(w, w, 3, 2), Gather(2 * w, w, 32, 2)
-        self.down32, self.out32 = Unit(w, w, 3, 2), Gather(2 * w, w, 32, 2)
+        self.down16, self.out16 = Unit(w, w, 3, 2), Gather(2 * w, w, 32, 1)
+        self.down32, self.out32 = Unit(w, w, 3, 2), Gather(2 * w, w, 32, 1)
         self.head = nn.ModuleList(Unit(w, w, 3) for _ in STRIDES)
         self.pred = nn.ModuleList(nn.Conv2d(w, 4 + classes, 1) for _ in STRIDES)
         for m in self.modules():
