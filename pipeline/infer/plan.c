@@ -211,16 +211,6 @@ static bool upload_weights(fv_plan *p, fv_err *err) {
     return ok;
 }
 
-// A core that stays awake spares each step the same time, and longer steps pay for it: it pulls no work over
-// from the other core.
-static bool are_short(const fv_plan *p) {
-    static const double LONG_MACS = 20e6;
-    double macs = 0;
-    for (int i = 0; i < p->n_steps; i++)
-        macs += p->step[i].macs;
-    return macs < LONG_MACS * p->n_steps;
-}
-
 static bool build(fv_plan *p, fv_err *err) {
     p->place = FV_ARENA_NEW(p->arena, fv_place, p->graph->n_tensors + 1);
     p->output = FV_ARENA_NEW(p->arena, fv_output, p->graph->n_outputs + 1);
@@ -248,7 +238,6 @@ static bool build(fv_plan *p, fv_err *err) {
         return false;
     resolve_offsets(p);
     make_segments(p);
-    p->awake = are_short(p);
     bool ok = fv_plan_make_pipelines(p, err);
     fv_tuner_destroy(&p->tuner);
     return ok && upload_weights(p, err);

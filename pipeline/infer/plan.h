@@ -123,7 +123,6 @@ struct fv_plan {
     fv_view *brought;          // where the host writes every graph input; NULL: it does not
     size_t upload_bytes, readback_bytes, activation_bytes, host_bytes;
     struct fv_tuner *tuner;    // while the plan is made; NULL: no measuring
-    bool awake;                // steps so short that the waking of a core counts beside them (gpu.h)
     int *n_barriers;           // counted when a session records its first slot
     fv_err err;                // the first fault while lowering
 };

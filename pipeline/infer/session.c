@@ -101,7 +101,7 @@ static bool run_segment(fv_session *s, fv_slot *slot, int i, fv_err *err) {
         return fv_host_step_run(s, slot, i, err);
     if (i > 0 && !fv_gpu_program_submit(slot->program[i], &slot->ticket, err))
         return false;
-    if (p->awake ? !fv_gpu_wait_awake(p->gpu, slot->ticket, err) : !fv_gpu_wait(p->gpu, slot->ticket, UINT64_MAX, err))
+    if (!fv_gpu_wait_awake(p->gpu, slot->ticket, err))
         return false;
     if (p->params.profile)
         note_times(p, slot, i);

@@ -172,18 +172,6 @@ static void pushed_tensors_need_no_kernel_on_a_cpu(void) {
     }
 }
 
-static void a_core_is_kept_awake_for_short_steps_alone(void) {
-    const fv_one_node few[] = {{"Conv", "1x8x32x40 c8x8x3x3", "pads:ints=1,1,1,1", 0}};
-    const fv_one_node many[] = {{"Conv", "1x64x64x64 c64x64x3x3", "pads:ints=1,1,1,1", 0}}; // 151 million products
-    for (int i = 0; fv_compare_gpu() && i < 2; i++) {
-        fv_graph *g = NULL;
-        fv_plan *plan = plan_of(i ? many : few, 1, NULL, &g);
-        CHECK_EQUAL(plan && plan->awake, i == 0);
-        fv_plan_destroy(&plan);
-        fv_graph_destroy(&g);
-    }
-}
-
 static void an_input_that_nobody_reads_has_room(void) {
     const fv_one_node chain[] = {{"Shape", "64x40", "", 0}};
     static const float in[64 * 40] = {0};
@@ -329,7 +317,6 @@ static void a_plan_needs_no_weights_of_the_graph(void) {
 
 const fv_suite session_suite = {"session", (const fv_case[]){
     CASE(frames_are_preprocessed), CASE(sizes_may_change_midway), CASE(tensors_and_frames_take_turns),
-    CASE(pushed_tensors_need_no_kernel_on_a_cpu), CASE(an_input_that_nobody_reads_has_room),
-    CASE(a_core_is_kept_awake_for_short_steps_alone), CASE(slots_keep_order_and_apart),
+    CASE(pushed_tensors_need_no_kernel_on_a_cpu), CASE(an_input_that_nobody_reads_has_room), CASE(slots_keep_order_and_apart),
     CASE(inputs_that_do_not_fit_are_refused), CASE(frames_allocate_nothing),
     CASE(roots_that_live_together_do_not_overlap), CASE(a_plan_needs_no_weights_of_the_graph), {0}}};
