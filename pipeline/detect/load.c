@@ -57,11 +57,8 @@ static int make_constants(const fv_graph *g, fv_arena *arena, fv_tensor *constan
     return n;
 }
 
-fv_graph *fv_detect_load(const char *path, int width, int height, fv_err *err) {
-    fv_graph_params params = {.width = width, .height = height, .default_size = width};
-    fv_graph *g = fv_graph_load(path, &params, err);
-    if (!g || g->n_inputs < 2)
-        return g;
+// With the side inputs as constants.
+static fv_graph *load_again(fv_graph *g, const char *path, fv_graph_params params, fv_err *err) {
     fv_arena *arena = fv_arena_create();
     fv_tensor constant[MAX_SIDE];
     params.constant = constant;
@@ -71,5 +68,15 @@ fv_graph *fv_detect_load(const char *path, int width, int height, fv_err *err) {
         g = fv_graph_load(path, &params, err);
     }
     fv_arena_destroy(&arena);
+    return g;
+}
+
+fv_graph *fv_detect_load(const char *path, int width, int height, fv_err *err) {
+    fv_graph_params params = {.width = width, .height = height, .default_size = width};
+    fv_graph *g = fv_graph_load(path, &params, err);
+    if (g && g->n_inputs > 1)
+        g = load_again(g, path, params, err);
+    if (g)
+        fv_graph_take_bytes(g);
     return g;
 }

@@ -58,6 +58,19 @@ static void input_from_card(fv_input *input, const fv_card *card) {
         memcpy(input->scale, said->scale, sizeof input->scale);
 }
 
+// What the graph itself does to a picture, and what the card says on top of it.
+static bool settle_input(fv_model *m, fv_picture_kind picture, fv_err *err) {
+    for (int k = 0; k < 3 && picture != FV_PICTURE_AS_TRAINED; k++)
+        m->input.mean[k] = 0, m->input.scale[k] = 1;
+    input_from_card(&m->input, &m->card);
+    for (int k = 0; k < 3 && picture == FV_PICTURE_BYTES; k++)
+        if (m->input.mean[k] != 0 || m->input.scale[k] != 1)
+            return fv_fail(err, FV_BAD_INPUT,
+                           "%s: the model takes bytes, 0 .. 255, and normalises them itself; leave mean, std and "
+                           "scale out of the card", m->path);
+    return true;
+}
+
 static bool labels_from_file(fv_model *m, const char *path, const char *from, fv_err *err) {
     m->labels_from = from;
     return fv_labels_load(&m->labels, m->arena, path, err);
@@ -127,8 +140,7 @@ bool fv_model_settle(fv_model *m, const fv_graph *g, const char *labels, fv_err 
     fv_labels names = fv_labels_from_metadata(fv_graph_metadata(g, "names"), m->arena);
     if (!recognise(m, in, names, err))
         return fv_fail_in(err, "%s", m->path);
-    input_from_card(&m->input, &m->card);
-    return find_labels(m, names, labels, err);
+    return settle_input(m, g->picture, err) && find_labels(m, names, labels, err);
 }
 
 void fv_model_finish(fv_model *m) {

@@ -18,6 +18,10 @@ typedef struct {
     void *attr;       // parsed attributes (op->attr_size bytes; structs in graph/op_*.h), or NULL
 } fv_node;
 
+// What values a picture is fed with: as the head's family is trained; 0 .. 255, since the graph normalises it
+// itself; bytes in the file, see fv_graph_take_bytes.
+typedef enum { FV_PICTURE_AS_TRAINED, FV_PICTURE_TO_255, FV_PICTURE_BYTES } fv_picture_kind;
+
 // Everything lives in `arena`, but what the tensors hold: that is in `data`. A tensor with `data` is a
 // constant. Shapes are all known.
 typedef struct {
@@ -30,6 +34,7 @@ typedef struct {
     int *input, *output; // indices into tensor; constants are no inputs
     int n_metadata;
     const char *(*metadata)[2]; // key and text, as the exporter wrote them
+    fv_picture_kind picture;    // after fv_graph_take_bytes
 } fv_graph;
 
 // A dynamic dimension's value by its name in the file ("batch", "height", ...). Names that are not
@@ -60,6 +65,12 @@ typedef struct {
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err);
 fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
                                fv_err *err);
+
+// For detectors, before any pass: notes what the picture (a 4-D input) is fed with, and where it is bytes
+// (uint8) makes it float32, which the graph then rounds and holds to 0 .. 255 itself: pictures are made as
+// floats. A picture that the file divides by 20 and more, multiplies by 0.05 and less, or takes 20 and more
+// from, is one of 0 .. 255.
+void fv_graph_take_bytes(fv_graph *g);
 
 // Calls `each` for every node of the file, also of branches, without loading the model. `op` has
 // the domain in front where it is not the standard one. Returns how many nodes there are, or -1

@@ -78,7 +78,7 @@ static const quant_row *row_of(const fv_node *n) {
         {"Cast", 0, {0}, NULL},       {"Identity", 0, {0}, NULL},  {"Reshape", 2, {0}, NULL},
         {"Transpose", 0, {0}, NULL},  {"Flatten", 0, {0}, NULL},   {"Squeeze", 2, {0}, NULL},
         {"Unsqueeze", 2, {0}, NULL},  {"Concat", 0, {0}, NULL},    {"Slice", 0x1e, {0}, NULL},
-        {"Split", 2, {0}, NULL},      {"MaxPool", 0, {0}, NULL},
+        {"Split", 2, {0}, NULL},      {"MaxPool", 0, {0}, NULL},   {"Gather", 2, {0}, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (fv_node_is(n, rows[i].op))
@@ -188,7 +188,9 @@ static int make_quantize(fv_passes *p, const fv_node *n, const quant_row *row, f
     (void)row;
     maker m = {.p = p, .n = n, .to = to};
     const fv_arg_attr *a = n->attr;
-    int t = pair(&m, "Div", n->in[0], along(&m, 1, a->axis, p->g->tensor[n->in[0]].n_dims), -1);
+    int t = n->in[0];
+    if (length(p, n, 1) != 1 || value_at(p, n, 1, 0, 1) != 1)
+        t = pair(&m, "Div", t, along(&m, 1, a->axis, p->g->tensor[t].n_dims), -1);
     fv_dtype dtype = n->n_in > 2 && n->in[2] >= 0 ? p->g->tensor[n->in[2]].dtype : FV_U8;
     quantize(&m, t, value_at(p, n, 2, 0, 0), dtype, n->out[0]);
     return m.k;

@@ -30,11 +30,13 @@ static const fv_option rows[] = {
     {0},
 };
 
+// A picture of bytes is float32 in the graph by now.
 static void print_tensors(const char *title, const fv_graph *g, const int *index, int n) {
     char shape[96];
     for (int i = 0; i < n; i++) {
         const fv_tensor *t = &g->tensor[index[i]];
-        printf("%-11s %s  %s %s\n", i ? "" : title, t->name, fv_dtype_name(t->dtype),
+        bool bytes = index == g->input && t->n_dims == 4 && g->picture == FV_PICTURE_BYTES;
+        printf("%-11s %s  %s %s\n", i ? "" : title, t->name, fv_dtype_name(bytes ? FV_U8 : t->dtype),
                fv_tensor_shape_text(t, shape, sizeof shape));
     }
 }
