@@ -111,6 +111,10 @@ void fv_watch_destroy(fv_watch **w) {
     fv_arena_destroy(&arena);
 }
 
+void fv_watch_follow(fv_watch *w, const fv_watch *before) {
+    w->last_event = before->last_event;
+}
+
 const fv_rule_count *fv_watch_counts(const fv_watch *w) {
     return w->counts;
 }

@@ -23,6 +23,9 @@ typedef struct fv_watch fv_watch; // rules + what each track did last
 // of each record are used.
 fv_watch *fv_watch_create(const fv_rules *rules, const fv_labels *labels, fv_err *err);
 
+// Takes the place of `before`: event ids go on after its last one.
+void fv_watch_follow(fv_watch *w, const fv_watch *before);
+
 // Events of this frame into `events` (at most `max`); returns how many. What did not fit comes
 // first at the next call.
 int fv_watch_update(fv_watch *w, const fv_record *record, fv_event *events, int max);

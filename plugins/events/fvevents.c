@@ -4,14 +4,15 @@
 //
 // `rules` is a file, or the YAML itself (what fv_rules_load takes). Set while playing, the new
 // rules hold from the next frame on or, when they have a mistake, a warning says so and the old
-// ones stay.
+// ones stay. What lasted by the old rules ends, as it does at a seek; event ids go on.
 //
 // Each event goes into the frame's metadata (fv_frame_meta.events) and on the bus, as an element
 // message `fovea-event`; plugins/README.md has its fields, and a test holds them to it.
 //
 // Downstream go the sticky event `fovea-rules, rules=(string)`, once and after each change, so that
-// fvoverlay draws the same lines; and before EOS, with the ends of what lasted, `fovea-events,
-// meta=(GstBuffer)`: an empty buffer whose fv_frame_meta has the events.
+// fvoverlay draws the same lines; and with the ends of what lasted, before EOS and before the first
+// frame after a seek or with other rules, `fovea-events, meta=(GstBuffer)`: an empty buffer whose
+// fv_frame_meta has the events.
 #include <math.h>
 
 #include "pipeline/desc/rules.h"
@@ -44,69 +45,8 @@ typedef struct {
     fv_record last; // without objects
     fv_meta_labels *labels;
     fv_heatmap *heatmap; // NULL: no report, or written
+    GstBuffer *ends;     // of what lasted, to be sent on; NULL: none
 } state;
-
-static void drop_rules(fv_arena **arena, fv_watch **watch) {
-    fv_watch_destroy(watch);
-    fv_arena_destroy(arena);
-}
-
-// The old rules stay on failure. They hold no labels: the model is known with the first frame only.
-static bool load(fv_element *e, fv_err *err) {
-    state *s = e->state;
-    const char *source = ((const params *)e->params)->rules;
-    if (!source || !*source)
-        return fv_fail(err, FV_BAD_INPUT,
-                       "fvevents: `rules` is not set; give a YAML file with lines and zones, or "
-                       "the YAML itself");
-    fv_arena *arena = fv_arena_create();
-    fv_rules *rules = FV_ARENA_NEW(arena, fv_rules, 1);
-    fv_watch *watch = fv_rules_load(rules, arena, source, err) ? fv_watch_create(rules, NULL, err)
-                                                               : NULL;
-    if (!watch) {
-        drop_rules(&arena, &watch);
-        return false;
-    }
-    g_mutex_lock(&e->lock);
-    fv_arena *old_arena = s->arena;
-    fv_watch *old_watch = s->watch;
-    s->arena = arena, s->watch = watch, s->rules = *rules, s->source = source, s->announced = false;
-    g_mutex_unlock(&e->lock);
-    drop_rules(&old_arena, &old_watch);
-    return true;
-}
-
-static bool start(fv_element *e, fv_err *err) {
-    const char *folder = ((const params *)e->params)->report;
-    if (folder && *folder)
-        ((state *)e->state)->heatmap = fv_heatmap_create();
-    return load(e, err);
-}
-
-static void write_report(fv_element *e) {
-    state *s = e->state;
-    fv_err err = {0};
-    if (s->heatmap && !fv_heatmap_write(s->heatmap, ((const params *)e->params)->report, &err))
-        fv_element_warning(GST_ELEMENT(e), &err);
-    fv_heatmap_destroy(&s->heatmap);
-}
-
-static bool changed(fv_element *e, fv_err *err) {
-    (void)err;
-    fv_err problem = {0};
-    const char *source = ((const params *)e->params)->rules;
-    if (source != ((state *)e->state)->source && !load(e, &problem))
-        fv_element_warning(GST_ELEMENT(e), &problem);
-    return true;
-}
-
-static void stop(fv_element *e) {
-    state *s = e->state;
-    write_report(e);
-    drop_rules(&s->arena, &s->watch);
-    fv_meta_labels_unref(s->labels);
-    s->labels = NULL;
-}
 
 // ---- out ----------------------------------------------------------------------------------------
 
@@ -155,6 +95,110 @@ static void hand_out(fv_element *e, fv_frame_meta *meta, const fv_record *record
     }
 }
 
+// No frame can carry it any more: what lasts ends, and crossings that nothing took back count.
+static void collect_ends(fv_element *e) {
+    state *s = e->state;
+    fv_event events[BATCH];
+    s->last.labels = s->labels ? &s->labels->labels : NULL;
+    for (int n; s->watch && (n = fv_watch_finish(s->watch, events, BATCH)) > 0;) {
+        fv_frame_meta *meta = s->ends ? fv_meta_get(s->ends) : NULL;
+        if (!meta) {
+            s->ends = gst_buffer_new();
+            meta = fv_meta_add(s->ends, s->last.stream, s->last.frame, s->last.width,
+                               s->last.height);
+            meta->utc_ns = s->last.utc_ns;
+            meta->utc_source = s->last.utc_source;
+            fv_meta_set_labels(meta, s->labels);
+        }
+        hand_out(e, meta, &s->last, events, n);
+        if (s->heatmap)
+            fv_heatmap_add_events(s->heatmap, events, n);
+        g_mutex_lock(&e->lock);
+        s->events += (uint64_t)n;
+        g_mutex_unlock(&e->lock);
+    }
+}
+
+static void send_ends(fv_element *e) {
+    state *s = e->state;
+    if (!s->ends)
+        return;
+    GstStructure *late = gst_structure_new("fovea-events", "meta", GST_TYPE_BUFFER, s->ends, NULL);
+    gst_pad_push_event(e->base.srcpad, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, late));
+    gst_clear_buffer(&s->ends);
+}
+
+// ---- rules --------------------------------------------------------------------------------------
+
+static void drop_rules(fv_arena **arena, fv_watch **watch) {
+    fv_watch_destroy(watch);
+    fv_arena_destroy(arena);
+}
+
+// The old rules stay on failure. They hold no labels: the model is known with the first frame only.
+static bool load(fv_element *e, fv_err *err) {
+    state *s = e->state;
+    const char *source = ((const params *)e->params)->rules;
+    if (!source || !*source)
+        return fv_fail(err, FV_BAD_INPUT,
+                       "fvevents: `rules` is not set; give a YAML file with lines and zones, or "
+                       "the YAML itself");
+    fv_arena *arena = fv_arena_create();
+    fv_rules *rules = FV_ARENA_NEW(arena, fv_rules, 1);
+    fv_watch *watch = fv_rules_load(rules, arena, source, err) ? fv_watch_create(rules, NULL, err)
+                                                               : NULL;
+    if (!watch) {
+        drop_rules(&arena, &watch);
+        return false;
+    }
+    if (s->watch) {
+        collect_ends(e);
+        fv_watch_follow(watch, s->watch);
+    }
+    g_mutex_lock(&e->lock);
+    fv_arena *old_arena = s->arena;
+    fv_watch *old_watch = s->watch;
+    s->arena = arena, s->watch = watch, s->rules = *rules, s->source = source, s->announced = false;
+    g_mutex_unlock(&e->lock);
+    drop_rules(&old_arena, &old_watch);
+    return true;
+}
+
+static bool start(fv_element *e, fv_err *err) {
+    const char *folder = ((const params *)e->params)->report;
+    if (folder && *folder)
+        ((state *)e->state)->heatmap = fv_heatmap_create();
+    return load(e, err);
+}
+
+static void write_report(fv_element *e) {
+    state *s = e->state;
+    fv_err err = {0};
+    if (s->heatmap && !fv_heatmap_write(s->heatmap, ((const params *)e->params)->report, &err))
+        fv_element_warning(GST_ELEMENT(e), &err);
+    fv_heatmap_destroy(&s->heatmap);
+}
+
+static bool changed(fv_element *e, fv_err *err) {
+    (void)err;
+    fv_err problem = {0};
+    const char *source = ((const params *)e->params)->rules;
+    if (source != ((state *)e->state)->source && !load(e, &problem))
+        fv_element_warning(GST_ELEMENT(e), &problem);
+    return true;
+}
+
+static void stop(fv_element *e) {
+    state *s = e->state;
+    write_report(e);
+    drop_rules(&s->arena, &s->watch);
+    gst_clear_buffer(&s->ends);
+    fv_meta_labels_unref(s->labels);
+    s->labels = NULL;
+}
+
+// ---- frames -------------------------------------------------------------------------------------
+
 static void announce(fv_element *e) {
     state *s = e->state;
     if (s->announced)
@@ -191,6 +235,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     state *s = e->state;
     fv_frame_meta *meta = fv_meta_get(buffer);
     fv_event events[BATCH];
+    send_ends(e);
     announce(e);
     remember(e, meta, record);
     g_mutex_lock(&e->lock);
@@ -204,35 +249,10 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     return true;
 }
 
-// What lasted ends with the stream, when there is no frame any more to carry it.
 static void finish(fv_element *e) {
-    state *s = e->state;
-    fv_event events[BATCH];
-    GstBuffer *carrier = NULL;
-    s->last.labels = s->labels ? &s->labels->labels : NULL;
-    for (int n; s->watch && (n = fv_watch_finish(s->watch, events, BATCH)) > 0;) {
-        fv_frame_meta *meta = carrier ? fv_meta_get(carrier) : NULL;
-        if (!carrier) {
-            carrier = gst_buffer_new();
-            meta = fv_meta_add(carrier, s->last.stream, s->last.frame, s->last.width,
-                               s->last.height);
-            meta->utc_ns = s->last.utc_ns;
-            meta->utc_source = s->last.utc_source;
-            fv_meta_set_labels(meta, s->labels);
-        }
-        hand_out(e, meta, &s->last, events, n);
-        if (s->heatmap)
-            fv_heatmap_add_events(s->heatmap, events, n);
-        g_mutex_lock(&e->lock);
-        s->events += (uint64_t)n;
-        g_mutex_unlock(&e->lock);
-    }
+    collect_ends(e);
     write_report(e);
-    if (!carrier)
-        return;
-    GstStructure *late = gst_structure_new("fovea-events", "meta", GST_TYPE_BUFFER, carrier, NULL);
-    gst_pad_push_event(e->base.srcpad, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, late));
-    gst_buffer_unref(carrier);
+    send_ends(e);
 }
 
 // After a seek nothing of before is true any more; totals begin anew.

@@ -286,6 +286,72 @@ static void rules_change_while_playing(void) {
     stage_finish(&s);
 }
 
+// The end of the dwell that `walk` began by the rules `door`, its id; 0: none came downstream.
+static uint64_t end_of_dwell(GstHarness *h) {
+    GstEvent *late;
+    const GstStructure *ends = event_named(h, "fovea-events", &late);
+    GstBuffer *carrier = NULL;
+    CHECK(ends && gst_structure_get(ends, "meta", GST_TYPE_BUFFER, &carrier, NULL));
+    if (!carrier)
+        return 0;
+    fv_frame_meta *m = fv_meta_get(carrier);
+    CHECK_EQUAL(m->n_events, 1);
+    CHECK_TEXT(m->events[0].event, "dwell");
+    CHECK_EQUAL(m->events[0].phase, FV_PHASE_END);
+    uint64_t id = m->events[0].id;
+    gst_buffer_unref(carrier);
+    gst_event_unref(late);
+    return id;
+}
+
+// On the bus: the end has the start's id, and no later event has an id of before.
+static void check_ids(stage *s, uint64_t ended, int expected) {
+    guint64 id = 0, highest = 0, started = 0;
+    bool over = false;
+    int n = 0;
+    for (GstStructure *e; (e = next_event(s)); n++) {
+        const char *phase = gst_structure_get_string(e, "phase");
+        CHECK(gst_structure_get_uint64(e, "id", &id));
+        if (!over && !strcmp(phase, "start"))
+            started = id;
+        if (!over && !strcmp(phase, "end")) {
+            over = true;
+            CHECK_EQUAL(id, started);
+        } else {
+            CHECK(id > highest);
+        }
+        highest = MAX(highest, id);
+        gst_structure_free(e);
+    }
+    CHECK(over);
+    CHECK_EQUAL(started, ended);
+    CHECK_EQUAL(n, expected);
+}
+
+static void other_rules_end_what_lasts(void) {
+    stage s = stage_of(door);
+    CHECK_EQUAL(walk(&s, 16), 3);
+    g_object_set(s.e, "rules", "rules:\n  - {zone: all, events: [appear]}\n", NULL);
+    CHECK_EQUAL(walk(&s, 3), 1);
+    uint64_t ended = end_of_dwell(s.h);
+    check_ids(&s, ended, 5);
+    stage_finish(&s);
+}
+
+static void a_seek_ends_what_lasts(void) {
+    stage s = stage_of(door);
+    CHECK_EQUAL(walk(&s, 16), 3);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(s.h, gst_event_new_flush_start());
+    gst_harness_push_event(s.h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(s.h, gst_event_new_segment(&segment));
+    CHECK_EQUAL(walk(&s, 16), 3);
+    uint64_t ended = end_of_dwell(s.h);
+    check_ids(&s, ended, 7);
+    stage_finish(&s);
+}
+
 static void unknown_classes_are_warned_of(void) {
     stage s = stage_of(
         "rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n");
@@ -328,6 +394,8 @@ const fv_suite fvevents_suite = {"fvevents",
                                                    CASE(publisher_and_overlay_take_them),
                                                    CASE(a_report_is_written_at_the_end),
                                                    CASE(rules_change_while_playing),
+                                                   CASE(other_rules_end_what_lasts),
+                                                   CASE(a_seek_ends_what_lasts),
                                                    CASE(unknown_classes_are_warned_of),
                                                    CASE(without_rules_it_says_so),
                                                    {0}}};
