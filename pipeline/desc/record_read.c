@@ -2,6 +2,7 @@
 #include "pipeline/desc/record_read.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +12,13 @@
 #include "pipeline/base/arena.h"
 
 enum { MAX_LABEL = 100000, MAX_OBJECTS = 100000, FIRST_YEAR = 1678, LAST_YEAR = 2261 };
+
+typedef struct {
+    const char *name;
+    bool begun;
+    uint64_t frame; // of the last record
+    int64_t pts_ns; // the latest; FV_TIME_NONE: none yet
+} stream;
 
 struct fv_record_reader {
     fv_arena *arena;
@@ -22,8 +30,9 @@ struct fv_record_reader {
     fv_record record;
     fv_labels labels;
     const char **names;
-    const char **streams;
+    stream *streams;
     int n_streams;
+    uint64_t *ids; // of a frame's objects, as many as the record has room for
 };
 
 fv_record_reader *fv_record_reader_open(const char *path, fv_err *err) {
@@ -46,6 +55,7 @@ void fv_record_reader_destroy(fv_record_reader **r) {
     free((*r)->record.objects.v);
     free((*r)->names);
     free((*r)->streams);
+    free((*r)->ids);
     fv_arena *arena = (*r)->arena;
     *r = NULL;
     fv_arena_destroy(&arena);
@@ -63,12 +73,52 @@ static bool wrong(const fv_record_reader *r, const char *key, const char *what, 
                    key, what);
 }
 
-static const char *stream_of(fv_record_reader *r, const char *name) {
+static stream *stream_of(fv_record_reader *r, const char *name) {
     for (int i = 0; i < r->n_streams; i++)
-        if (!strcmp(r->streams[i], name))
-            return r->streams[i];
+        if (!strcmp(r->streams[i].name, name))
+            return &r->streams[i];
     r->streams = grow(r->streams, sizeof *r->streams * (size_t)(r->n_streams + 1));
-    return r->streams[r->n_streams++] = fv_arena_strdup(r->arena, name);
+    r->streams[r->n_streams] = (stream){fv_arena_strdup(r->arena, name), .pts_ns = FV_TIME_NONE};
+    return &r->streams[r->n_streams++];
+}
+
+static bool check_order(const fv_record_reader *r, stream *s, fv_err *err) {
+    const fv_record *now = &r->record;
+    if (s->begun && now->frame <= s->frame)
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s:%d: frame %" PRIu64 " of stream %s comes after frame %" PRIu64
+                       ": records must be in order, and of one run; split a file of several runs",
+                       r->path, r->line, now->frame, s->name, s->frame);
+    if (now->pts_ns != FV_TIME_NONE && s->pts_ns != FV_TIME_NONE && now->pts_ns < s->pts_ns)
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s:%d: frame %" PRIu64 " of stream %s goes back in time, from pts_ns "
+                       "%" PRId64 " to %" PRId64 "; split the file there",
+                       r->path, r->line, now->frame, s->name, s->pts_ns, now->pts_ns);
+    s->begun = true;
+    s->frame = now->frame;
+    s->pts_ns = now->pts_ns == FV_TIME_NONE ? s->pts_ns : now->pts_ns;
+    return true;
+}
+
+static int compare_ids(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool check_ids(fv_record_reader *r, fv_err *err) {
+    const fv_objects *objects = &r->record.objects;
+    size_t n = 0;
+    for (int i = 0; i < objects->n; i++)
+        if (objects->v[i].id)
+            r->ids[n++] = objects->v[i].id;
+    if (n)
+        qsort(r->ids, n, sizeof *r->ids, compare_ids);
+    for (size_t i = 1; i < n; i++)
+        if (r->ids[i] == r->ids[i - 1])
+            return fv_fail(err, FV_BAD_INPUT,
+                           "%s:%d: two objects of frame %" PRIu64 " have the id %" PRIu64, r->path,
+                           r->line, r->record.frame, r->ids[i]);
+    return true;
 }
 
 static bool learn_label(fv_record_reader *r, int64_t id, const char *name, fv_err *err) {
@@ -141,12 +191,12 @@ static int64_t utc_of(const json_t *j) {
 }
 
 static bool read_frame(fv_record_reader *r, const json_t *j, fv_err *err) {
-    const json_t *stream = json_object_get(j, "stream"), *frame = json_object_get(j, "frame"),
+    const json_t *name = json_object_get(j, "stream"), *frame = json_object_get(j, "frame"),
                  *pts = json_object_get(j, "pts_ns");
     const json_t *objects = json_object_get(j, "objects");
     int inference = index_of(fv_inference_names, FV_N_INFERENCES, json_object_get(j, "inference"));
     int source = index_of(fv_utc_source_names, FV_N_UTC_SOURCES, json_object_get(j, "utc_source"));
-    if (!json_is_string(stream))
+    if (!json_is_string(name))
         return wrong(r, "stream", "a text", err);
     if (!json_is_integer(frame) || json_integer_value(frame) < 0)
         return wrong(r, "frame", "a number from 0", err);
@@ -154,11 +204,14 @@ static bool read_frame(fv_record_reader *r, const json_t *j, fv_err *err) {
         return wrong(r, "objects", "a list", err);
     fv_objects list = r->record.objects;
     int n = (int)json_array_size(objects);
-    if (n > list.capacity)
+    if (n > list.capacity) {
         list = (fv_objects){0, n, grow(list.v, sizeof *list.v * (size_t)n)};
+        r->ids = grow(r->ids, sizeof *r->ids * (size_t)n);
+    }
     list.n = n;
+    stream *s = stream_of(r, json_string_value(name));
     r->record = (fv_record){
-        .stream = stream_of(r, json_string_value(stream)),
+        .stream = s->name,
         .frame = (uint64_t)json_integer_value(frame),
         .pts_ns = json_is_integer(pts) ? json_integer_value(pts) : FV_TIME_NONE,
         .utc_ns = utc_of(json_object_get(j, "utc")),
@@ -172,7 +225,7 @@ static bool read_frame(fv_record_reader *r, const json_t *j, fv_err *err) {
     for (int i = 0; i < n; i++)
         if (!read_object(r, json_array_get(objects, (size_t)i), &list.v[i], err))
             return false;
-    return true;
+    return check_order(r, s, err) && check_ids(r, err);
 }
 
 // 1: a frame, 0: a line of something else, -1: a mistake.
@@ -182,7 +235,11 @@ static int read_line(fv_record_reader *r, fv_err *err) {
     int result = -1;
     const char *schema = json_string_value(json_object_get(j, "schema")),
                *type = json_string_value(json_object_get(j, "type"));
-    if (!j)
+    if (!j && !strchr(r->text, '\n'))
+        fv_fail(err, FV_BAD_INPUT,
+                "%s:%d: the last line is cut off, as by a run that was killed: take it out",
+                r->path, r->line);
+    else if (!j)
         fv_fail(err, FV_BAD_INPUT, "%s:%d:%d: not JSON: %s", r->path, r->line, fault.column,
                 fault.text);
     else if (!schema || strcmp(schema, "fovea/1") || !type)

@@ -4,7 +4,8 @@
 //     for (const fv_record *record; (record = fv_record_reader_next(r, &err));) ...
 //
 // Event lines and empty lines are passed over. Numbers are as rounded by the writer. Unknown keys
-// are no mistake. A file is untrusted: every type is checked, errors name file and line.
+// are no mistake. A file is untrusted: every type is checked, errors name file and line. Within a
+// stream frames count up, times do not go back, and an id is one object's; else it is a mistake.
 // Thread-safety: a reader belongs to one thread at a time.
 #pragma once
 

@@ -78,7 +78,7 @@ typedef struct {
     fv_document document;
     scene *scenes;
     int n_scenes, scenes_capacity;
-    uint64_t said;
+    uint64_t said, frames;
     fv_heatmap *heatmap; // NULL: no report
 } replay;
 
@@ -109,6 +109,7 @@ static bool play(replay *r, const fv_record *record, fv_err *err) {
     fv_event events[BATCH];
     if (r->a->stream && strcmp(r->a->stream, record->stream))
         return true;
+    r->frames++;
     scene *s = scene_of(r, record->stream, err);
     if (!s)
         return false;
@@ -146,7 +147,22 @@ static bool play_records(replay *r, fv_err *err) {
         r->scenes[i].last.stream = fv_arena_strdup(r->arena, r->scenes[i].last.stream);
     }
     fv_record_reader_destroy(&reader);
+    if (ok && !err->code && !r->frames)
+        return fv_fail(err, FV_BAD_INPUT,
+                       "%s: no frames%s%s; records hold them unless `what` is events",
+                       r->a->tracks, r->a->stream ? " of stream " : "",
+                       r->a->stream ? r->a->stream : "");
     return ok && !err->code;
+}
+
+// Rows are in the order of frames.
+static bool check_ids(const replay *r, const fv_mot_rows *tracks, fv_err *err) {
+    for (int i = 0; i < tracks->n; i++)
+        for (int k = i - 1; k >= 0 && tracks->v[k].frame == tracks->v[i].frame; k--)
+            if (tracks->v[k].id == tracks->v[i].id && tracks->v[i].id > 0)
+                return fv_fail(err, FV_BAD_INPUT, "%s: two rows of frame %d have the id %lld",
+                               r->a->tracks, tracks->v[i].frame, (long long)tracks->v[i].id);
+    return true;
 }
 
 static bool play_mot(replay *r, fv_err *err) {
@@ -160,7 +176,7 @@ static bool play_mot(replay *r, fv_err *err) {
         return fv_fail(err, FV_BAD_INPUT, "--size %s: write WIDTHxHEIGHT", r->a->size);
     if (!fv_mot_read(r->a->tracks, &tracks, err))
         return false;
-    bool ok = true;
+    bool ok = check_ids(r, &tracks, err);
     int last = tracks.n ? tracks.v[tracks.n - 1].frame : 0;
     for (int frame = 1, from, to = 0; ok && frame <= last; frame++) {
         fv_mot_frame(&tracks, frame, &from, &to);
@@ -201,7 +217,12 @@ static bool play_file(replay *r, fv_err *err) {
     int c;
     while ((c = getc(f)) == ' ' || c == '\n' || c == '\r' || c == '\t')
         ;
+    bool broken = ferror(f);
+    if (broken)
+        fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", r->a->tracks, strerror(errno));
     fclose(f);
+    if (broken)
+        return false;
     if (c == '{')
         return play_records(r, err);
     if (!r->a->size && needs_size(r))

@@ -31,7 +31,7 @@ static bool parse_row(const char *line, fv_mot_row *row) {
     for (int i = 0; i < n; i++)
         if (!isfinite(v[i]) || fabs(v[i]) > 1e9)
             return false;
-    if (n < 6 || v[0] < 1 || v[0] > MAX_FRAME)
+    if (n < 6 || v[0] < 1 || v[0] > MAX_FRAME || v[0] != floor(v[0]) || v[1] != floor(v[1]))
         return false;
     *row = (fv_mot_row){.frame = (int)v[0],
                         .id = (int64_t)v[1],
@@ -80,7 +80,7 @@ bool fv_mot_read(const char *path, fv_mot_rows *rows, fv_err *err) {
         else
             ok = fv_fail(err, FV_BAD_INPUT,
                          "%s:%d: not a MOTChallenge line: need "
-                         "frame,id,left,top,width,height[,score,...], frame from 1",
+                         "frame,id,left,top,width,height[,score,...], frame from 1, whole ids",
                          path, number);
     }
     if (ok && ferror(f))

@@ -64,7 +64,8 @@ static void what_was_written_comes_back(void) {
 
 static void mistakes_have_a_line(void) {
     static const char *const bad[][2] = {
-        {"{\"schema\":\"fovea/1\"", "records.jsonl:2:"},
+        {"{\"schema\":\"fovea/1\"\n", "records.jsonl:2:"},
+        {"{\"schema\":\"fovea/1\"", "cut off"},
         {"[1,2]", "\"schema\" must be"},
         {"{\"schema\":\"fovea/2\",\"type\":\"frame\"}", "\"schema\" must be"},
         {"{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"s\",\"frame\":-1,\"objects\":[]}",
@@ -96,6 +97,50 @@ static void mistakes_have_a_line(void) {
     CHECK_FAILS(fv_record_reader_open("/nonexistent.jsonl", &err), err, "/nonexistent.jsonl");
 }
 
+static void put_frame(const char *mode, const char *stream, int frame, const char *pts,
+                      const char *objects) {
+    char line[1000];
+    snprintf(line, sizeof line,
+             "{\"schema\":\"fovea/1\",\"type\":\"frame\",\"stream\":\"%s\",\"frame\":%d,"
+             "\"pts_ns\":%s,\"objects\":[%s]}\n",
+             stream, frame, pts, objects);
+    put(line, mode);
+}
+
+static int read_all(fv_err *err) {
+    fv_record_reader *reader = fv_record_reader_open(path, err);
+    int n = 0;
+    while (fv_record_reader_next(reader, err))
+        n++;
+    fv_record_reader_destroy(&reader);
+    return n;
+}
+
+#define OBJECT(id)                                                                                 \
+    "{\"id\":" #id ",\"label\":\"a\",\"label_id\":0,\"state\":\"confirmed\",\"box\":[1,2,3,4]}"
+
+static void order_within_a_stream(void) {
+    fv_err err = {0};
+    put_frame("w", "a", 7, "100", OBJECT(1) "," OBJECT(2) "," OBJECT(null) "," OBJECT(null));
+    put_frame("a", "b", 3, "50", OBJECT(1)); // another stream has an order of its own
+    put_frame("a", "a", 9, "null", "");
+    put_frame("a", "a", 10, "100", "");
+    CHECK_EQUAL(read_all(&err), 4);
+    CHECK_EQUAL(err.code, FV_OK);
+    put_frame("a", "a", 10, "200", "");
+    CHECK_EQUAL(read_all(&err), 4);
+    CHECK_CONTAINS(err.text, "records.jsonl:5: frame 10 of stream a comes after frame 10");
+    put_frame("w", "a", 7, "100", "");
+    put_frame("a", "a", 8, "null", "");
+    put_frame("a", "a", 9, "99", "");
+    CHECK_EQUAL(read_all(&err), 2);
+    CHECK_CONTAINS(err.text, "records.jsonl:3: frame 9 of stream a goes back in time, from pts_ns "
+                             "100 to 99");
+    put_frame("w", "a", 7, "100", OBJECT(3) "," OBJECT(1) "," OBJECT(3));
+    CHECK_EQUAL(read_all(&err), 0);
+    CHECK_CONTAINS(err.text, "records.jsonl:1: two objects of frame 7 have the id 3");
+}
+
 // Times that 64 bits of nanoseconds do not hold are not known.
 static void times_out_of_reach(void) {
     static const struct {
@@ -123,4 +168,5 @@ static void times_out_of_reach(void) {
 
 const fv_suite record_read_suite = {
     "record_read",
-    (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line), CASE(times_out_of_reach), {0}}};
+    (const fv_case[]){CASE(what_was_written_comes_back), CASE(mistakes_have_a_line),
+                      CASE(order_within_a_stream), CASE(times_out_of_reach), {0}}};

@@ -95,8 +95,8 @@ static void json_lines_are_replayed(void) {
     CHECK_CONTAINS(output, "\"event\":\"enter\",\"rule\":\"right\"");
     CHECK_CONTAINS(output, "\"event\":\"dwell\",\"rule\":\"right\",\"phase\":\"end\"");
     CHECK_EQUAL(
-        fovea("events --tracks %s/out.jsonl --rules %s/rules.yaml --stream other", dir, dir), 0);
-    CHECK_TEXT(output, "");
+        fovea("events --tracks %s/out.jsonl --rules %s/rules.yaml --stream other", dir, dir), 2);
+    CHECK_CONTAINS(output, "out.jsonl: no frames of stream other");
 }
 
 // Every file of rules that comes with Fovea, over a walker.
@@ -139,6 +139,9 @@ static void bad_input_is_one_clear_line(void) {
     put("rules.yaml", "rules:\n  - {line: door, points: [[0.5, 0], [0.5, 1]]}\n");
     put("bad.yaml", "rules:\n  - {lin: door}\n");
     put("when.yaml", "rules:\n  - {when: w, condition: count(hall) > 1}\n");
+    put("twice.txt", "2,1,0,0,5,5\n1,1,0,0,5,5\n2,3,0,0,5,5\n2,1,9,9,5,5\n");
+    put("events.jsonl", "{\"schema\":\"fovea/1\",\"type\":\"event\"}\n");
+    put("cut.jsonl", "{\"schema\":\"fovea/1\",\"type\":\"event\"}\n{\"schema\":\"fov");
     const struct {
         const char *format, *expected;
     } cases[] = {
@@ -154,6 +157,12 @@ static void bad_input_is_one_clear_line(void) {
         {"events --rules %1$s/rules.yaml --tracks %1$s/none.txt", "none.txt: No such file"},
         {"events --rules %1$s/rules.yaml --tracks %1$s/det.txt", "give --size"},
         {"events --rules %1$s/rules.yaml --tracks %1$s/det.txt --size big", "write WIDTHxHEIGHT"},
+        {"events --rules %1$s/rules.yaml --tracks %1$s", ": cannot be read: Is a directory"},
+        {"events --rules %1$s/rules.yaml --tracks %1$s/twice.txt --size 9x9",
+         "twice.txt: two rows of frame 2 have the id 1"},
+        {"events --rules %1$s/rules.yaml --tracks %1$s/events.jsonl", "events.jsonl: no frames;"},
+        {"events --rules %1$s/rules.yaml --tracks %1$s/cut.jsonl",
+         "cut.jsonl:2: the last line is cut off"},
         {"events --rules %1$s/bad.yaml --tracks %1$s/det.txt", "did you mean 'line'"},
         {"events --rules %1$s/when.yaml --tracks %1$s/det.txt",
          "at column 7: there is no zone of this name"},

@@ -90,7 +90,7 @@ static void bad_files_are_named(void) {
     fv_err err = {0};
     CHECK_FAILS(fv_mot_read("/nonexistent/gt.txt", &rows, &err), err, "/nonexistent/gt.txt");
     const char *const bad[] = {"1,1,0,0,10,10\nhello\n", "1,1,0,0\n", "0,1,0,0,5,5\n",
-                               "1,1,nan,0,5,5\n"};
+                               "1,1,nan,0,5,5\n", "1,1.5,0,0,5,5\n", "1.5,1,0,0,5,5\n"};
     char path[512];
     snprintf(path, sizeof path, "%s/bad.txt", fv_test_tmp("mot-bad"));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
