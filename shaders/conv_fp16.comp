@@ -20,7 +20,7 @@ uvec2 pack_half(vec4 v) {
     return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw));
 }
 
-void add_row(inout int w_at) {
+void add_row(uint ky, inout int w_at) {
     for (int k = 0; k < channels; k++) {
         f16vec4 v[SPAN];
         uvec2 w[KW];

@@ -11,7 +11,7 @@ void begin(uint block, uint lane) {
     set_bias(block, lane);
 }
 
-void add_row(inout int w_at) {
+void add_row(uint ky, inout int w_at) {
     for (int k = 0; k < channels; k++) {
         vec4 v[SPAN], w[KW];
         [[unroll]] for (uint i = 0; i < SPAN; i++)

@@ -19,7 +19,7 @@ void begin(uint block, uint lane) {
             product[i][c] = 0;
 }
 
-void add_row(inout int w_at) {
+void add_row(uint ky, inout int w_at) {
     for (int k = 0; k < channels; k++) {
         vec4 d[SPAN], v[COLUMNS * TILES], w;
         [[unroll]] for (uint i = 0; i < SPAN; i++)

@@ -5,7 +5,7 @@
 
 #include "shaders/act.h"
 
-enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
+enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_UNROLLED = 9, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
 
 const fv_conv_row fv_conv_rows[] = {
     {"tile 4x16", FV_CONV_TILE, 4, 16},
@@ -16,6 +16,8 @@ const fv_conv_row fv_conv_rows[] = {
     {"tile 4x32", FV_CONV_TILE, 4, 32},
     {"tile 5x32", FV_CONV_TILE, 5, 32},
     {"tile 4x48", FV_CONV_TILE, 4, 48},
+    {"picture 4x16", FV_CONV_PICTURE, 4, 16},
+    {"picture 8x16", FV_CONV_PICTURE, 8, 16},
     {"fp16 4x16", FV_CONV_FP16, 4, 16},
     {"fp16 2x32", FV_CONV_FP16, 2, 32},
     {"winograd 4x16", FV_CONV_WINOGRAD, 4, 16},
@@ -83,11 +85,17 @@ static bool winograd_fits(const fv_conv_row *row, const fv_conv_shape *s, const 
            lanes(row, s) >= 4 * (int64_t)caps->subgroup;
 }
 
+// Its code is as long as the kernel has taps.
+static bool picture_fits(const fv_conv_shape *s) {
+    int taps = s->kernel_x * s->kernel_y;
+    return s->in_channels <= 4 && s->groups == 1 && taps > 1 && taps <= MAX_UNROLLED;
+}
+
 // Sums of float16 are wanted where float32 ones are not worth measuring: a CPU comes here when told to.
 static bool arithmetic_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     if (row->kernel == FV_CONV_FP16)
         return s->half == FV_HALF_COMPUTED;
-    return row->kernel != FV_CONV_TILE || s->half != FV_HALF_COMPUTED || !caps->cpu;
+    return (row->kernel != FV_CONV_TILE && row->kernel != FV_CONV_PICTURE) || s->half != FV_HALF_COMPUTED || !caps->cpu;
 }
 
 bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -98,6 +106,8 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
     if (row->kernel == FV_CONV_DEPTHWISE && (s->kernel_y * s->kernel_x > MAX_TAPS || s->stride_y > 4 || s->dilation_y > 4))
         return false;
     if (!arithmetic_fits(row, s, caps) || (row->kernel == FV_CONV_WINOGRAD && !winograd_fits(row, s, caps)))
+        return false;
+    if (row->kernel == FV_CONV_PICTURE && !picture_fits(s))
         return false;
     if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
         return false;
@@ -136,6 +146,8 @@ static const char *kernel_name(const fv_conv_row *row, const fv_conv_shape *s, b
         [FV_CONV_TILE] = {{"conv_tile", "conv_tile_any"}, {"conv_tile_wide", "conv_tile_any_wide"},
                           {"conv_tile_half", "conv_tile_any_half"}},
         [FV_CONV_WINOGRAD] = {{"conv_winograd", "conv_winograd_any"}, {"conv_winograd_wide", "conv_winograd_any_wide"}},
+        [FV_CONV_PICTURE] = {{"conv_picture", "conv_picture_any"}, {"conv_picture_wide", "conv_picture_any_wide"},
+                             {"conv_picture_half", "conv_picture_any_half"}},
         [FV_CONV_FP16] = {[2] = {"conv_fp16", "conv_fp16_any"}},
         [FV_CONV_DEPTHWISE] = {{"conv_depthwise", "conv_depthwise_any"},
                                {"conv_depthwise_wide", "conv_depthwise_any_wide"},
@@ -148,11 +160,11 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
     bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
         .kernel = kernel_name(row, s, wide),
-        .n_spec = 13,
+        .n_spec = row->kernel == FV_CONV_PICTURE ? 14 : 13,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
                  s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
-                 s->near_channels ? s->near_first ? 1 : 2 : 0}};
+                 s->near_channels ? s->near_first ? 1 : 2 : 0, (uint32_t)s->kernel_y}};
 }
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -192,6 +204,12 @@ static step_cost tile_step(const fv_conv_row *row, const fv_conv_shape *s, doubl
                        .fetches = span + s->kernel_x * ceil(ob / lanes_)};
 }
 
+static step_cost picture_step(const fv_conv_row *row, const fv_conv_shape *s, double ob, double lanes_) {
+    double span = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
+    return (step_cost){.products = s->kernel_x * ob * s->in_channels * 2 * row->x,
+                       .fetches = span + s->kernel_x * ceil(ob / lanes_)};
+}
+
 static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_) {
     double tiles = row->x / TILE, transform = 4 * 15;
     return (step_cost){.products = PRODUCTS * ob * 4 * (2 * tiles + 2) + tiles * transform,
@@ -200,7 +218,8 @@ static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_)
 
 static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     double ob = fv_conv_row_block(row, s), lanes_ = caps->subgroup;
-    step_cost c = row->kernel != FV_CONV_WINOGRAD ? tile_step(row, s, ob, lanes_) : winograd_step(row, ob, lanes_);
+    step_cost c = row->kernel == FV_CONV_WINOGRAD ? winograd_step(row, ob, lanes_)
+                  : row->kernel == FV_CONV_PICTURE ? picture_step(row, s, ob, lanes_) : tile_step(row, s, ob, lanes_);
     double code = c.products + c.spills + c.fetches * 10;
     double step = (c.products + c.spills) * (code > 3500 ? 1.25 : 1) + c.fetches * FETCH;
     return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;

@@ -24,9 +24,11 @@ typedef struct {
     fv_half half;
 } fv_conv_shape;
 
-typedef enum { FV_CONV_TILE, FV_CONV_FP16, FV_CONV_WINOGRAD, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS } fv_conv_kernel;
+typedef enum {
+    FV_CONV_TILE, FV_CONV_PICTURE, FV_CONV_FP16, FV_CONV_WINOGRAD, FV_CONV_DEPTHWISE, FV_N_CONV_KERNELS
+} fv_conv_kernel;
 
-// Tile, float16 and Winograd: `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
+// `x` pixels by up to `y` channels a lane. Depthwise: `x` by `y` pixels a lane.
 typedef struct {
     const char *name;
     fv_conv_kernel kernel;

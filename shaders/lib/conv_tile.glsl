@@ -1,10 +1,11 @@
-// What conv_tile.comp and conv_winograd.comp share: which outputs a lane owns, where it reads, and the
+// What the convolutions over tiles share: which outputs a lane owns, where it reads, and the
 // epilogue (bias, residual, activation). What makes it fast on CPUs too (pipeline/README.md, "Speed"):
 //  - a lane owns P output pixels side by side, so one fetched input vector serves several taps;
 //  - a subgroup owns OB output channels: each lane fetches another weight vector and the lanes
 //    exchange them by shuffles with constant lanes;
 //  - texel reads outside the block give zero, which is the padding: no branch.
-// A kernel defines COLUMNS, the weights of a row of the kernel, and the three functions below.
+// A kernel defines COLUMNS, the weights of a row of the kernel, and the functions below. One that defines
+// KERNEL_HEIGHT too, a constant, has its rows unrolled and computes results when they are asked for.
 #ifdef STORE_WIDE
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : enable
 #endif
@@ -49,8 +50,17 @@ int channels; // vectors of them
 // Before the first row and after the last; one of them begins the sums with the bias.
 void begin(uint block, uint lane);
 void end(uint block, uint lane);
-// Adds one row of the kernel; its weights begin at w_at, the lane's own, and the function moves it on.
-void add_row(inout int w_at);
+// Adds row ky of the kernel; its weights begin at w_at, the lane's own, and the function moves it on.
+void add_row(uint ky, inout int w_at);
+// Channels 4c .. 4c + 3 of output pixel i, before the activation.
+vec4 result(uint i, uint c);
+
+#ifndef KERNEL_HEIGHT
+#define KERNEL_HEIGHT push.kernel_height
+vec4 result(uint i, uint c) {
+    return vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
+}
+#endif
 
 void set_bias(uint block, uint lane) {
     vec4 w;
@@ -69,7 +79,7 @@ void set_bias(uint block, uint lane) {
 
 // `left`: channels of the group from the first of this vector on.
 vec4 finish(uint i, uint c, uint residual_at, int left) {
-    vec4 v = vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
+    vec4 v = result(i, c);
     if (RESIDUAL == 1)
         v += imageLoad(activation_texels, int(residual_at));
     v = activate(ACT, v, push.alpha, push.beta);
@@ -100,7 +110,7 @@ void main() {
     int near_at = int(push.near_at4 + ((picture * uint(push.height) / 2 + line / 2) * uint(push.width) / 2) * push.near_pitch4);
     channels = int(push.in_channels4);
 
-    for (int ky = 0; ky < push.kernel_height; ky++) {
+    [[unroll]] for (int ky = 0; ky < KERNEL_HEIGHT; ky++) {
         int from_y = NEAR > 0 ? y : in_y + ky * push.dilation_y;
         bool in_row = inside && uint(from_y) < uint(push.height), near = NEAR > 0 && (ky == 0) == (NEAR == 1);
         if (NEAR > 0)
@@ -112,7 +122,7 @@ void main() {
                 from = near ? near_at + ((x + i) >> 1) * int(push.near_pitch4) : from;
             at[i] = in_picture ? from : OUTSIDE;
         }
-        add_row(w_at);
+        add_row(ky, w_at);
     }
     end(block, lane);
 

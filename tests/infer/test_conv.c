@@ -232,6 +232,16 @@ static void a_part_may_be_of_half_the_size(void) {
     }
 }
 
+static void pictures(void) {
+    fv_conv_shape colour = square(3, 40, 21, 3, 2), grey = square(1, 10, 14, 3, 1), four = square(4, 16, 13, 3, 1);
+    colour.act = ACT_SILU, colour.residual = 2;
+    grey.n = 3, grey.kernel_y = 2, grey.pad_y = 1, grey.out_h = 15;
+    four.dilation_x = four.dilation_y = four.pad_x = four.pad_y = 2, four.act = ACT_RELU;
+    check_rows(&colour, 1);
+    check_rows(&grey, 1);
+    check_rows(&four, 1);
+}
+
 static void odd_shapes(void) {
     fv_conv_shape channels = square(3, 10, 13, 3, 2), wide = square(5, 16, 17, 7, 2), dilated = square(8, 16, 15, 3, 1);
     fv_conv_shape flat = square(6, 7, 12, 3, 1), even = square(4, 16, 12, 6, 2), single = square(4, 1, 5, 1, 1);
@@ -285,5 +295,5 @@ static void the_default_row_wastes_little(void) {
 
 const fv_suite conv_suite = {"conv", (const fv_case[]){
     CASE(every_row_is_a_convolution), CASE(every_row_for_larger_pictures),
-    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(a_part_may_be_of_half_the_size), CASE(odd_shapes), CASE(groups),
-    CASE(depthwise), CASE(the_default_row_wastes_little), {0}}};
+    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(a_part_may_be_of_half_the_size), CASE(pictures), CASE(odd_shapes),
+    CASE(groups), CASE(depthwise), CASE(the_default_row_wastes_little), {0}}};
