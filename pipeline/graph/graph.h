@@ -60,8 +60,8 @@ typedef struct {
 // folder ("external data"). float16 and bfloat16 weights become float32.
 // A file is untrusted: bounded sizes, bounded time, never a crash. Errors name the file, the node
 // and the op. `params` may be NULL. A shape that depends on what is computed at run time is an
-// error, but for NonMaxSuppression, which gets room for every box that may be selected and rows of
-// -1 at the end.
+// error, but for NonMaxSuppression and NonZero, which get room for everything that may be selected and
+// FV_INDEX_NONE (graph/op_shape.h) at the end: what is gathered by it is 0.
 fv_graph *fv_graph_load(const char *path, const fv_graph_params *params, fv_err *err);
 fv_graph *fv_graph_load_memory(const void *data, size_t size, const fv_graph_params *params,
                                fv_err *err);

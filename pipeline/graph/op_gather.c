@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/graph/elementwise.h"
+#include "pipeline/graph/op_shape.h"
 #include "pipeline/graph/ops.h"
 
 typedef struct {
@@ -27,18 +28,27 @@ static bool is_index(const fv_call *c, int in) {
            fv_fail(c->err, FV_BAD_INPUT, "its indices are of type %s", fv_dtype_name(t));
 }
 
-// Index i of a tensor of indices into a dimension of n, counted from the end when negative.
+enum { NONE = -1 };
+
+// Index i of a tensor of indices into a dimension of n, counted from the end when negative; NONE for what
+// FV_INDEX_NONE has become.
 static bool index_get(const fv_call *c, const fv_tensor *t, int64_t i, int64_t n, int64_t *index) {
     int64_t v = t->dtype == FV_I64 ? ((int64_t *)t->data)[i] : ((int32_t *)t->data)[i];
     *index = v < 0 ? v + n : v;
-    return (*index >= 0 && *index < n) ||
-           fv_fail(c->err, FV_BAD_INPUT, "index %lld is out of range of %lld", (long long)v,
-                   (long long)n);
+    if (*index < 0 && v <= FV_INDEX_NONE / 2)
+        *index = NONE;
+    else if (*index < 0 || *index >= n)
+        return fv_fail(c->err, FV_BAD_INPUT, "index %lld is out of range of %lld", (long long)v,
+                       (long long)n);
+    return true;
 }
 
+// `from` NONE: zeros.
 static void move(const fv_tensor *dst, int64_t to, const fv_tensor *src, int64_t from, int64_t n) {
     size_t size = fv_dtype_size(dst->dtype);
-    if (n)
+    if (from == NONE && n)
+        memset((char *)dst->data + (size_t)to * size, 0, (size_t)n * size);
+    else if (n)
         memcpy((char *)dst->data + (size_t)to * size, (const char *)src->data + (size_t)from * size,
                (size_t)n * size);
 }
@@ -71,7 +81,7 @@ static bool gather_run(const fv_call *c) {
             int64_t index;
             if (!index_get(c, c->in[1], i, n, &index))
                 return false;
-            move(c->out[0], (o * count + i) * inner, x, (o * n + index) * inner, inner);
+            move(c->out[0], (o * count + i) * inner, x, index == NONE ? NONE : (o * n + index) * inner, inner);
         }
     return true;
 }
@@ -94,7 +104,7 @@ static bool elements_shape(const fv_call *c) {
            fv_shape_set(c, 0, c->in[0]->dtype, c->in[1]->n_dims, c->in[1]->dim);
 }
 
-// Element of x that position i of the indices means.
+// Element of x that position i of the indices means, or NONE.
 static bool element_at(const fv_call *c, int64_t i, int64_t *at) {
     const gather_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *index = c->in[1];
@@ -102,8 +112,8 @@ static bool element_at(const fv_call *c, int64_t i, int64_t *at) {
     fv_strides_get(x, stride);
     if (!index_get(c, index, i, x->dim[p->axis], &v))
         return false;
-    *at = v * stride[p->axis];
-    for (int d = x->n_dims - 1; d >= 0; rest /= index->dim[d--])
+    *at = v == NONE ? NONE : v * stride[p->axis];
+    for (int d = x->n_dims - 1; v != NONE && d >= 0; rest /= index->dim[d--])
         *at += d == p->axis ? 0 : rest % index->dim[d] * stride[d];
     return true;
 }
@@ -138,19 +148,23 @@ static bool nd_shape(const fv_call *c) {
     return fv_shape_set(c, 0, x->dtype, n, dim);
 }
 
-// First element of the slice of x that tuple i of the indices means; `b` leading dimensions are
-// shared.
+// First element of the slice of x that tuple i of the indices means, or NONE; `b` leading dimensions
+// are shared.
 static bool tuple_at(const fv_call *c, int64_t i, int b, int64_t *at) {
     const fv_tensor *x = c->in[0], *index = c->in[1];
     int64_t stride[FV_MAX_DIMS], k = index->dim[index->n_dims - 1], v;
     int64_t each = fv_dims_product(index, b, index->n_dims - 1);
     fv_strides_get(x, stride);
     *at = b ? i / each * stride[b - 1] : 0;
+    bool none = false;
     for (int64_t j = 0; j < k; j++) {
         if (!index_get(c, index, i * k + j, x->dim[b + j], &v))
             return false;
+        none |= v == NONE;
         *at += v * stride[b + j];
     }
+    if (none)
+        *at = NONE;
     return true;
 }
 
@@ -219,7 +233,8 @@ static bool scatter_run(const fv_call *c) {
     for (int64_t i = 0, to; i < fv_tensor_count(c->in[1]); i++) {
         if (!element_at(c, i, &to))
             return false;
-        update(c, to, i, 1);
+        if (to != NONE)
+            update(c, to, i, 1);
     }
     return true;
 }
@@ -244,7 +259,8 @@ static bool scatter_nd_run(const fv_call *c) {
     for (int64_t i = 0, to; i < fv_dims_product(index, 0, index->n_dims - 1); i++) {
         if (!tuple_at(c, i, 0, &to))
             return false;
-        update(c, to, i * inner, inner);
+        if (to != NONE)
+            update(c, to, i * inner, inner);
     }
     return true;
 }

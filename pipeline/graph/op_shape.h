@@ -34,6 +34,10 @@ typedef struct { // elements added (or, negative, removed) at the beginning and 
     int n_file;   // opset < 11, as the file says
 } fv_pad_attr;
 
+// What fills the room that NonZero and NonMaxSuppression of computed tensors leave over. Gather in all its forms
+// gives zeros for it and for what index arithmetic makes of it, Scatter leaves it out.
+#define FV_INDEX_NONE (-((int64_t)1 << 30))
+
 typedef struct { // DepthToSpace, SpaceToDepth
     int block;
     int crd; // DepthToSpace: column-row-depth order

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/graph/op_math.h"
+#include "pipeline/graph/op_shape.h"
 #include "pipeline/graph/ops.h"
 
 typedef struct {
@@ -150,6 +151,10 @@ static float overlap(const float a[4], const float b[4]) {
     return either > 0 ? both / either : 0;
 }
 
+static bool is_empty(const float box[4]) {
+    return box[2] == box[0] && box[3] == box[1];
+}
+
 typedef struct {
     const fv_call *c;
     int64_t batches, classes, boxes, most;
@@ -168,9 +173,9 @@ static int64_t nms_class(const nms *k, int64_t b, int64_t cls, int64_t *out) {
     qsort(k->line, (size_t)n, sizeof *k->line, by_largest);
     for (int64_t i = 0; i < n && kept < k->most; i++) {
         float box[4];
-        int64_t j = 0;
         corners((const float *)k->c->in[0]->data + (b * k->boxes + k->line[i].index) * 4,
                 *(int *)k->c->attr, box);
+        int64_t j = k->iou >= 0 && is_empty(box) ? kept : 0; // it overlaps nothing
         while (j < kept && overlap(box, k->box[j]) <= k->iou)
             j++;
         if (j < kept)
@@ -236,7 +241,7 @@ static bool nms_run(const fv_call *c) {
     int64_t *out = c->out[0]->data, room = c->out[0]->dim[0];
     nms_init(c, &k);
     for (int64_t i = 0; i < 3 * room; i++)
-        out[i] = -1;
+        out[i] = FV_INDEX_NONE;
     return nms_select(&k, out) >= 0 || fv_fail(c->err, FV_MEMORY, "out of memory");
 }
 
@@ -250,12 +255,8 @@ static double nms_work(const fv_call *c) {
 
 static bool nonzero_shape(const fv_call *c) {
     const fv_tensor *x = c->in[0];
-    if (!x->data)
-        return fv_fail(c->err, FV_UNSUPPORTED,
-                       "input '%s' is computed at run time; a shape must not depend on it",
-                       x->name);
-    int64_t n = 0;
-    for (int64_t i = 0; i < fv_tensor_count(x); i++)
+    int64_t n = x->data ? 0 : fv_tensor_count(x);
+    for (int64_t i = 0; x->data && i < fv_tensor_count(x); i++)
         n += fv_element_get(x, i) != 0;
     return fv_shape_set(c, 0, FV_I64, 2, (int64_t[]){x->n_dims, n});
 }
@@ -264,7 +265,9 @@ static bool nonzero_run(const fv_call *c) {
     const fv_tensor *x = c->in[0];
     int64_t *out = c->out[0]->data, n = c->out[0]->dim[1], stride[FV_MAX_DIMS];
     fv_strides_get(x, stride);
-    for (int64_t i = 0, k = 0; i < fv_tensor_count(x); i++) {
+    for (int64_t i = 0; i < x->n_dims * n; i++)
+        out[i] = FV_INDEX_NONE;
+    for (int64_t i = 0, k = 0; i < fv_tensor_count(x) && k < n; i++) {
         if (fv_element_get(x, i) == 0)
             continue;
         for (int d = 0; d < x->n_dims; d++)

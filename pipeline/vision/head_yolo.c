@@ -52,7 +52,7 @@ static bool find_yolov10(const fv_seen *seen, fv_head *head, fv_levels *levels) 
 }
 
 // Lists that the graph has suppressed itself: rows of a number, boxes, classes and scores. Room that
-// is left over holds rows whose first number is -1.
+// is left over holds rows whose first number is negative.
 static bool find_end_to_end(const fv_seen *seen, fv_head *head, fv_levels *levels) {
     (void)head;
     fv_cells m;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "pipeline/graph/graph.h"
+#include "pipeline/graph/op_shape.h"
 #include "tests/graph/build.h"
 #include "tests/test.h"
 
@@ -148,8 +149,8 @@ static void inputs_can_be_bound(void) {
     fv_graph_destroy(&g);
 }
 
-// A detector with its suppression in the graph: as many rows as can be selected, -1 behind the
-// last.
+// A detector with its suppression in the graph: as many rows as can be selected, behind the
+// last what gathers nothing.
 static void suppression_fills_its_room(void) {
     fv_err err;
     build b = {0};
@@ -171,8 +172,8 @@ static void suppression_fills_its_room(void) {
     CHECK_OK(fv_graph_run(g, (const void *[]){boxes, scores}, (void *[]){y}, &err), err);
     CHECK_EQUAL(y[0][2], 0);
     CHECK_EQUAL(y[1][2], 2);
-    CHECK_EQUAL(y[2][2], -1);
-    CHECK_EQUAL(y[3][0], -1);
+    CHECK_EQUAL(y[2][2], FV_INDEX_NONE);
+    CHECK_EQUAL(y[3][0], FV_INDEX_NONE);
     fv_graph_destroy(&g);
 }
 

@@ -73,4 +73,49 @@ static void not_a_number_ends(void) {
         CHECK(indices[k] >= 0 && indices[k] < N);
 }
 
-const fv_suite sort_suite = {"sort", (const fv_case[]){CASE(the_first_k_in_order), CASE(not_a_number_ends), {0}}};
+// What is chosen while the graph runs fills the front of the room that was made for it; what is gathered for the
+// rest is 0, also where the index was reckoned with and where it goes through a second choice.
+static void rest_of_a_choice_is_zero(void) {
+    build b = {0};
+    fv_err err = {0};
+    size_t size;
+    const float least = 0.5f, scores[] = {0.25f, 0.75f, 0.5f, 1, 0.875f}, overlap = 0.5f,
+                boxes[] = {0, 0, 1, 1, 0, 0, 4, 4, 0, 0, 9, 9, 6, 6, 9, 9, 0, 0, 4, 5};
+    build_input(&b, "x", 1, 1, (const char *[]){"5"});
+    build_floats(&b, "least", 1, (int64_t[]){1}, &least);
+    build_floats(&b, "iou", 1, (int64_t[]){1}, &overlap);
+    build_floats(&b, "boxes", 2, (int64_t[]){5, 4}, boxes);
+    build_longs(&b, "many", 1, (int64_t[]){100});
+    build_longs(&b, "first", 1, (int64_t[]){0});
+    build_longs(&b, "both", 2, (int64_t[]){0, 1});
+    build_longs(&b, "one", 1, (int64_t[]){1});
+    build_longs(&b, "two", 1, (int64_t[]){2});
+    build_longs(&b, "three", 1, (int64_t[]){3});
+    build_node(&b, "Greater", "x least", "mask", "");
+    build_node(&b, "NonZero", "mask", "at", "");
+    build_node(&b, "Transpose", "at", "rows", "");
+    build_node(&b, "GatherND", "x rows", "score", "");
+    build_node(&b, "GatherND", "boxes rows", "box", "");
+    build_node(&b, "Unsqueeze", "score both", "score3", "");
+    build_node(&b, "Unsqueeze", "box first", "box3", "");
+    build_node(&b, "NonMaxSuppression", "box3 score3 many iou", "picked", "");
+    build_node(&b, "Slice", "picked two three one", "column", "");
+    build_node(&b, "Mul", "column two", "double", "");
+    build_node(&b, "Div", "double two", "again", "");
+    build_node(&b, "Squeeze", "again", "k", "axes=1,");
+    build_node(&b, "Gather", "score k", "y", "");
+    build_output(&b, "score");
+    build_output(&b, "y");
+    uint8_t *file = build_finish(&b, 12, &size);
+    fv_graph *g = fv_graph_load_memory(file, size, NULL, &err);
+    free(file);
+    float masked[5], y[5];
+    CHECK_OK(g && fv_graph_run(g, (const void *[]){scores}, (void *[]){masked, y}, &err), err);
+    const float passed[] = {0.75f, 1, 0.875f, 0, 0}, kept[] = {1, 0.875f, 0, 0, 0};
+    for (int i = 0; g && i < 5; i++)
+        CHECK(masked[i] == passed[i] && y[i] == kept[i]);
+    fv_graph_destroy(&g);
+}
+
+const fv_suite sort_suite = {"sort", (const fv_case[]){CASE(the_first_k_in_order), CASE(not_a_number_ends),
+                                                       CASE(rest_of_a_choice_is_zero), {0}}};

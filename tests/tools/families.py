@@ -460,6 +460,40 @@ def select(boxes, scores, most=100, iou=0.45, least=0.0):
     return Select.apply(boxes, scores, torch.tensor([most]), torch.tensor([iou]), torch.tensor([least]))
 
 
+class Keep(torch.autograd.Function):
+    """torchvision's nms: numbers of boxes, as many as are left."""
+
+    @staticmethod
+    def forward(ctx, boxes, scores, iou):
+        return torch.arange(min(20, boxes.shape[0]))
+
+    @staticmethod
+    def symbolic(g, boxes, scores, iou):
+        const = (lambda v: g.op("Constant", value_t=torch.tensor(v)))
+        picked = g.op("NonMaxSuppression", g.op("Unsqueeze", boxes, const([0])), g.op("Unsqueeze", scores, const([0, 1])),
+                      const([sys.maxsize]), const([float(iou)]))
+        return g.op("Squeeze", g.op("Slice", picked, const([2]), const([3]), const([1])), const([1]))
+
+
+class Suppressed(Dfl):
+    """Ultralytics' nms=True: cells over a score, moved apart by class, suppressed, 300 rows with zeros behind."""
+
+    most, least, iou = 300, 0.7, 0.3
+
+    def forward(self, maps):
+        boxes, scores = (t.transpose(1, 2) for t in self.boxes(maps, corners=True))
+        scores, kinds = scores.max(-1)
+        out = torch.zeros(boxes.shape[0], self.most, 6)
+        for i in range(boxes.shape[0]):
+            mask = scores[i] > self.least
+            box, score, kind = boxes[i][mask], scores[i][mask], kinds[i][mask]
+            apart = (box / 320 / self.classes + kind.view(-1, 1).expand(kind.shape[0], 4) / self.classes).float()
+            keep = Keep.apply(apart, score, self.iou)[:self.most]
+            rows = torch.cat([box[keep], score[keep].view(-1, 1), kind[keep].view(-1, 1).to(out.dtype)], -1)
+            out[i] = F.pad(rows, (0, 0, 0, self.most - rows.shape[0]))
+        return out
+
+
 class EndToEndRows(nn.Module):
     """YOLOv7's --end2end: one suppression for all classes, moved apart by class."""
 
@@ -493,6 +527,25 @@ class PaddleRows(nn.Module):
         score, order = score.topk(100)
         rows = torch.cat([kind[order].float().unsqueeze(1), score.unsqueeze(1), boxes[0][i[order]]], 1)
         return rows, torch.tensor([100], dtype=torch.int32) + 0 * order[:1].int()
+
+
+class Lists(nn.Module):
+    """TensorFlow's object detection: suppression by class, the best 100 as boxes, classes, scores and their number."""
+
+    most = 100
+
+    def __init__(self, c, classes):
+        super().__init__()
+        self.inner, self.classes = Ssd(c, classes), classes
+
+    def forward(self, maps):
+        boxes, scores = self.inner(maps)
+        boxes, scores = boxes[..., [1, 0, 3, 2]].float(), scores[..., 1:].float()
+        picked = select(boxes, scores.transpose(1, 2), self.most, 0.6, 0.2)
+        kind, i = picked[:, 1], picked[:, 2]
+        score, order = scores[0][i, kind].topk(self.most)
+        return (boxes[0][i[order]].unsqueeze(0), (kind[order].float() + 1).unsqueeze(0), score.unsqueeze(0),
+                (score > 0.2).float().sum().view(1))
 
 
 class Segments(Dfl):
@@ -701,6 +754,10 @@ def rows():
         ("yolov4", "yolov4", 11, v(lambda: Anchors(C, N, permute=False), block=darknet, act=Mish),
          {"card": "{head: yolov4, input: {fit: stretch}}"}),
         ("yolov7-end2end", "end-to-end", 12, v(lambda: EndToEndRows(C, N), block=Elan), {"out": ["output"]}),
+        ("yolov8-nms", "yolov10", 17, v(lambda: Suppressed(C, N)), {"out": ["output0"], "names": N}),
+        ("ssd-lists", "lists", 13, lambda: Bytes(v(lambda: Lists(C, N), block=Depthwise, act=nn.ReLU6)()),
+         {"in": "input_tensor", "bytes": True,
+          "out": ["detection_boxes", "detection_classes", "detection_scores", "num_detections"]}),
         ("yolov8-seg", "yolov8", 17, v(lambda: Segments(C, N)), {"out": ["output0", "output1"]}),
         ("yolov8-pose", "yolov8", 17, v(lambda: Extra(C, 1, 51)), {"out": ["output0"], "names": 1}),
         ("yolov8-obb", "yolov8", 17, v(lambda: Extra(C, N, 1)), {"out": ["output0"], "names": N}),
