@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pipeline/base/paths.h"
 #include "pipeline/desc/address.h"
 #include "pipeline/desc/format.h"
 #include "pipeline/desc/rules.h"
@@ -405,31 +406,18 @@ static void resolve_output(fv_yaml *y, fv_desc_output *o) {
         resolve_publish(y, o->publish);
 }
 
-// Of the folder that a file is in, or will be in.
-static bool stat_folder(const char *path, struct stat *folder) {
-    const char *slash = strrchr(path, '/');
-    char text[4096];
-    int n = snprintf(text, sizeof text, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path);
-    return n < (int)sizeof text && !stat(text, folder);
-}
-
-static const char *name_in_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool is_same(const struct stat *x, const struct stat *y) {
-    return x->st_dev == y->st_dev && x->st_ino == y->st_ino;
-}
-
-// By any way, and also where it is not there yet.
-static bool same_file(const char *a, const char *b) {
-    a += strncmp(a, "file://", 7) ? 0 : 7;
-    struct stat x, y;
-    if (!strcmp(a, b) || (!stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && is_same(&x, &y)))
-        return true;
-    return !strcmp(name_in_folder(a), name_in_folder(b)) && stat_folder(a, &x) && stat_folder(b, &y) &&
-           is_same(&x, &y);
+// The reports of two streams have files of the same names.
+static void check_reports(fv_yaml *y, const fv_desc *d) {
+    const fv_desc_stream *streams = d->streams.v;
+    for (int i = 1; i < d->streams.n; i++)
+        for (int k = 0; k < i; k++)
+            if (streams[i].report && streams[k].report &&
+                fv_path_same_folder(streams[i].report, streams[k].report)) {
+                fv_yaml_mistake(y, fv_schema_node(&stream_schema, &streams[i], "report"),
+                                "%s is the report of stream %s already; give each a folder",
+                                streams[i].report, streams[k].name);
+                break;
+            }
 }
 
 // Two outputs into one file, or into the source, would destroy it.
@@ -444,10 +432,10 @@ static void check_collisions(fv_yaml *y, const fv_desc *d) {
             const char *path = output_path(o);
             if (!path)
                 continue;
-            if (uri && same_file(uri->text, path))
+            if (uri && fv_path_same_file(uri->text, path))
                 fv_yaml_mistake(y, output_node(o), "%s is the source; write to another file", path);
             for (int j = 0; j < n; j++)
-                if (same_file(seen[j], path))
+                if (fv_path_same_file(seen[j], path))
                     fv_yaml_mistake(y, output_node(o), "%s is written by another output already",
                                     path);
             if (n < MAX_STREAMS * 4)
@@ -483,4 +471,5 @@ void fv_desc_read(fv_desc *d, const fv_schema_reader *r, const fv_yaml_node *roo
         }
     }
     check_collisions(y, d);
+    check_reports(y, d);
 }

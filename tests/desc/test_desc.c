@@ -2,6 +2,7 @@
 #include "pipeline/desc/desc.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/test.h"
@@ -124,6 +125,29 @@ static void reports_go_to_folders(void) {
     CHECK_CONTAINS(report, "no is not there; make it first");
     CHECK_CONTAINS(report, "in.mp4: is a file; give the name of a folder");
     CHECK_CONTAINS(report, "report needs `track:`");
+}
+
+// One folder for two streams, however it is written, and whether it is there or not.
+static void a_report_is_one_streams(void) {
+    static const char *const same[][2] = {{"new", "new"}, {"new", "./new/"}, {"rep", "rep/."}};
+    char path[1200];
+    snprintf(path, sizeof path, "%s/rep", folder);
+    CHECK(!mkdir(path, 0755));
+    for (size_t i = 0; i <= sizeof same / sizeof same[0]; i++) {
+        bool is_last = i == sizeof same / sizeof same[0];
+        char text[600];
+        snprintf(text, sizeof text,
+                 "fovea: 1\nstreams:\n"
+                 "- {name: a, source: in.mp4, detect: m.onnx, track: sort, report: %s, outputs: [{publish: '-'}]}\n"
+                 "- {name: b, source: in.mp4, detect: m.onnx, track: sort, report: %s, outputs: [{publish: x}]}\n",
+                 is_last ? "rep" : same[i][0], is_last ? "new" : same[i][1]);
+        const char *report = read_text(text);
+        if (is_last)
+            CHECK_TEXT(report, "");
+        else
+            CHECK_CONTAINS(report, "is the report of stream a already; give each a folder");
+    }
+    rmdir(path);
 }
 
 static void long_forms_and_models(void) {
@@ -295,7 +319,7 @@ static void rules_of_a_file_report_into_the_same_list(void) {
 
 const fv_suite desc_suite = {"desc",
                              (const fv_case[]){CASE(short_forms),
-                                               CASE(reports_go_to_folders),
+                                               CASE(reports_go_to_folders), CASE(a_report_is_one_streams),
                                                CASE(long_forms_and_models),
                                                CASE(assignments_win),
                                                CASE(all_mistakes_in_one_pass),
