@@ -141,6 +141,11 @@ bool fv_attr_tensor(fv_attrs *a, const char *name, fv_tensor *t) {
     const Fovea__Onnx__Attribute *p = find(a, name);
     if (!p || !p->t)
         return spelled_tensor(a, t);
+    if (fv_onnx_is_packed(p->t)) {
+        fv_attr_refuse(a, "attribute '%s' is of type %s, which is supported for initialisers only", name,
+                       fv_onnx_dtype_text(p->t->data_type));
+        return false;
+    }
     return fv_onnx_tensor(p->t, a->externals, a->arena, a->max_bytes, t, a->err);
 }
 

@@ -71,7 +71,7 @@ static void take_floats(fv_graph *g, int input) {
     node[0] = (fv_node){.op = fv_op_find("QuantizeLinear"), .name = tensor[bytes].name, .n_in = 3, .n_out = 1};
     node[0].in = fv_arena_memdup(g->arena, (int[]){n, n + 1, n + 2}, 3 * sizeof(int));
     node[0].out = fv_arena_memdup(g->arena, &bytes, sizeof bytes);
-    node[0].attr = fv_arena_memdup(g->arena, &(fv_arg_attr){.axis = -1}, sizeof(fv_arg_attr));
+    node[0].attr = fv_arena_memdup(g->arena, &(fv_quant_attr){.axis = -1, .dtype = FV_U8}, sizeof(fv_quant_attr));
     g->tensor = tensor;
     g->node = node;
     g->n_tensors += 3;

@@ -135,6 +135,8 @@ bool fv_import_initializers(fv_importer *im, const Fovea__Onnx__Graph *p) {
         t.name = fv_arena_strdup(im->g->arena, t.name);
         int index = add_tensor(im, &t);
         fv_names_add(&im->names, t.name, index);
+        if (fv_onnx_is_packed(p->initializer[i]))
+            fv_names_add(&im->packed, t.name, index);
     }
     return true;
 }
@@ -169,6 +171,8 @@ static bool node_ports(fv_importer *im, const Fovea__Onnx__Node *p, fv_node *n) 
     for (int k = 0; k < n->n_in; k++)
         if (!fv_import_find(im, p->input[k], &n->in[k]))
             return false;
+    if (!strcmp(n->op->name, "QuantizeLinear") && n->n_in > 2 && fv_names_find(&im->packed, p->input[2]) >= 0)
+        return fv_fail(im->err, FV_UNSUPPORTED, "it makes four bits an element; only weights may have so few");
     for (int k = 0; k < n->op->min_in; k++)
         if (n->in[k] < 0)
             return fv_fail(im->err, FV_BAD_INPUT, "its input %d is missing", k);
@@ -294,8 +298,9 @@ static bool import_known(fv_importer *im, const Fovea__Onnx__Node *p, fv_node *n
 static bool unknown_op(fv_importer *im, const char *node, const char *domain, const char *type) {
     if (fv_onnx_is_standard(domain))
         return fv_fail(im->err, FV_UNSUPPORTED,
-                       "node '%s': op '%s' is not supported; `fovea model` lists every such node",
-                       node, type);
+                       "node '%s': op '%s' (opset %lld) is not supported; end the graph before it, or export "
+                       "to an opset that writes it as other ops; `fovea model` lists every such node",
+                       node, type, (long long)im->g->opset);
     return fv_fail(im->err, FV_UNSUPPORTED,
                    "node '%s': op '%s' of domain '%s' is not supported: it is no op of ONNX itself; "
                    "export without that runtime's optimisations, or end the graph before the node",
@@ -316,7 +321,8 @@ bool fv_import_node(fv_importer *im, const Fovea__Onnx__Node *p) {
         return unknown_op(im, n.name, p->domain, type);
     bool ok = n.op ? import_known(im, p, &n) : f ? fv_import_call(im, p, f) : fv_import_if(im, p);
     if (!ok && !strstr(im->err->text, "node '"))
-        fv_fail_in(im->err, "node '%s' (%s)", n.name, type);
+        fv_fail_in(im->err, im->err->code == FV_UNSUPPORTED ? "node '%s' (%s, opset %lld)" : "node '%s' (%s)",
+                   n.name, type, (long long)im->g->opset);
     return ok;
 }
 
@@ -375,6 +381,7 @@ static fv_graph *import_model(const Fovea__Onnx__Model *m, const char *path,
     import_metadata(im.g, m);
     bool ok = import_graph(&im, m->graph);
     fv_names_finish(&im.names);
+    fv_names_finish(&im.packed);
     fv_externals_finish(&im.externals);
     if (ok && !params->keep_half)
         fv_graph_widen(im.g);

@@ -57,8 +57,11 @@ void fv_externals_finish(fv_externals *x);
 fv_dtype fv_onnx_dtype(int onnx_type);
 const char *fv_onnx_dtype_text(int onnx_type); // for messages: "string", "bfloat16", ...
 
+// Four bits an element: int4, uint4.
+bool fv_onnx_is_packed(const Fovea__Onnx__Tensor *p);
+
 // Checks dimensions and the amount of data against each other; at most `max_bytes`. bfloat16 becomes
-// float32.
+// float32, int4 int8, uint4 uint8.
 bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_externals *x, fv_arena *arena,
                     size_t max_bytes, fv_tensor *t, fv_err *err);
 
@@ -113,7 +116,7 @@ typedef struct {
     const fv_graph_params *params;
     const Fovea__Onnx__Model *model;
     fv_graph *g;
-    fv_names names;
+    fv_names names, packed; // packed: initialisers of four bits an element
     fv_externals externals;
     const fv_caller *caller; // of the function that is being read
     int tensor_capacity, node_capacity, depth, n_seen;

@@ -42,6 +42,12 @@ typedef struct { // ArgMax, ArgMin, TopK
     int64_t k;
 } fv_arg_attr;
 
+typedef struct { // QuantizeLinear, DequantizeLinear
+    int axis;       // -1 after the load: one scale for all
+    int64_t block;  // elements along the axis that share a scale; 0: all of a channel do
+    fv_dtype dtype; // QuantizeLinear without a zero point
+} fv_quant_attr;
+
 typedef struct { // Batch-, Instance-, Layer-, GroupNormalization, LpNormalization, LRN
     float epsilon;
     int axis;   // LayerNormalization: first dimension that is normalised

@@ -104,7 +104,7 @@ static bool group_run(const fv_call *c) {
     return true;
 }
 
-// ---- LayerNormalization -------------------------------------------------------------------------
+// ---- LayerNormalization, RMSNormalization -------------------------------------------------------------------------
 
 static bool layer_shape(const fv_call *c) {
     fv_norm_attr *p = c->attr;
@@ -136,6 +136,31 @@ static bool layer_run(const fv_call *c) {
             ((float *)c->out[1]->data)[o] = (float)mean;
         if (c->n_out > 2 && c->out[2])
             ((float *)c->out[2]->data)[o] = (float)inverse;
+    }
+    return true;
+}
+
+// x / sqrt(mean(x^2) + epsilon) * scale
+static bool rms_shape(const fv_call *c) {
+    fv_norm_attr *p = c->attr;
+    const fv_tensor *x = c->in[0];
+    return fv_axis_solve(c, p->axis, x->n_dims, &p->axis) &&
+           channels_check(c, 1, 1, fv_dims_product(x, p->axis, x->n_dims)) && fv_shape_like(c, 0, x);
+}
+
+static bool rms_run(const fv_call *c) {
+    const fv_norm_attr *p = c->attr;
+    const fv_tensor *x = c->in[0];
+    const float *scale = c->in[1]->data;
+    int64_t n = fv_dims_product(x, p->axis, x->n_dims);
+    for (int64_t o = 0; o < fv_dims_product(x, 0, p->axis); o++) {
+        const float *from = (const float *)x->data + o * n;
+        double square = 0;
+        for (int64_t i = 0; i < n; i++)
+            square += (double)from[i] * (double)from[i];
+        double inverse = 1 / sqrt((n ? square / (double)n : 0) + (double)p->epsilon);
+        for (int64_t i = 0; i < n; i++)
+            ((float *)c->out[0]->data)[o * n + i] = (float)((double)from[i] * inverse) * scale[i];
     }
     return true;
 }
@@ -210,6 +235,7 @@ const fv_op fv_ops_norm[] = {
     NORM("InstanceNormalization", 3, 3, 1, 0, parse, group_shape, group_run, NULL),
     NORM("GroupNormalization", 3, 3, 1, 1, parse, group_shape, group_run, NULL),
     NORM("LayerNormalization", 2, 3, 3, 0, parse, layer_shape, layer_run, NULL),
+    NORM("RMSNormalization", 2, 2, 1, 0, parse, rms_shape, rms_run, NULL),
     NORM("LRN", 1, 1, 1, 0, parse, lrn_shape, lrn_run, lrn_work),
     NORM("LpNormalization", 1, 1, 1, 0, lp_parse, lp_shape, lp_run, NULL),
     {0},

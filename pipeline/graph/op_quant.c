@@ -42,32 +42,51 @@ static bool check_channels(const fv_call *c, int in, int64_t n) {
 // ---- QuantizeLinear, DequantizeLinear -----------------------------------------------------------
 
 static void axis_parse(fv_attrs *a, void *attr) {
-    ((fv_arg_attr *)attr)->axis = fv_attr_int(a, "axis", 1, -FV_MAX_DIMS, FV_MAX_DIMS - 1);
-    if (fv_attr_long(a, "block_size", 0))
-        fv_attr_refuse(a, "attribute 'block_size' is not supported");
+    fv_quant_attr *p = attr;
+    p->axis = fv_attr_int(a, "axis", 1, -FV_MAX_DIMS, FV_MAX_DIMS - 1);
+    p->block = fv_attr_int(a, "block_size", 0, 0, 1 << 30);
+    p->dtype = fv_attr_long(a, "output_dtype", 0) ? fv_attr_dtype(a, "output_dtype", FV_U8) : FV_U8;
+}
+
+// A scale for each block along the axis: shaped as the input, but there.
+static bool blocks_check(const fv_call *c) {
+    const fv_quant_attr *p = c->attr;
+    const fv_tensor *x = c->in[0];
+    for (int k = 1; k < 3 && fv_call_has(c, k); k++) {
+        const fv_tensor *t = c->in[k];
+        bool fits = t->n_dims == x->n_dims;
+        for (int d = 0; fits && d < x->n_dims; d++)
+            fits = t->dim[d] == (d == p->axis ? (x->dim[d] + p->block - 1) / p->block : x->dim[d]);
+        if (!fits)
+            return fv_fail(c->err, FV_BAD_INPUT, "'%s' does not fit blocks of %lld", t->name, (long long)p->block);
+    }
+    return true;
 }
 
 static bool linear_shape(const fv_call *c) {
-    fv_arg_attr *p = c->attr;
+    fv_quant_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    bool per_axis = fv_tensor_count(c->in[1]) != 1;
-    if (per_axis && !fv_axis_solve(c, p->axis, x->n_dims, &p->axis))
+    bool all = fv_tensor_count(c->in[1]) == 1 && !p->block;
+    if (!all && !fv_axis_solve(c, p->axis, x->n_dims, &p->axis))
         return false;
-    if (!per_axis)
+    if (all)
         p->axis = -1;
-    int64_t n = per_axis ? x->dim[p->axis] : 1;
-    fv_dtype dtype = c->op->variant ? c->in[1]->dtype : fv_call_has(c, 2) ? c->in[2]->dtype : FV_U8;
-    return check_channels(c, 1, n) && check_channels(c, 2, n) &&
+    int64_t n = all ? 1 : x->dim[p->axis];
+    fv_dtype dtype = c->op->variant ? c->in[1]->dtype : fv_call_has(c, 2) ? c->in[2]->dtype : p->dtype;
+    return (p->block ? blocks_check(c) : check_channels(c, 1, n) && check_channels(c, 2, n)) &&
            fv_shape_set(c, 0, dtype, x->n_dims, x->dim);
 }
 
 static bool linear_run(const fv_call *c) {
-    const fv_arg_attr *p = c->attr;
+    const fv_quant_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *y = c->out[0];
     int64_t inner = p->axis < 0 ? 1 : fv_dims_product(x, p->axis + 1, x->n_dims),
             n = p->axis < 0 ? 1 : x->dim[p->axis];
+    int64_t blocks = p->block ? (n + p->block - 1) / p->block : 0;
     for (int64_t i = 0; i < fv_tensor_count(x); i++) {
         int64_t ch = i / inner % n;
+        if (p->block)
+            ch = (i / inner / n * blocks + ch / p->block) * inner + i % inner;
         double v = fv_element_get(x, i), scale = of_channel(c, 1, ch, 1),
                zero = of_channel(c, 2, ch, 0);
         put(y, i,
@@ -245,10 +264,10 @@ enum { QUANTISED = FV_TYPES_BYTE | FV_TYPE(FV_I16) | FV_TYPE(FV_U16) | FV_TYPE(F
 
 const fv_op fv_ops_quant[] = {
     {.name = "QuantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1,
-     .types = FV_TYPES_FLOAT | FV_TYPE(FV_I32), .attr_size = sizeof(fv_arg_attr),
+     .types = FV_TYPES_FLOAT | FV_TYPE(FV_I32), .attr_size = sizeof(fv_quant_attr),
      .parse = axis_parse, .shape = linear_shape, .run = linear_run},
     {.name = "DequantizeLinear", .min_in = 2, .max_in = 3, .max_out = 1, .types = QUANTISED,
-     .variant = 1, .attr_size = sizeof(fv_arg_attr), .parse = axis_parse, .shape = linear_shape,
+     .variant = 1, .attr_size = sizeof(fv_quant_attr), .parse = axis_parse, .shape = linear_shape,
      .run = linear_run},
     {.name = "DynamicQuantizeLinear", .min_in = 1, .max_in = 1, .max_out = 3,
      .types = FV_TYPE(FV_F32), .shape = dynamic_shape, .run = dynamic_run},

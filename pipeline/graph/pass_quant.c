@@ -45,6 +45,8 @@ static bool node_fits(const fv_passes *p, const fv_node *n, const quant_row *row
             return false;
     if (t[n->in[0]].data || !fv_tensor_count(&t[n->in[0]]) || n->out[0] < 0)
         return false;
+    if ((fv_node_is(n, "QuantizeLinear") || fv_node_is(n, "DequantizeLinear")) && t[n->in[1]].n_dims > 1)
+        return false;
     if (fv_node_is(n, "QuantizeLinear"))
         return t[n->in[0]].dtype == FV_F32 && t[n->in[1]].dtype == FV_F32 && length(p, n, 2) == 1 &&
                t[n->out[0]].dtype != FV_I32;
@@ -187,11 +189,11 @@ static void quantize(maker *m, int t, double zero, fv_dtype dtype, int out) {
 static int make_quantize(fv_passes *p, const fv_node *n, const quant_row *row, fv_node *to) {
     (void)row;
     maker m = {.p = p, .n = n, .to = to};
-    const fv_arg_attr *a = n->attr;
+    const fv_quant_attr *a = n->attr;
     int t = n->in[0];
     if (length(p, n, 1) != 1 || value_at(p, n, 1, 0, 1) != 1)
         t = pair(&m, "Div", t, along(&m, 1, a->axis, p->g->tensor[t].n_dims), -1);
-    fv_dtype dtype = n->n_in > 2 && n->in[2] >= 0 ? p->g->tensor[n->in[2]].dtype : FV_U8;
+    fv_dtype dtype = n->n_in > 2 && n->in[2] >= 0 ? p->g->tensor[n->in[2]].dtype : a->dtype;
     quantize(&m, t, value_at(p, n, 2, 0, 0), dtype, n->out[0]);
     return m.k;
 }
@@ -199,7 +201,7 @@ static int make_quantize(fv_passes *p, const fv_node *n, const quant_row *row, f
 static int make_dequantize(fv_passes *p, const fv_node *n, const quant_row *row, fv_node *to) {
     (void)row;
     maker m = {.p = p, .n = n, .to = to};
-    const fv_arg_attr *a = n->attr;
+    const fv_quant_attr *a = n->attr;
     double zero = value_at(p, n, 2, 0, 0);
     int x = n->in[0];
     if (zero != 0)

@@ -20,7 +20,7 @@ static const struct {
     {"float8e5m2fnuz", FV_N_DTYPES}, {"uint4", FV_N_DTYPES},
     {"int4", FV_N_DTYPES},      {"float4e2m1", FV_N_DTYPES},
 };
-enum { N_TYPES = sizeof type_rows / sizeof type_rows[0], BFLOAT16 = 16 };
+enum { N_TYPES = sizeof type_rows / sizeof type_rows[0], BFLOAT16 = 16, UINT4 = 21, INT4 = 22 };
 
 fv_dtype fv_onnx_dtype(int onnx_type) {
     return onnx_type >= 0 && onnx_type < N_TYPES ? type_rows[onnx_type].dtype : FV_N_DTYPES;
@@ -78,7 +78,24 @@ static bool halves_data(const Fovea__Onnx__Tensor *p, const uint8_t *raw, fv_ten
     return true;
 }
 
+bool fv_onnx_is_packed(const Fovea__Onnx__Tensor *p) {
+    return p->data_type == UINT4 || p->data_type == INT4;
+}
+
+// Two a byte, the first in the lower half; or one such byte in an int32.
+static bool packed_data(const Fovea__Onnx__Tensor *p, const uint8_t *raw, fv_tensor *t, size_t count) {
+    if (!raw && p->n_int32_data != (count + 1) / 2)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t both = raw ? raw[i / 2] : (uint8_t)p->int32_data[i / 2], v = both >> i % 2 * 4 & 15;
+        ((uint8_t *)t->data)[i] = p->data_type == INT4 && v > 7 ? (uint8_t)(v | 0xf0) : v;
+    }
+    return true;
+}
+
 static size_t bytes_stored(const Fovea__Onnx__Tensor *p, const fv_tensor *t) {
+    if (fv_onnx_is_packed(p))
+        return ((size_t)fv_tensor_count(t) + 1) / 2;
     return (size_t)fv_tensor_count(t) * (p->data_type == BFLOAT16 ? 2 : fv_dtype_size(t->dtype));
 }
 
@@ -88,6 +105,8 @@ static bool fill(const Fovea__Onnx__Tensor *p, const void *raw, fv_tensor *t, fv
     bool ok = true;
     if (p->data_type == BFLOAT16)
         ok = halves_data(p, raw, t, count);
+    else if (fv_onnx_is_packed(p))
+        ok = packed_data(p, raw, t, count);
     else if (!raw)
         ok = typed_data(p, t, count);
     else if (bytes)
@@ -121,7 +140,9 @@ bool fv_onnx_tensor(const Fovea__Onnx__Tensor *p, fv_externals *x, fv_arena *are
                     size_t max_bytes, fv_tensor *t, fv_err *err) {
     const void *raw;
     *t = (fv_tensor){.name = fv_arena_strdup(arena, p->name ? p->name : ""),
-                     .dtype = fv_onnx_dtype(p->data_type)};
+                     .dtype = p->data_type == INT4    ? FV_I8
+                              : p->data_type == UINT4 ? FV_U8
+                                                      : fv_onnx_dtype(p->data_type)};
     if (t->dtype == FV_N_DTYPES)
         return fv_fail(err, FV_UNSUPPORTED, "'%s' is of type %s, which is not supported", t->name,
                        fv_onnx_dtype_text(p->data_type));

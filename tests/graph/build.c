@@ -145,6 +145,10 @@ void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], c
     constant(b, name, 1, n_dims, dim, data, n);
 }
 
+void build_raw(build *b, const char *name, int type, int n_dims, const int64_t dim[], const void *data, size_t size) {
+    constant(b, name, type, n_dims, dim, data, size);
+}
+
 void build_longs(build *b, const char *name, int n, const int64_t *data) {
     constant(b, name, 7, 1, (int64_t[]){n}, data, 8 * (size_t)n);
 }

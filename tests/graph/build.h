@@ -29,6 +29,8 @@ void build_input(build *b, const char *name, int type, int n_dims, const char *c
 void build_output(build *b, const char *name);
 void build_floats(build *b, const char *name, int n_dims, const int64_t dim[], const float *data);
 void build_longs(build *b, const char *name, int n, const int64_t *data); // one dimension
+// Any other type, as it lies in a file.
+void build_raw(build *b, const char *name, int type, int n_dims, const int64_t dim[], const void *data, size_t size);
 // A tensor [n] of float32 in another file.
 void build_external(build *b, const char *name, int n, const char *location, const char *offset);
 void build_brain(build *b, const char *name, int n, const uint16_t *data); // bfloat16

@@ -259,12 +259,12 @@ static void what_is_refused(void) {
     refuse(foreign_domain, "node 'FusedConv_0': op 'FusedConv' of domain 'microsoft' is not "
                            "supported: it is no op of ONNX itself");
     refuse(foreign_op,
-           "node 'Bar_0': op 'Bar' is not supported; `fovea model` lists every such node");
+           "node 'Bar_0': op 'Bar' (opset 13) is not supported; end the graph before it, or export");
     refuse(missing_input, "node 'Relu_0' (Relu): its input 'nothing' is made by no node before it");
     refuse(circle, "node 'Neg_0' (Neg): its input 'y' is made by no node before it");
     refuse(wrong_shapes, "node 'MatMul_0' (MatMul): 2x3 times 2x1 does not fit");
     refuse(run_time_shape,
-           "node 'ConstantOfShape_1' (ConstantOfShape): input 'n' is computed at run time");
+           "node 'ConstantOfShape_1' (ConstantOfShape, opset 13): input 'n' is computed at run time");
     refuse(external, "'w' lies in another file");
     refuse(no_output, "output 'y' is made by no node");
     refuse(mixed_types, "input 'w' of type int64 is not supported");

@@ -2,7 +2,7 @@
 
     ops.py OUT [NAME...]           writes OUT/<name>.onnx
 
-Attributes that became inputs, opsets 7 to 22, types, quantised ops, domains of files. The picture a graph gets is
+Attributes that became inputs, opsets 7 to 24, types, quantised ops, domains of files. The picture a graph gets is
 spread to -3 .. 3 first. ops.sh compares with ONNX Runtime. Needs python3-onnx.
 """
 import os
@@ -280,6 +280,51 @@ def quants():
                                         helper.make_node("DequantizeLinear", ["q", "v", "z16"], ["y"])], c, ir=10)
 
 
+def packed(name, kind, shape, values):
+    """An initialiser of four bits an element, two a byte."""
+    flat = [v & 15 for v in values] + [0] * (len(values) % 2)
+    t = TensorProto(name=name, data_type=kind, dims=shape)
+    t.raw_data = bytes(lo | hi << 4 for lo, hi in zip(flat[::2], flat[1::2]))
+    return t
+
+
+def newest():
+    """What opsets 21 to 24 brought and changed."""
+    UINT4, INT4 = 21, 22
+    for opset in (21, 23):
+        yield "cast%d" % opset, graph(opset, [helper.make_node("Cast", ["x"], ["i"], to=6), helper.make_node("Cast", ["i"], ["y"], to=1)], ir=10)
+        yield "reshape%d" % opset, graph(opset, [helper.make_node("Reshape", ["x", "s"], ["r"]), helper.make_node("Transpose", ["r"], ["t"], perm=[1, 0]),
+                                                 helper.make_node("Flatten", ["t"], ["y"])], {"s": i64(0, -1)}, shape=(6, 10), ir=10)
+        yield "pad%d" % opset, one(opset, "Pad", i64(2, 1, 3, 4), np.array(0.5, np.float32), i64(-1, 2), mode="constant")
+    yield "conv24", one(24, "Conv", f(6, 8, 3, 3), f(6), pads=[1, 1, 1, 1])
+    yield "resize24", one(24, "Resize", "", f32(1, 1, 2, 2), mode="linear")
+    yield "groupnorm23", one(23, "GroupNormalization", f(8), f(8), num_groups=2)
+    for blocks, axis in ((4, 1), (5, 3)):
+        shape = [1, 8, 12, 10]
+        shape[axis] = -(-shape[axis] // blocks)
+        c = {"v": f(*shape, lo=0.01, hi=0.05), "z": random.randint(0, 9, shape).astype(np.uint8)}
+        words = {"axis": axis, "block_size": blocks}
+        yield "blocks%d" % axis, graph(21, [helper.make_node("QuantizeLinear", ["x", "v", "z"], ["q"], **words),
+                                            helper.make_node("DequantizeLinear", ["q", "v", "z"], ["y"], **words)], c, ir=10)
+    yield "output-dtype", graph(21, [helper.make_node("QuantizeLinear", ["x", "v"], ["q"], output_dtype=TensorProto.INT8),
+                                     helper.make_node("DequantizeLinear", ["q", "v"], ["y"])], {"v": f32(0.02).reshape(())}, ir=10)
+    for kind, lo, hi in ((UINT4, 0, 16), (INT4, -8, 8)):
+        values = [int(v) for v in random.randint(lo, hi, 6 * 8 * 3 * 3)]
+        m = graph(21, [helper.make_node("DequantizeLinear", ["w", "ws"], ["dw"], axis=0), helper.make_node("Conv", ["x", "dw"], ["y"])],
+                  {"ws": f(6, lo=0.01, hi=0.05)}, ir=10)
+        m.graph.initializer.append(packed("w", kind, [6, 8, 3, 3], values))
+        yield "weights-%sint4" % ("u" if kind == UINT4 else ""), m
+    yield "rmsnorm", one(23, "RMSNormalization", f(10), epsilon=1e-4)
+    yield "rmsnorm-axis", one(23, "RMSNormalization", f(12, 10), axis=2)
+    yield "swish24", one(24, "Swish", alpha=1.2)
+    yield "attention", one(23, "Attention", f(1, 8, 7, 10), f(1, 8, 7, 6))
+    yield "attention-mask", one(23, "Attention", f(1, 8, 7, 10), f(1, 8, 7, 6), f(12, 7, lo=-2, hi=2), scale=0.2)
+    yield "attention-bool", one(23, "Attention", f(1, 8, 7, 10), f(1, 8, 7, 6), random.randint(0, 2, (1, 1, 12, 7)).astype(bool) | (np.arange(7) == 3))
+    yield "attention-causal", one(23, "Attention", f(1, 8, 12, 10), f(1, 8, 12, 10), is_causal=1)
+    yield "attention-groups", one(23, "Attention", f(1, 2, 9, 10), f(1, 2, 9, 10))
+    yield "attention-flat", one(23, "Attention", f(2, 9, 24), f(2, 9, 16), shape=(2, 12, 24), q_num_heads=4, kv_num_heads=4)
+
+
 def files():
     relu = helper.make_node("Relu", ["x"], ["y"])
     yield "opset22", graph(22, [relu], ir=10)
@@ -326,7 +371,7 @@ def outside(m, location, offset):
 def main():
     out, wanted = sys.argv[1], sys.argv[2:]
     os.makedirs(out, exist_ok=True)
-    for group in (moves, resizes, reduces, windows, sums, quants, files):
+    for group in (moves, resizes, reduces, windows, sums, quants, newest, files):
         for name, model in group():
             if not wanted or name in wanted:
                 with open(os.path.join(out, name + ".onnx"), "wb") as file:
