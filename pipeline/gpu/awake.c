@@ -23,55 +23,52 @@ static void *stay_awake(void *user) {
     fv_gpu_awake *a = user;
     if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){0}))
         return NULL;
-    pthread_mutex_lock(&a->lock);
-    while (!a->leave) {
-        if (!atomic_load(&a->waiting)) {
-            pthread_cond_wait(&a->wanted, &a->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&a->lock);
+    while (!atomic_load(&a->leave)) {
         while (atomic_load(&a->waiting)) {
             pause_a_little();
             sched_yield(); // else the kernel leaves both workers on the other core at times
         }
-        pthread_mutex_lock(&a->lock);
+        sem_wait(&a->wanted);
     }
-    pthread_mutex_unlock(&a->lock);
     return NULL;
 }
 
 static bool is_wanted(const fv_gpu *gpu) {
     const char *wish = getenv("FOVEA_AWAKE");
-    return gpu->caps.cpu && sysconf(_SC_NPROCESSORS_ONLN) > 1 && !(wish && !strcmp(wish, "0"));
+    cpu_set_t cores;
+    bool several = !sched_getaffinity(0, sizeof cores, &cores) && CPU_COUNT(&cores) > 1;
+    return gpu->caps.cpu && several && !(wish && !strcmp(wish, "0"));
 }
 
 void fv_gpu_awake_init(fv_gpu *gpu) {
     pthread_mutex_init(&gpu->awake.lock, NULL);
-    pthread_cond_init(&gpu->awake.wanted, NULL);
+    sem_init(&gpu->awake.wanted, 0, 0);
 }
 
 void fv_gpu_awake_finish(fv_gpu *gpu) {
     fv_gpu_awake *a = &gpu->awake;
     if (a->running) {
-        pthread_mutex_lock(&a->lock);
-        a->leave = true;
-        pthread_cond_signal(&a->wanted);
-        pthread_mutex_unlock(&a->lock);
+        atomic_store(&a->leave, true);
+        sem_post(&a->wanted);
         pthread_join(a->thread, NULL);
     }
-    pthread_cond_destroy(&a->wanted);
+    sem_destroy(&a->wanted);
     pthread_mutex_destroy(&a->lock);
 }
 
-static void begin(fv_gpu *gpu) {
+static void start_once(fv_gpu *gpu) {
     fv_gpu_awake *a = &gpu->awake;
     pthread_mutex_lock(&a->lock);
     if (!a->tried && is_wanted(gpu))
         a->running = !pthread_create(&a->thread, NULL, stay_awake, a);
     a->tried = true;
-    if (!atomic_fetch_add(&a->waiting, 1))
-        pthread_cond_signal(&a->wanted);
     pthread_mutex_unlock(&a->lock);
+}
+
+static void begin(fv_gpu *gpu) {
+    start_once(gpu);
+    if (gpu->awake.running && !atomic_fetch_add(&gpu->awake.waiting, 1))
+        sem_post(&gpu->awake.wanted);
 }
 
 bool fv_gpu_wait_awake(fv_gpu *gpu, uint64_t ticket, fv_err *err) {
@@ -80,7 +77,7 @@ bool fv_gpu_wait_awake(fv_gpu *gpu, uint64_t ticket, fv_err *err) {
     if (!there)
         begin(gpu);
     bool ok = fv_gpu_wait(gpu, ticket, UINT64_MAX, err);
-    if (!there)
+    if (!there && gpu->awake.running)
         atomic_fetch_sub(&gpu->awake.waiting, 1);
     return ok;
 }

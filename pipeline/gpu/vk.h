@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <vulkan/vulkan.h>
 
@@ -32,13 +33,15 @@ struct fv_gpu_kernel {
     VkPipeline pipeline;
 };
 
-// awake.c. The thread is there from the first wait on.
+// awake.c. The thread is there from the first wait on. It never holds the lock: on a busy machine a thread of the
+// lowest class may not run for seconds, and who waits for a frame would wait for it.
 typedef struct {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
-    atomic_int waiting; // callers of fv_gpu_wait_awake
-    bool tried, running, leave;
+    pthread_mutex_t lock; // of tried, running
+    sem_t wanted;         // once for each time that somebody begins to wait, and for the end
+    atomic_int waiting;   // callers of fv_gpu_wait_awake
+    atomic_bool leave;
+    bool tried, running;
 } fv_gpu_awake;
 void fv_gpu_awake_init(fv_gpu *gpu);
 void fv_gpu_awake_finish(fv_gpu *gpu);
