@@ -4,6 +4,7 @@
 #include <glib-unix.h>
 #include <gst/gst.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,21 +200,40 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
     return G_SOURCE_CONTINUE;
 }
 
+static void end_streams(supervisor *s) {
+    for (int i = 0; i < s->n_streams; i++) {
+        GstElement *source = named(s->pipeline, s->names[i], "source", -1);
+        gst_element_send_event(source, gst_event_new_eos());
+        gst_object_unref(source);
+    }
+}
+
 static gboolean on_signal(gpointer user) {
     supervisor *s = user;
     if (s->interrupts++) {
         say(s, "error", "stopped at once; files that were being written are not finished");
         fail_with(s, 1);
         g_main_loop_quit(s->loop);
-        return G_SOURCE_CONTINUE;
-    }
-    say(s, "note", "finishing files; once more stops at once");
-    for (int i = 0; i < s->n_streams; i++) {
-        GstElement *source = named(s->pipeline, s->names[i], "source", -1);
-        gst_element_send_event(source, gst_event_new_eos());
-        gst_object_unref(source);
+    } else {
+        say(s, "note", "finishing files; once more stops at once");
+        end_streams(s);
     }
     return G_SOURCE_CONTINUE;
+}
+
+// The terminal is gone; shells tell it a second time.
+static gboolean on_hangup(gpointer user) {
+    supervisor *s = user;
+    if (!s->interrupts++)
+        end_streams(s);
+    return G_SOURCE_CONTINUE;
+}
+
+// What `nohup` ignores stays ignored.
+static guint watch_hangup(supervisor *s) {
+    struct sigaction old;
+    bool ignored = sigaction(SIGHUP, NULL, &old) || old.sa_handler == SIG_IGN;
+    return ignored ? 0 : g_unix_signal_add(SIGHUP, on_hangup, s);
 }
 
 // ---- from start to end --------------------------------------------------------------------------
@@ -271,6 +291,7 @@ static void run(supervisor *s) {
     guint sources[] = {gst_bus_add_watch(bus, on_message, s),
                        g_unix_signal_add(SIGINT, on_signal, s),
                        g_unix_signal_add(SIGTERM, on_signal, s),
+                       watch_hangup(s),
                        g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
     bool loaded = load_first(s);
     s->started = loaded && gst_element_set_state(s->pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
@@ -280,7 +301,8 @@ static void run(supervisor *s) {
     if (loaded) // at rest, for the summary
         gst_element_set_state(s->pipeline, GST_STATE_PAUSED);
     for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
-        g_source_remove(sources[i]);
+        if (sources[i])
+            g_source_remove(sources[i]);
     g_main_loop_unref(s->loop);
     gst_object_unref(bus);
 }

@@ -158,18 +158,29 @@ static void a_full_disk(void) {
     check_records("part.jsonl", atoi(run_output));
 }
 
+// Files are whole whichever way a run is told to end; a lost terminal is told twice, by the kernel and by the shell.
 static void interrupted(void) {
+    static const char *const ends[] = {"kill -INT $p", "kill -TERM $p", "kill -HUP $p; sleep 0.02; kill -HUP $p"};
     write_text(
         "long.yaml",
         "fovea: 1\nstreams:\n- {source: {uri: in.mp4, loop: true}, outputs: [{file: long.mp4}, {publish: long.jsonl}]}\n");
-    CHECK_EQUAL(
-        run_shell(
-            "rm -f long.*4; \"$FOVEA\" run long.yaml & p=$!; until [ -s long.jsonl ]; do sleep 0.1; done; kill -INT $p; wait $p"),
-        0);
-    CHECK_CONTAINS(run_output, "finishing files");
-    int frames = count_frames("long.mp4");
-    CHECK(frames > 0);
-    check_records("long.jsonl", frames);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char command[400];
+        snprintf(command, sizeof command, "rm -f long.*4 long.jsonl; \"$FOVEA\" run long.yaml & p=$!; "
+                 "until [ -s long.jsonl ]; do sleep 0.1; done; %s; wait $p", ends[i]);
+        CHECK_EQUAL(run_shell(command), 0);
+        CHECK_EQUAL(strstr(run_output, "finishing files") != NULL, i < 2);
+        int frames = count_frames("long.mp4");
+        CHECK(frames > 0);
+        check_records("long.jsonl", frames);
+    }
+}
+
+static void nohup_goes_on(void) {
+    write_text("slow.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, realtime: true}, outputs: [{publish: slow.jsonl}]}\n");
+    CHECK_EQUAL(run_shell("rm -f slow.jsonl; nohup \"$FOVEA\" run slow.yaml & p=$!; "
+                          "until [ -s slow.jsonl ]; do sleep 0.1; done; kill -HUP $p; wait $p"), 0);
+    check_records("slow.jsonl", 50);
 }
 
 // The reader goes away in the middle: told once, the file is whole.
@@ -189,5 +200,6 @@ const fv_suite bad_input_suite = {"bad-input", (const fv_case[]){CASE(sources_th
                                                                  CASE(models_that_cannot_be_used),
                                                                  CASE(a_full_disk),
                                                                  CASE(interrupted),
+                                                                 CASE(nohup_goes_on),
                                                                  CASE(a_closed_pipe),
                                                                  {0}}};
