@@ -218,13 +218,14 @@ static bool start(fv_delivery *d, fv_err *err) {
     choose_status_topic(d);
     if (!(d->link = d->row->open(&setup, err)))
         return false;
-    if (!(d->outbox = fv_outbox_open(d->folder, bytes_max, err)) ||
-        pthread_create(&d->thread, NULL, work, d)) {
+    d->outbox = fv_outbox_open(d->folder, bytes_max, err);
+    if (d->outbox && pthread_create(&d->thread, NULL, work, d))
+        fv_fail(err, FV_MEMORY, "%s: no thread for it", d->shown);
+    else
+        d->running = d->outbox;
+    if (!d->running)
         d->row->close(d->link);
-        return false;
-    }
-    d->running = true;
-    return true;
+    return d->running;
 }
 
 fv_delivery *fv_delivery_create(const fv_link_row *row, const fv_address *address,

@@ -10,6 +10,8 @@
 
 static const AVRational NS = {1, 1000000000};
 
+#define UTC_MAX_US INT64_C(7258118400000000) // the year 2200: nanoseconds end in 2262
+
 struct fv_reader {
     fv_reader_params params;
     const atomic_bool *stop;
@@ -401,12 +403,12 @@ const char *fv_reader_orientation(const fv_reader *r) {
 
 int64_t fv_reader_utc_ns(const fv_reader *r, fv_utc_source *source) {
     int64_t start = r->format->start_time_realtime, us = 0;
-    if (start != AV_NOPTS_VALUE && start > 0) {
+    if (start > 0 && start < UTC_MAX_US) {
         *source = FV_UTC_RTCP;
         return start * 1000;
     }
     const AVDictionaryEntry *e = av_dict_get(r->format->metadata, "creation_time", NULL, 0);
-    bool known = e && av_parse_time(&us, e->value, 0) >= 0 && us > 0;
+    bool known = e && av_parse_time(&us, e->value, 0) >= 0 && us > 0 && us < UTC_MAX_US;
     *source = known ? FV_UTC_FILE : FV_UTC_NONE;
     return known ? us * 1000 : FV_TIME_NONE;
 }

@@ -224,6 +224,10 @@ static void what_a_file_says_of_its_pictures(void) {
     CHECK_CONTAINS(o.caps, "interlace-mode=(string)interleaved");
     CHECK_EQUAL(o.utc_ns, INT64_C(981173106) * GST_SECOND);
     CHECK(o.begins_anew);
+    const char *late = path_of("late.mkv"); // nanoseconds end in 2262
+    shell("ffmpeg -v error -y -i %s -c copy -metadata creation_time=2290-01-01T00:00:00Z %s", path_of("fields.mp4"), late);
+    CHECK(run(&o, "fvsrc uri=%s ! fakesink name=v", late));
+    CHECK_EQUAL(o.utc_ns, FV_TIME_NONE);
 }
 
 static void same_bytes(const char *a, const char *b) {
