@@ -10,6 +10,8 @@ static const float same_place_iou = 0.8f;
 static const float high_score_most = 0.6f, high_score_least = 0.15f, high_score_share = 0.7f,
                    score_memory = 0.99f;
 static const int64_t default_step_ns = 1000000000 / 30;
+static const int gap_steps = 4;   // a gap is longer than so many usual steps
+static const int step_memory = 8; // of the mean
 
 const char *const fv_track_method_names[] = {"sort", "bytetrack", "ocsort", NULL};
 
@@ -130,11 +132,20 @@ int fv_tracker_count(const fv_tracker *t) {
 
 // ---- time ---------------------------------------------------------------------------------------
 
+// Frames were missing for longer than an object may be unseen; in slow streams that is usual.
+static bool is_gap(fv_tracker *t, int64_t step) {
+    int64_t usual = t->step_ns ? t->step_ns : step;
+    t->step_ns = usual + (step - usual) / step_memory;
+    return step > t->params.lost_ns && step / gap_steps > usual;
+}
+
 static void advance(fv_tracker *t, int64_t pts_ns) {
     bool known = pts_ns != FV_TIME_NONE && t->pts_ns != FV_TIME_NONE && pts_ns > t->pts_ns;
     int64_t step = known ? pts_ns - t->pts_ns : default_step_ns;
     t->pts_ns = pts_ns;
     t->now_ns += step;
+    if (known && is_gap(t, step))
+        t->n = 0;
     for (int i = 0; i < t->n; i++) {
         fv_motion_predict(&t->tracks[i].motion, (double)step * 1e-9);
         t->tracks[i].age++;

@@ -27,6 +27,10 @@
 //                                  |                                          longer than `lost`
 //                                  +--> removed at the first miss
 //
+// Frames that are missing for longer than `lost` end all tracks, as a camera that was away: what
+// was in the picture says nothing of what is. (Unless frames usually come as rarely: longer than four
+// usual steps as well.)
+//
 // In a tracker's very first update objects are confirmed at once: there is no past to ask for.
 // An id is given at confirmation, starts at 1 and is never given again, also after a reset.
 //

@@ -56,6 +56,7 @@ struct fv_tracker {
     uint64_t last_id, last_birth;
     int tick;                          // updates with detections
     int64_t now_ns, pts_ns;            // own clock, last time given
+    int64_t step_ns;                   // between two times, usually; 0: not known yet
     float high_score, new_score;       // in force now
     float score_sum, score_square_sum; // of recent detections
     fv_assign *assign;

@@ -187,6 +187,65 @@ static void missing_frames_are_bridged_by_their_times(void) {
         }
 }
 
+// Every third frame is computed, then the camera is away for so long. The first frame afterwards is
+// one that is skipped. Afterwards somebody is in the same place.
+static uint64_t id_after(int method, int64_t away_ns) {
+    stage s;
+    stage_init(&s, method);
+    fv_box still = {300, 100, 40, 80};
+    int64_t now = 0;
+    for (int i = 0; i < 61; i++, now += 40000000) {
+        if (i % 3 == 0)
+            add(&s, still, PERSON);
+        fv_tracker_update(s.tracker, i % 3 ? NULL : &s.in, now, &s.out);
+        s.in.n = 0;
+        CHECK_EQUAL(id_at(&s, still), 1);
+    }
+    now += away_ns;
+    fv_tracker_update(s.tracker, NULL, now, &s.out);
+    CHECK_EQUAL(s.out.n, away_ns < 1000000000);
+    for (int i = 0; i < 2; i++) {
+        add(&s, still, PERSON);
+        fv_tracker_update(s.tracker, &s.in, now += 40000000, &s.out);
+        s.in.n = 0;
+    }
+    uint64_t id = id_at(&s, still);
+    fv_tracker_destroy(&s.tracker);
+    return id;
+}
+
+static void a_camera_that_was_away_shows_nobody_of_before(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        CHECK_EQUAL(id_after(method, 800000000), 1);
+        CHECK_EQUAL(id_after(method, 5000000000), 2);
+        CHECK_EQUAL(id_after(method, 3600000000000), 2);
+    }
+}
+
+// A picture every five seconds is no camera that was away, also where 25 a second came before.
+static void slow_streams_are_followed(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        fv_box box = {0};
+        int64_t now = 0;
+        uint64_t first = 0;
+        for (int i = 0; i < 90; i++, now += i < 30 || i >= 60 ? 5000000000 : 40000000) {
+            box = (fv_box){100 + (float)i, 100, 40, 80};
+            add(&s, box, PERSON);
+            fv_tracker_update(s.tracker, &s.in, now, &s.out);
+            s.in.n = 0;
+            if (i == 66)
+                first = id_at(&s, box);
+            if (i < 60)
+                CHECK_EQUAL(id_at(&s, box), 1);
+        }
+        CHECK(first > 1);
+        CHECK_EQUAL(id_at(&s, box), first);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
 // Two people pass each other. While one is hidden, all that the detector says of him is a weak part
 // of the one in front: it must not take his track along.
 static void a_part_of_who_stands_in_front_leads_nobody_away(void) {
@@ -315,6 +374,8 @@ const fv_suite track_hidden_suite = {
                                       CASE(what_stands_in_front_does_not_end_a_track),
                                       CASE(a_new_size_of_the_picture_keeps_ids),
                                       CASE(missing_frames_are_bridged_by_their_times),
+                                      CASE(a_camera_that_was_away_shows_nobody_of_before),
+                                      CASE(slow_streams_are_followed),
                                       CASE(a_part_of_who_stands_in_front_leads_nobody_away),
                                       CASE(two_do_not_take_turns_with_one_detection),
                                       CASE(who_comes_back_is_filtered_along_the_way),
