@@ -70,6 +70,36 @@ static bool put_vorbis(GstCaps *caps, const uint8_t *data, size_t size) {
     return true;
 }
 
+// OpusHead (RFC 7845, 5.1) and an empty OpusTags. Where the family is not 0 the header says how many streams there
+// are, how many of them are stereo and which channel comes from where.
+static bool put_opus(GstCaps *caps, const uint8_t *data, size_t size) {
+    enum { CHANNELS = 9, FAMILY = 18, STREAMS, COUPLED, MAPPING, SILENT = 255 };
+    static const uint8_t tags[16] = "OpusTags";
+    if (size <= FAMILY || memcmp(data, "OpusHead", 8) != 0)
+        return false;
+    int n = data[CHANNELS], family = data[FAMILY];
+    if (!n || (!family && n > 2) || (family && size < (size_t)MAPPING + (size_t)n))
+        return false;
+    gst_caps_set_simple(caps, "channels", G_TYPE_INT, n, "channel-mapping-family", G_TYPE_INT, family, NULL);
+    put_stream_headers(caps, (span[]){{data, size}, {tags, sizeof tags}}, 2);
+    if (!family)
+        return true;
+    int streams = data[STREAMS], coupled = data[COUPLED];
+    GValue list = G_VALUE_INIT, one = G_VALUE_INIT;
+    g_value_init(&list, GST_TYPE_ARRAY);
+    g_value_init(&one, G_TYPE_INT);
+    bool good = streams && coupled <= streams && streams + coupled <= SILENT;
+    for (int i = 0; i < n; i++) {
+        good = good && (data[MAPPING + i] < streams + coupled || data[MAPPING + i] == SILENT);
+        g_value_set_int(&one, data[MAPPING + i]);
+        gst_value_array_append_value(&list, &one);
+    }
+    gst_caps_set_simple(caps, "stream-count", G_TYPE_INT, streams, "coupled-count", G_TYPE_INT, coupled, NULL);
+    gst_caps_set_value(caps, "channel-mapping", &list);
+    g_value_unset(&list);
+    return good;
+}
+
 static bool put_codec_data(GstCaps *caps, const uint8_t *extradata, size_t size) {
     GstBuffer *data = gst_buffer_new_memdup(extradata, size);
     gst_caps_set_simple(caps, "codec_data", GST_TYPE_BUFFER, data, NULL);
@@ -89,7 +119,7 @@ static const row rows[] = {
     {AV_CODEC_ID_MP2, .framed = "audio/mpeg, mpegversion=(int)1, layer=(int)2, parsed=(boolean)true"},
     {AV_CODEC_ID_AC3, .framed = "audio/x-ac3, framed=(boolean)true, alignment=(string)frame"},
     {AV_CODEC_ID_EAC3, .framed = "audio/x-eac3, framed=(boolean)true, alignment=(string)frame"},
-    {AV_CODEC_ID_OPUS, .framed = "audio/x-opus, channel-mapping-family=(int)0"},
+    {AV_CODEC_ID_OPUS, .framed = "audio/x-opus, channel-mapping-family=(int)0", .raw = "audio/x-opus", .put = put_opus},
     {AV_CODEC_ID_ALAC, .raw = "audio/x-alac"},
     {AV_CODEC_ID_AMR_NB, .framed = "audio/AMR"},
     {AV_CODEC_ID_AMR_WB, .framed = "audio/AMR-WB"},
