@@ -210,14 +210,33 @@ static bool is_name_letter(char c) {
            c == '_';
 }
 
-// "in/gate 1.mp4" -> "gate-1"; "stream" when nothing is left.
+// What names a source: the last element of its path up to the first dot; of a URL without a path its host, without
+// user, password and port.
+static const char *naming_part(const char *uri, size_t *length) {
+    const char *scheme = strstr(uri, "://"), *start = scheme ? scheme + 3 : uri,
+               *end = start + (scheme ? strcspn(start, "?#") : strlen(start)), *part;
+    while (scheme && end > start && end[-1] == '/')
+        end--;
+    for (part = end; part > start && part[-1] != '/'; part--) {
+    }
+    if (!scheme || part > start) {
+        *length = strcspn(part, ".?%*");
+        *length = *length < (size_t)(end - part) ? *length : (size_t)(end - part);
+        return part;
+    }
+    for (const char *p = start; p < end; p++)
+        part = *p == '@' ? p + 1 : part;
+    part += *part == '[';
+    *length = strcspn(part, part > start && part[-1] == '[' ? "]" : ":/?#");
+    return part;
+}
+
+// "in/gate 1.mp4" -> "gate-1", "rtsp://10.0.0.7:554/" -> "10-0-0-7"; "stream" when nothing is left.
 static const char *name_from_source(fv_yaml *y, const fv_settings *source) {
     const fv_setting *uri = fv_settings_find(source, "uri");
-    const char *slash = uri ? strrchr(uri->text, '/') : NULL, *base = slash ? slash + 1
-                                                                      : uri ? uri->text
-                                                                            : "";
-    size_t n = strcspn(base, ".?%*");
-    char *name = fv_arena_strndup(fv_yaml_arena(y), base, n < MAX_NAME ? n : MAX_NAME);
+    size_t n = 0;
+    const char *part = naming_part(uri ? uri->text : "", &n);
+    char *name = fv_arena_strndup(fv_yaml_arena(y), part, n < MAX_NAME ? n : MAX_NAME);
     for (char *p = name; *p; p++)
         if (!is_name_letter(*p))
             *p = '-';

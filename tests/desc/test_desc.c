@@ -302,6 +302,34 @@ static void addresses_of_publishers(void) {
     CHECK_TEXT(setting(((const fv_desc_output *)s->outputs.v)[2].publish, "to"), path);
 }
 
+// A stream that has no name of its own.
+static void names_come_from_sources(void) {
+    static const char *const rows[][2] = {
+        {"in.mp4", "in"},
+        {"rtsp://127.0.0.1:8554/a", "a"},
+        {"rtsp://127.0.0.1:8554/live/yard.sdp", "yard"},
+        {"rtsp://cam/Streaming/Channels/101?profile=/x/y", "101"},
+        {"rtsp://127.0.0.1:8554", "127-0-0-1"},
+        {"rtsp://127.0.0.1:8554/?a=/b", "127-0-0-1"},
+        {"rtsp://me:se.cret@cam-2.local:554/", "cam-2-local"},
+        {"rtsp://me:se.cret@cam-2.local:554", "cam-2-local"},
+        {"http://[fe80::1]:80/", "fe80--1"},
+        {"rtsp://cam/gate/", "gate"},
+        {"udp://@239.0.0.1:5000", "239-0-0-1"},
+        {"udp://:5000", "stream"},
+        {"srt://", "stream"},
+        {"/dev/video0", "video0"},
+        {"lavfi:testsrc", "lavfi-testsrc"},
+        {"in/%03d.png", "stream"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "fovea: 1\nstreams:\n- {source: \"%s\", outputs: [{publish: '-'}]}\n", rows[i][0]);
+        CHECK_TEXT(read_text(text), "");
+        CHECK_TEXT(stream(0)->name, rows[i][1]);
+    }
+}
+
 static void rules_of_a_file_report_into_the_same_list(void) {
     read_text("a: 1");
     char path[1200];
@@ -326,5 +354,6 @@ const fv_suite desc_suite = {"desc",
                                                CASE(outputs_do_not_collide),
                                                CASE(formats_fit_what_is_asked_of_them),
                                                CASE(addresses_of_publishers),
+                                               CASE(names_come_from_sources),
                                                CASE(rules_of_a_file_report_into_the_same_list),
                                                {0}}};
