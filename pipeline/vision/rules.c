@@ -309,6 +309,13 @@ static void visit_rules(fv_watch *w, fv_guest *g) {
     }
 }
 
+// The zones that count its class see it, wherever it is.
+static void be_seen(const fv_watch *w, fv_guest *g, int label) {
+    for (int i = 0; i < w->rules->n; i++)
+        if (w->rules->v[i].kind == FV_RULE_ZONE && fv_rules_matches(w, &w->rules->v[i], label))
+            g->visit[i].seen_ns = w->now_ns;
+}
+
 static void take_object(fv_watch *w, const fv_object *o) {
     fv_guest *g = find_guest(w, o->id);
     if (!g && o->predicted)
@@ -316,6 +323,7 @@ static void take_object(fv_watch *w, const fv_object *o) {
     if (!g)
         g = new_guest(w, o->id);
     g->seen_ns = w->now_ns;
+    be_seen(w, g, o->label);
     if (o->predicted) {
         for (int i = 0; i < w->rules->n; i++)
             fv_rules_say(w, g, &w->shapes[i],
@@ -333,17 +341,30 @@ static void take_object(fv_watch *w, const fv_object *o) {
     }
 }
 
+// It is there, but of another class.
+static void forget_visits(fv_watch *w, fv_guest *g) {
+    for (int k = 0; k < w->rules->n; k++) {
+        fv_visit *v = &g->visit[k];
+        if (w->rules->v[k].kind != FV_RULE_ZONE || !v->known ||
+            w->now_ns - v->seen_ns <= w->forget_ns)
+            continue;
+        fv_rules_zone_gone(w, &w->shapes[k], g, v->seen_ns);
+        *v = (fv_visit){0};
+    }
+}
+
 static void forget(fv_watch *w) {
     int n = 0;
     for (int i = 0; i < w->n_guests; i++) {
         fv_guest *g = w->guests[i];
         if (w->now_ns - g->seen_ns <= w->forget_ns) {
+            forget_visits(w, g);
             w->guests[n++] = g;
             continue;
         }
         for (int k = 0; k < w->rules->n; k++)
             if (w->rules->v[k].kind == FV_RULE_ZONE)
-                fv_rules_zone_gone(w, &w->shapes[k], g);
+                fv_rules_zone_gone(w, &w->shapes[k], g, g->visit[k].seen_ns);
             else if (w->rules->v[k].kind == FV_RULE_LINE)
                 fv_rules_line_gone(w, &w->shapes[k], g);
         FV_GROW(w->spare, w->spare_capacity, w->n_spare + 1);

@@ -52,6 +52,7 @@ typedef struct {
     int64_t crossed_ns;        // since then
     fv_event crossing;         // as it was then
     fv_point last, before;     // last position, last clear position
+    int64_t seen_ns;           // zones: when it was of a class that counts
     int64_t since_ns, rest_ns, wrong_ns; // inside, at rest, on the wrong way since
     fv_point origin, rest; // where it came in, where it is at rest
     fv_lasting dwell, stopped, wrong, speed;
@@ -121,7 +122,7 @@ void fv_rules_hold(fv_watch *w, const fv_shape *s, fv_event_kind kind, fv_held *
 void fv_rules_line(fv_watch *w, fv_shape *s, fv_guest *g);
 void fv_rules_line_gone(fv_watch *w, fv_shape *s, fv_guest *g);
 void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g);
-void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g);
+void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns);
 void fv_rules_end_visit(fv_watch *w, fv_shape *s, fv_guest *g, fv_point before, fv_point after,
                         int64_t until_ns);
 void fv_rules_zone_settle(fv_watch *w, fv_shape *s); // overcrowding, empty, count

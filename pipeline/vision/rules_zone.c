@@ -202,9 +202,9 @@ void fv_rules_zone(fv_watch *w, fv_shape *s, fv_guest *g) {
         look_inside(w, s, g, v);
 }
 
-void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g) {
+void fv_rules_zone_gone(fv_watch *w, fv_shape *s, fv_guest *g, int64_t until_ns) {
     if (g->visit[s->index].inside)
-        go(w, s, g, FV_EVENT_DISAPPEAR, g->visit[s->index].last, fv_rules_nowhere, g->seen_ns);
+        go(w, s, g, FV_EVENT_DISAPPEAR, g->visit[s->index].last, fv_rules_nowhere, until_ns);
 }
 
 // ---- the zone as a whole ------------------------------------------------------------------------

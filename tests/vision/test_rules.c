@@ -48,6 +48,33 @@ static void born_and_died_inside(void) {
     fv_watch_destroy(&w);
 }
 
+// Shown inside, then outside as something else; comes back as what it was.
+static void who_becomes_something_else_has_disappeared(void) {
+    const char *const persons[] = {"person"};
+    fv_rule r = yard;
+    r.classes = persons, r.n_classes = 1;
+    r.dwell_ns = 1000000000;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    for (int i = 0; i < 50; i++)
+        step(w, 500, 500);
+    CHECK(n_seen == 2 && fv_watch_counts(w)->inside == 1);
+    fv_object o = at(1, 500, 300);
+    o.label = 1 - o.label;
+    for (int i = 0; i < 50; i++) {
+        o.predicted = i % 2;
+        show(w, &o, 1);
+        CHECK_EQUAL(fv_watch_counts(w)->inside, 1);
+    }
+    show(w, &o, 1);
+    CHECK_EQUAL(n_seen, 4);
+    CHECK(fv_watch_counts(w)->inside == 0 && fv_watch_counts(w)->left == 0);
+    CHECK_NEAR(first_of("dwell", FV_PHASE_END)->value, 49.0 / 25, 1e-6);
+    CHECK_NEAR(first_of("disappear", FV_PHASE_MOMENT)->value, 49.0 / 25, 1e-6);
+    step(w, 500, 500);
+    CHECK_EQUAL(count_of("appear", FV_PHASE_MOMENT), 2);
+    fv_watch_destroy(&w);
+}
+
 static void dwell_starts_goes_on_and_ends(void) {
     fv_rule r = yard;
     r.dwell_ns = 2000000000;
@@ -325,6 +352,7 @@ static void explanations_of_what_does_not_last(void) {
 const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(zone_is_entered_and_left),
                                                          CASE(trembling_at_the_border_is_nothing),
                                                          CASE(born_and_died_inside),
+                                                         CASE(who_becomes_something_else_has_disappeared),
                                                          CASE(dwell_starts_goes_on_and_ends),
                                                          CASE(overcrowding_holds_and_empty),
                                                          CASE(stopped_and_moving_again),
