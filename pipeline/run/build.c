@@ -141,8 +141,8 @@ static bool put_file(builder *b, const fv_desc_file *file, int index, fv_err *er
     put_shape(b);
     put_words(b, "%s %s ! queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 !",
               fv_encode_turn(b->arena, file, b->probe), encoder);
-    put_words(b, "%s name=%s-mux-%d ! %s filesink name=%s-file-%d async=%s", fv_encode_muxer(file),
-              b->stream->name, index, fv_encode_index(b->arena, file, b->probe), b->stream->name,
+    put_words(b, "%s name=%s-mux-%d ! %s filesink name=%s-file-%d async=%s",
+              fv_encode_muxer(b->arena, file), b->stream->name, index, fv_encode_index(b->arena, file, b->probe), b->stream->name,
               index, b->probe->is_live ? "false" : "true");
     put_property(b, "location", file->path);
     put_audio(b, file, index);

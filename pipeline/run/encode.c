@@ -98,15 +98,16 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
 // Fragments of 1 s: when the disk is full or the power goes, all but the last ones play. At a proper end the
 // index of an ordinary file is written.
 static const struct {
-    const char *muxer, *index;
+    const char *muxer, *settings, *index;
 } containers[FV_N_BOXES] = {
-    [FV_BOX_MP4] = {"mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise", "fvmp4"},
-    [FV_BOX_MATROSKA] = {"matroskamux", NULL},
-    [FV_BOX_WEBM] = {"webmmux", NULL},
+    [FV_BOX_MP4] = {"mp4mux", " fragment-duration=1000 fragment-mode=first-moov-then-finalise", "fvmp4"},
+    [FV_BOX_MATROSKA] = {"matroskamux", "", NULL},
+    [FV_BOX_WEBM] = {"webmmux", "", NULL},
 };
 
-const char *fv_encode_muxer(const fv_desc_file *file) {
-    return containers[fv_desc_container(file->path, NULL)].muxer;
+const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file) {
+    fv_box_format box = fv_desc_container(file->path, NULL);
+    return fv_arena_printf(arena, "%s%s", containers[box].muxer, containers[box].settings);
 }
 
 const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
@@ -134,30 +135,25 @@ const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_p
     return "";
 }
 
-#define MP4 (1u << FV_BOX_MP4)
-#define MKV (1u << FV_BOX_MATROSKA)
-#define WEBM (1u << FV_BOX_WEBM)
-
-// Beginnings of caps; `parser` and `decoder` NULL: none is needed; `boxes` can hold it as it is.
+// Beginnings of caps; `parser` and `decoder` NULL: none is needed.
 static const struct {
     const char *caps, *also, *parser, *decoder;
-    unsigned boxes;
 } audio[] = {
-    {"audio/mpeg", "mpegversion=(int)4", "aacparse", "avdec_aac", MP4 | MKV},
-    {"audio/mpeg", "mpegversion=(int)2", "aacparse", "avdec_aac", MP4 | MKV},
-    {"audio/mpeg", "mpegversion=(int)1", "mpegaudioparse", "avdec_mp3", MP4 | MKV},
-    {"audio/x-ac3", NULL, "ac3parse", "avdec_ac3", MP4 | MKV},
-    {"audio/x-eac3", NULL, "ac3parse", "avdec_eac3", MKV},
-    {"audio/x-dts", NULL, "dcaparse", "avdec_dca", MKV},
-    {"audio/x-opus", NULL, "opusparse", "opusdec", MP4 | MKV | WEBM},
-    {"audio/x-vorbis", NULL, NULL, "vorbisdec", MKV | WEBM},
-    {"audio/x-flac", NULL, "flacparse", "flacdec", MKV},
-    {"audio/x-alac", NULL, NULL, "avdec_alac", MP4},
-    {"audio/x-alaw", NULL, NULL, "alawdec", MKV},
-    {"audio/x-mulaw", NULL, NULL, "mulawdec", MKV},
-    {"audio/AMR-WB", NULL, NULL, "avdec_amrwb", 0},
-    {"audio/AMR", NULL, NULL, "avdec_amrnb", 0},
-    {"audio/x-raw", NULL, NULL, NULL, MKV},
+    {"audio/mpeg", "mpegversion=(int)4", "aacparse", "avdec_aac"},
+    {"audio/mpeg", "mpegversion=(int)2", "aacparse", "avdec_aac"},
+    {"audio/mpeg", "mpegversion=(int)1", "mpegaudioparse", "avdec_mp3"},
+    {"audio/x-ac3", NULL, "ac3parse", "avdec_ac3"},
+    {"audio/x-eac3", NULL, "ac3parse", "avdec_eac3"},
+    {"audio/x-dts", NULL, "dcaparse", "avdec_dca"},
+    {"audio/x-opus", NULL, "opusparse", "opusdec"},
+    {"audio/x-vorbis", NULL, NULL, "vorbisdec"},
+    {"audio/x-flac", NULL, "flacparse", "flacdec"},
+    {"audio/x-alac", NULL, NULL, "avdec_alac"},
+    {"audio/x-alaw", NULL, NULL, "alawdec"},
+    {"audio/x-mulaw", NULL, NULL, "mulawdec"},
+    {"audio/AMR-WB", NULL, NULL, "avdec_amrwb"},
+    {"audio/AMR", NULL, NULL, "avdec_amrnb"},
+    {"audio/x-raw", NULL, NULL, NULL},
 };
 
 // What sound becomes that a container cannot hold as it is. AAC for the one that everything plays.
@@ -185,8 +181,10 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
         if (!is_row(i, caps))
             continue;
         const char *parser = element(arena, audio[i].parser), *decoder = element(arena, audio[i].decoder);
-        if (audio[i].boxes & 1u << box)
+        if (fv_gst_takes(containers[box].muxer, "audio_%u", caps))
             return parser;
+        if (!audio[i].decoder && fv_gst_takes(containers[box].muxer, "audio_%u", audio[i].caps))
+            return "audioconvert dithering=none !"; // in samples of another kind
         *anew = true;
         if (strstr(caps, nowhere) || (audio[i].decoder && !*decoder) || !fv_gst_has(encoder))
             return NULL;

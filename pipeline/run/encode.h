@@ -9,7 +9,7 @@
 const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe, fv_err *err);
 
 // "mp4mux", "matroskamux", "webmmux" with what makes a file usable when writing stops half way.
-const char *fv_encode_muxer(const fv_desc_file *file);
+const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file);
 
 // What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 !" or "".
 const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
@@ -18,6 +18,6 @@ const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_
 // others hold it upright.
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
-// What stands between sound of these caps and the muxer, with "!" behind each. *anew: the container cannot hold it
-// as it is, so it is decoded and encoded anew. NULL: what would do that is not there, or nobody knows it.
+// What stands between sound of these caps and the muxer, with "!" behind each. *anew: the container's muxer does
+// not take it as it is, so it is decoded and encoded anew. NULL: what would do that is not there, or nobody knows it.
 const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew);

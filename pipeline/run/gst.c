@@ -55,6 +55,28 @@ bool fv_gst_has(const char *element) {
     return f;
 }
 
+// What parsers change.
+static void forget_packing(GstCaps *caps) {
+    static const char *const packing[] = {"stream-format", "alignment", "framed", "parsed"};
+    for (guint i = 0; i < gst_caps_get_size(caps); i++)
+        for (size_t k = 0; k < G_N_ELEMENTS(packing); k++)
+            gst_structure_remove_field(gst_caps_get_structure(caps, i), packing[k]);
+}
+
+bool fv_gst_takes(const char *element, const char *pad_template, const char *caps) {
+    g_autoptr(GstElementFactory) f = gst_element_factory_find(element);
+    g_autoptr(GstCaps) stream = gst_caps_from_string(caps);
+    bool takes = false;
+    if (stream)
+        forget_packing(stream);
+    for (const GList *l = f ? gst_element_factory_get_static_pad_templates(f) : NULL; l && stream; l = l->next) {
+        GstStaticPadTemplate *pad = l->data;
+        g_autoptr(GstCaps) taken = gst_static_pad_template_get_caps(pad);
+        takes |= !strcmp(pad->name_template, pad_template) && gst_caps_can_intersect(taken, stream);
+    }
+    return takes;
+}
+
 // ---- properties as rows -------------------------------------------------------------------------
 
 static const char *const *choices_of(fv_arena *arena, GParamSpec *spec) {

@@ -13,6 +13,9 @@ bool fv_gst_init(fv_err *err);
 // True when an element of that name can be made.
 bool fv_gst_has(const char *element);
 
+// True when a pad of that template ("audio_%u") takes a stream of these caps, packed as a parser may have packed it.
+bool fv_gst_takes(const char *element, const char *pad_template, const char *caps);
+
 // The writable properties of an element as rows, for fv_schema_reader.rows (`arena` is an fv_arena
 // *, and keeps them). NULL when there is no such element. Times of Fovea's elements are
 // FV_OPT_TIME. `stream` is left out: descriptions name the stream themselves.

@@ -146,8 +146,26 @@ static void on_error(supervisor *s, GstMessage *message) {
         g_main_loop_quit(s->loop);
 }
 
+// A pad of the source came that nothing takes: a muxer would wait for it for ever.
+static bool is_broken_link(supervisor *s, GstMessage *message) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *debug = NULL;
+    gst_message_parse_warning(message, &error, &debug);
+    if (!g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_DELAYED_LINK))
+        return false;
+    const char *where = debug ? strrchr(debug, '\n') : NULL;
+    g_autofree char *text = g_strdup_printf("what the source gives does not fit behind it (%s); name another container, "
+                                            ".mkv holds most, or say `audio: no`", where ? where + 1 : error->message);
+    say(s, "error", text);
+    fail_with(s, 1);
+    g_main_loop_quit(s->loop);
+    return true;
+}
+
 static void on_warning(supervisor *s, GstMessage *message) {
     fv_err err = {0};
+    if (is_broken_link(s, message))
+        return;
     fv_message_error(message, &err);
     bool is_output = strstr(GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), "-publish-");
     bool is_source = strstr(GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), "-source");

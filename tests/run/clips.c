@@ -15,7 +15,7 @@ static const char *const recipes =
     "$f -f lavfi -i testsrc2=s=320x240:r=25:d=1 $x a.ts; $f -f lavfi -i testsrc2=s=192x108:r=25:d=1 $x b.ts; cat a.ts b.ts > change.ts\n"
     "$f -i in.mp4 -c copy -movflags +faststart fast.mp4; head -c $(($(stat -c %s fast.mp4) / 2)) fast.mp4 > half.mp4\n"
     "$f -i in.mp4 -an -c copy whole.mkv; head -c $(($(stat -c %s whole.mkv) / 2)) whole.mkv > half.mkv\n"
-    "head -c 20000 in.mp4 > cut.mp4; : > empty.mp4; head -c 5000 /dev/urandom > noise.mp4\n"
+    "head -c 20000 in.mp4 > cut.mp4; : > empty.mp4; seq 99999 | gzip -n | tail -c 5000 > noise.mp4\n"
     "$f -f lavfi -i sine=d=1 -c:a aac sound.mp4\n"
     "$f -f lavfi -i testsrc2=d=1 $x -frames:v 0 zero.mp4 || true\n"
     "$f -f rawvideo -s 1x1 -r 5 -pix_fmt rgb24 -i /dev/zero -frames:v 5 -c:v ffv1 -pix_fmt bgr0 one.mkv\n"
@@ -25,6 +25,7 @@ static const char *const recipes =
     "$f $s $x -c:a libmp3lame mp3.mp4; $f $s $x -c:a libopus opus.mkv; $f $s $x -c:a mp2 mp2.ts\n"
     "$f $s $x -c:a aac aac.mkv; $f $s $x -map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 two.mp4\n"
     "$f $s $x -c:a flac flac.mkv; $f $s $x -c:a libvorbis vorbis.mkv; $f $s $x -ac 6 -c:a pcm_s24be six.mov; $f $s $x -c:a wmav2 wma.mkv\n"
+    "$f $s $x -c:a pcm_s8 bytes.mov; $f $s $x -ac 6 -c:a alac alac.mov\n"
     "$f $s $x -ac 8 -c:a pcm_s16le eight.mkv; $f $s $x -ac 16 -c:a pcm_s16le sixteen.mkv\n";
 
 const char *clips_folder(void) {

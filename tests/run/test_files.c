@@ -99,6 +99,9 @@ static void sound_that_a_container_cannot_hold(void) {
         {"flac.mkv", "o.mkv", "flac\n", NULL},
         {"vorbis.mkv", "o.mkv", "vorbis\n", NULL},
         {"six.mov", "o.mkv", "pcm_s24be\n", NULL},
+        {"bytes.mov", "o.mkv", "pcm_u8\n", NULL}, // signed samples become unsigned ones
+        {"alac.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-alac) is encoded anew"}, // two channels, not six
+        {"alac.mov", "o.mkv", "aac\n", "o.mkv: sound 0 (audio/x-alac) is encoded anew"},
         {"flac.mkv", "o.mp4", "aac\n", "fovea: note: o.mp4: sound 0 (audio/x-flac) is encoded anew: .mp4 cannot hold it\n"},
         {"vorbis.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-vorbis) is encoded anew"},
         {"six.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
