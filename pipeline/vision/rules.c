@@ -420,7 +420,7 @@ int fv_watch_finish(fv_watch *w, fv_event *events, int max) {
         }
         fv_rules_hold(w, s, FV_EVENT_OVERCROWDING, &s->crowded, false, inside);
         fv_rules_hold(w, s, FV_EVENT_EMPTY, &s->empty, false, inside);
-        fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, false, -1);
+        fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, false, s->held.event.count);
     }
     return hand_out(w, events, max);
 }

@@ -128,14 +128,29 @@ bool fv_rules_when_compile(fv_watch *w, fv_shape *s, fv_err *err) {
     }
 }
 
+static bool counts(const fv_watch *w, const term *t, const fv_guest *g) {
+    return g->visit[t->zone->index].inside &&
+           (!t->class_name ||
+            !strcmp(fv_label_get(w->labels_now, g->object.label), t->class_name));
+}
+
 static long count_inside(const fv_watch *w, const term *t) {
     if (!t->class_name)
         return t->zone->count->inside;
     long n = 0;
+    for (int i = 0; i < w->n_guests; i++)
+        n += counts(w, t, w->guests[i]);
+    return n;
+}
+
+// Objects that one term or another counts.
+static int64_t count_all(const fv_watch *w, const struct fv_condition *c) {
+    int64_t n = 0;
     for (int i = 0; i < w->n_guests; i++) {
-        const fv_guest *g = w->guests[i];
-        n += g->visit[t->zone->index].inside &&
-             !strcmp(fv_label_get(w->labels_now, g->object.label), t->class_name);
+        bool counted = false;
+        for (int k = 0; k < c->n && !counted; k++)
+            counted = counts(w, &c->terms[k], w->guests[i]);
+        n += counted;
     }
     return n;
 }
@@ -155,5 +170,7 @@ static bool holds(const fv_watch *w, const struct fv_condition *c) {
 }
 
 void fv_rules_when(fv_watch *w, fv_shape *s) {
-    fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, holds(w, s->condition), -1);
+    bool is_so = holds(w, s->condition);
+    int64_t count = is_so || s->held.event.on ? count_all(w, s->condition) : 0;
+    fv_rules_hold(w, s, FV_EVENT_WHEN, &s->held, is_so, count);
 }

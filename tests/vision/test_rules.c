@@ -206,15 +206,22 @@ static void conditions(void) {
     for (int i = 0; i < 20; i++)
         show(w, o, 2);
     CHECK_EQUAL(count_of("when", FV_PHASE_START), 1);
+    CHECK_EQUAL(first_of("when", FV_PHASE_START)->count, 2);
     for (int i = 0; i < 20; i++)
         show(w, o, 3); // a car has come
     CHECK_EQUAL(count_of("when", FV_PHASE_END), 1);
+    CHECK_EQUAL(first_of("when", FV_PHASE_END)->count, 3); // persons and the car
     for (int i = 0; i < 20; i++)
         show(w, o, 4);
     CHECK_EQUAL(count_of("when", FV_PHASE_START), 2);
+    fv_object fifth[] = {o[0], o[1], o[2], o[3], at(5, 480, 480)};
+    show(w, fifth, 5);
+    CHECK_EQUAL(seen[n_seen - 1].phase, FV_PHASE_UPDATE); // its count has changed
+    CHECK_EQUAL(seen[n_seen - 1].count, 5);
     int before = n_seen;
     n_seen += fv_watch_finish(w, seen + n_seen, 64);
     CHECK_EQUAL(n_seen - before, 1);
+    CHECK_EQUAL(seen[n_seen - 1].count, 5);
     CHECK(count_of("when", FV_PHASE_END) == 2 && fv_watch_finish(w, seen + n_seen, 64) == 0);
     fv_watch_destroy(&w);
 }
