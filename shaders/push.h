@@ -170,11 +170,13 @@ struct fv_push_normalize {
     int in_stride[5], out_stride[5], scale_stride[5];
 };
 
-// reduce.comp: over the last `n_reduced` of FV_REDUCE_DIMS dimensions; strides in floats.
+// reduce.comp: over the last of up to FV_REDUCE_DIMS dimensions; strides in floats. channel_stride: of the output, from
+// one of the four channels of an invocation to the next.
 #define FV_REDUCE_DIMS 6
 struct fv_push_reduce {
     uint in_at, out_at, count, n_reduced_elements;
     float scale;
+    int channel_stride;
     uint dim[FV_REDUCE_DIMS];
     int in_stride[FV_REDUCE_DIMS];
     int out_stride[FV_REDUCE_DIMS];

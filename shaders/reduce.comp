@@ -1,4 +1,4 @@
-// Reduction over some dimensions: an invocation computes one element of the output.
+// Reduction over some dimensions: an invocation computes one element of the output, with VECTOR four channels.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #include "lib/bind.glsl"
@@ -8,18 +8,31 @@ const uint SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, LOG_SU
 
 layout(constant_id = 0) const uint KIND = SUM;
 layout(constant_id = 1) const uint FROM = IN_ACTIVATIONS;
-layout(constant_id = 2) const uint N_KEPT = 3; // the first N_KEPT dimensions are kept, the others reduced
+layout(constant_id = 2) const uint N_KEPT = 3; // the first N_KEPT dimensions are kept,
+layout(constant_id = 3) const uint N_DIMS = 4; // those up to here reduced
+
+#ifdef VECTOR
+#define NUMBER vec4
+#else
+#define NUMBER float
+#endif
 
 layout(push_constant) uniform Push { fv_push_reduce pushed; };
 fv_push_reduce push;
 
-int element(int from, uint index) {
-    [[unroll]] for (int d = FV_REDUCE_DIMS - 1; d >= int(N_KEPT); d--) {
+NUMBER element(int from, uint index) {
+    [[unroll]] for (int d = int(N_DIMS) - 1; d > int(N_KEPT); d--) {
         uint i;
         index = divide(index, push.dim[d], i);
         from += int(i) * push.in_stride[d];
     }
-    return from;
+    if (N_KEPT < N_DIMS)
+        from += int(index) * push.in_stride[N_KEPT];
+#ifdef VECTOR
+    return load4(FROM, uint(from) >> 2);
+#else
+    return load1(FROM, uint(from));
+#endif
 }
 
 void main() {
@@ -34,15 +47,15 @@ void main() {
         from += int(i) * push.in_stride[d];
         to += int(i) * push.out_stride[d];
     }
-    float largest = 0;
+    NUMBER largest = NUMBER(0);
     if (KIND == LOG_SUM_EXP) {
-        largest = -3.402823466e38;
+        largest = NUMBER(-3.402823466e38);
         for (uint i = 0; i < push.n_reduced_elements; i++)
-            largest = max(largest, load1(FROM, uint(element(from, i))));
+            largest = max(largest, element(from, i));
     }
-    float r = KIND == MAX ? -3.402823466e38 : KIND == MIN ? 3.402823466e38 : KIND == PROD ? 1.0 : 0.0;
+    NUMBER r = NUMBER(KIND == MAX ? -3.402823466e38 : KIND == MIN ? 3.402823466e38 : KIND == PROD ? 1.0 : 0.0);
     for (uint i = 0; i < push.n_reduced_elements; i++) {
-        float x = load1(FROM, uint(element(from, i)));
+        NUMBER x = element(from, i);
         if (KIND == MAX)
             r = max(r, x);
         else if (KIND == MIN)
@@ -64,5 +77,10 @@ void main() {
         r = sqrt(r);
     else if (KIND == LOG_SUM || KIND == LOG_SUM_EXP)
         r = log(r) + largest;
+#ifdef VECTOR
+    for (int k = 0; k < 4; k++)
+        store1(IN_ACTIVATIONS, uint(to + k * push.channel_stride), r[k]);
+#else
     store1(IN_ACTIVATIONS, uint(to), r);
+#endif
 }

@@ -24,6 +24,10 @@ static bool starts(const char *text, const char *with) {
 int64_t fv_node_macs(const fv_graph *g, const fv_node *n) {
     const char *op = n->op->name;
     const fv_tensor *out = &g->tensor[n->out[0]];
+    if (!strcmp(op, "Attention")) { // both products: a number a key for each of the query's and the result's
+        const fv_tensor *q = &g->tensor[n->in[0]], *k = &g->tensor[n->in[1]];
+        return (fv_tensor_count(q) + fv_tensor_count(out)) * k->dim[k->n_dims - 2];
+    }
     if (!strcmp(op, "ConvTranspose"))
         return fv_tensor_count(&g->tensor[n->in[0]]) *
                fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);

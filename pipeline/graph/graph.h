@@ -111,7 +111,7 @@ const char *fv_graph_metadata(const fv_graph *g, const char *key);
 
 const char *fv_node_op(const fv_node *n);      // the op's name
 int64_t fv_node_macs(const fv_graph *g, const fv_node *n); // 0 for ops without products
-int64_t fv_graph_macs(const fv_graph *g);      // multiply-accumulates of Conv, Gemm, MatMul
+int64_t fv_graph_macs(const fv_graph *g);      // multiply-accumulates of Conv, Gemm, MatMul, Attention
 // Frees the data of all constants but those that `keep` (one flag a tensor) names: of a graph that has been
 // lowered. It can be looked at from then on, not run.
 void fv_graph_drop_constants(fv_graph *g, const bool *keep);

@@ -56,6 +56,33 @@ static bool fits_reduce(const fv_plan *p, const fv_node *n, uint32_t kind) {
     return fv_plan_tensor(p, n->in[0])->n_dims <= FV_REDUCE_DIMS;
 }
 
+// Channels in fours, one beside the other, that are kept, and enough of them for all lanes of a workgroup.
+static bool is_by_fours(const fv_view *v, uint32_t axes) {
+    bool ok = v->n_dims > 1 && !(axes & 2) && v->space != FV_SPACE_UPLOAD && v->at % 4 == 0 && v->dim[1] % 4 == 0 &&
+              v->stride[1] == 1;
+    int64_t lanes = 1;
+    for (int d = 0; d < v->n_dims; d++) {
+        ok = ok && (d == 1 || v->dim[d] == 1 || v->stride[d] % 4 == 0);
+        lanes *= axes >> d & 1 ? 1 : v->dim[d];
+    }
+    return ok && lanes >= 4 * LOCAL;
+}
+
+// The dimensions that are kept, channels that go by fours last so that lanes read one beside the other; then the others.
+static int order_dims(const fv_view *v, uint32_t axes, bool fours, int order[FV_REDUCE_DIMS]) {
+    int n = 0, n_kept;
+    for (int d = 0; d < v->n_dims; d++)
+        if (!(axes >> d & 1) && !(fours && d == 1))
+            order[n++] = d;
+    if (fours)
+        order[n++] = 1;
+    n_kept = n;
+    for (int d = 0; d < v->n_dims; d++)
+        if (axes >> d & 1)
+            order[n++] = d;
+    return n_kept;
+}
+
 static void lower_reduce(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     const fv_reduce_attr *a = n->attr;
@@ -63,32 +90,25 @@ static void lower_reduce(fv_plan *p, const fv_node *n, uint32_t kind) {
     if (!any)
         return;
     fv_view from = *any, to = fv_plan_make_dense(p, n->out[0]);
-    fv_push_reduce push = {.in_at = (uint32_t)from.at, .out_at = (uint32_t)to.at, .n_reduced_elements = 1};
-    int n_kept = 0, n_dims = 0;
-    for (int d = 0; d < from.n_dims; d++) {
-        if (a->axes >> d & 1)
-            continue;
-        push.dim[n_kept] = (uint32_t)from.dim[d];
-        push.in_stride[n_kept++] = (int32_t)from.stride[d];
+    fv_push_reduce push = {.in_at = (uint32_t)from.at, .out_at = (uint32_t)to.at, .count = 1, .n_reduced_elements = 1};
+    bool fours = is_by_fours(&from, a->axes);
+    int order[FV_REDUCE_DIMS], n_kept = order_dims(&from, a->axes, fours, order);
+    int64_t out_stride[FV_MAX_DIMS], stride = 1;
+    for (int d = from.n_dims - 1; d >= 0; d--) {
+        out_stride[d] = stride;
+        stride *= a->axes >> d & 1 ? 1 : from.dim[d];
     }
-    int64_t stride = 1;
-    for (int k = n_kept - 1; k >= 0; k--) {
-        push.out_stride[k] = (int32_t)stride;
-        stride *= push.dim[k];
+    for (int k = 0; k < from.n_dims; k++) {
+        int d = order[k], by = fours && d == 1 ? 4 : 1;
+        push.dim[k] = (uint32_t)(from.dim[d] / by);
+        push.in_stride[k] = (int32_t)from.stride[d] * by;
+        push.out_stride[k] = k < n_kept ? (int32_t)out_stride[d] * by : 0;
+        *(k < n_kept ? &push.count : &push.n_reduced_elements) *= push.dim[k];
     }
-    push.count = (uint32_t)stride;
-    n_dims = n_kept;
-    for (int d = 0; d < from.n_dims; d++) {
-        if (!(a->axes >> d & 1))
-            continue;
-        push.dim[n_dims] = (uint32_t)from.dim[d];
-        push.in_stride[n_dims++] = (int32_t)from.stride[d];
-        push.n_reduced_elements *= (uint32_t)from.dim[d];
-    }
-    for (; n_dims < FV_REDUCE_DIMS; n_dims++)
-        push.dim[n_dims] = 1;
     push.scale = 1.0f / (float)push.n_reduced_elements;
-    fv_step *s = fv_plan_dispatch(p, n, "reduce", (uint32_t[]){a->kind, from.space, (uint32_t)n_kept}, 3, &push,
+    push.channel_stride = fours ? (int32_t)out_stride[1] : 0;
+    fv_step *s = fv_plan_dispatch(p, n, fours ? "reduce_vector" : "reduce",
+                                  (uint32_t[]){a->kind, from.space, (uint32_t)n_kept, (uint32_t)from.n_dims}, 4, &push,
                                   sizeof push, push.count, LOCAL);
     fv_step_reads(s, &from, offsetof(fv_push_reduce, in_at), 4);
     fv_step_writes(s, &to, offsetof(fv_push_reduce, out_at), 4);

@@ -36,6 +36,7 @@ int hostile_try(const uint8_t *data, size_t size) {
         return 0;
     if (is_small(g))
         run(g);
+    fv_graph_take_bytes(g);
     if (fv_graph_optimize(g, &err) && is_small(g))
         run(g);
     fv_graph_destroy(&g);

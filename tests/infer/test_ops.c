@@ -152,6 +152,10 @@ static void products_and_reductions(void) {
         {"ReduceL2", "3x8", "axes:ints=1", 0, 0}, {"ReduceLogSumExp", "3x8", "axes:ints=1", 0, 0},
         {"ReduceMin", "3x8", "", 0, 0}, {"BatchNormalization", "2x6x5x4 c6 c6 c6 f[1,2,3,4,5,6]", "", 0, 0},
         {"ReduceProd", "3x4", "axes:ints=0", 0, 0},
+        // channels by fours, one to three dimensions reduced
+        {"ReduceMax", "1x4x70x9", "axes:ints=3", 0, 0}, {"ReduceMin", "2x4x9x70", "axes:ints=2 keepdims:i=0", 0, 0},
+        {"ReduceLogSumExp", "1x4x80x5", "axes:ints=3", 0, 0}, {"ReduceMean", "3x4x9x30", "axes:ints=0", 0, 0},
+        {"ReduceL2", "5x4x70x3", "axes:ints=0,3", 0, 0}, {"ReduceSum", "300x4x3x2", "axes:ints=2,3", 0, 0},
     };
     COMPARE(rows);
 }
