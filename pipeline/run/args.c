@@ -46,16 +46,20 @@ bool fv_args_take(void *params, const fv_option *rows, int argc, char **argv, co
     return true;
 }
 
+void fv_args_print(const fv_option *rows) {
+    for (const fv_option *r = rows; r->name; r++) {
+        char text[256];
+        fv_option_describe(r, text, sizeof text);
+        printf("  --%-16s %s\n", r->name, text);
+    }
+}
+
 bool fv_args_help(const char *usage, const fv_option *rows, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h"))
             continue;
         printf("usage: fovea %s\n", usage);
-        for (const fv_option *r = rows; r->name; r++) {
-            char text[256];
-            fv_option_describe(r, text, sizeof text);
-            printf("  --%-16s %s\n", r->name, text);
-        }
+        fv_args_print(rows);
         return true;
     }
     return false;

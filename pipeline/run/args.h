@@ -12,3 +12,4 @@ bool fv_args_take(void *params, const fv_option *rows, int argc, char **argv, co
 
 // True when "--help" or "-h" is among the arguments: prints usage and rows on stdout.
 bool fv_args_help(const char *usage, const fv_option *rows, int argc, char **argv);
+void fv_args_print(const fv_option *rows); // a line each, to standard output

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/run/args.h"
 #include "pipeline/run/cmd.h"
 #include "pipeline/vision/grow.h"
 #include "pipeline/vision/mot.h"
@@ -146,6 +147,10 @@ int fv_cmd_track(int argc, char **argv) {
     fv_err err = {0};
     fv_options_default(&a, rows);
     fv_options_default(&a.params, fv_track_options);
+    if (fv_args_help("track --det FILE [OPTION...]", rows, argc, argv)) {
+        fv_args_print(fv_track_options);
+        return 0;
+    }
     if (!take_arguments(&a, argc, argv, &err))
         return fv_cmd_usage("track", err.text);
     if (!run(&a, &err))

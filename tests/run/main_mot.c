@@ -99,6 +99,14 @@ static void json_lines_are_replayed(void) {
     CHECK_CONTAINS(output, "out.jsonl: no frames of stream other");
 }
 
+static void help_names_every_option(void) {
+    CHECK_EQUAL(fovea("track --help"), 0);
+    CHECK_CONTAINS(output, "--det ");
+    CHECK_CONTAINS(output, "--match-iou-low ");
+    CHECK_EQUAL(fovea("events --help"), 0);
+    CHECK_CONTAINS(output, "--explain ");
+}
+
 // Every file of rules that comes with Fovea, over a walker.
 static void rules_that_come_with_it(void) {
     set_up();
@@ -181,6 +189,7 @@ static void bad_input_is_one_clear_line(void) {
 static const fv_suite mot_suite = {"mot-commands",
                                    (const fv_case[]){CASE(detections_become_tracks_and_events),
                                                      CASE(json_lines_are_replayed),
+                                                     CASE(help_names_every_option),
                                                      CASE(rules_that_come_with_it),
                                                      CASE(scores_of_a_perfect_result),
                                                      CASE(bad_input_is_one_clear_line),
