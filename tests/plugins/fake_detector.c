@@ -1,5 +1,5 @@
 // Stands in for pipeline/detect/detector.c, which test-fvdetect does not want: one object per frame
-// whose box says what was pushed, at once. Model names ask for faults.
+// whose box says what was pushed, and a point at 3, 4 of it, at once. Model names ask for faults.
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +30,8 @@ bool fv_detector_push(fv_detector *d, const fv_frame *frame, float par, void *us
         return fv_fail(err, FV_BAD_INPUT, "all slots are in use");
     int i = (d->first + d->n++) % SLOTS;
     d->found[i] = (fv_object){.box = {0, 0, (float)frame->width, (float)frame->height}, .label = 1,
-                              .score = (float)frame->plane[0][0] / 255, .age = (int)(par * 100)};
+                              .score = (float)frame->plane[0][0] / 255, .age = (int)(par * 100),
+                              .n_keypoints = 1, .keypoint = {{3, 4}}};
     d->user[i] = user;
     return true;
 }

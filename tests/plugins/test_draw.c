@@ -311,6 +311,56 @@ static void the_element_draws_into_a_copy_of_shared_memory(void) {
     gst_harness_teardown(h);
 }
 
+// How many bytes the element changes in a black picture of an object at x, after so many crossings.
+static size_t drawn_for(GstHarness *h, int frame, float x, uint64_t crossed) {
+    GstVideoInfo info;
+    gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, 320, 240);
+    GstBuffer *b = gst_buffer_new_allocate(NULL, info.size, NULL);
+    gst_buffer_memset(b, 0, 0, info.size);
+    GST_BUFFER_PTS(b) = (GstClockTime)frame * 40 * GST_MSECOND;
+    fv_frame_meta *m = fv_meta_add(b, "s", (uint64_t)frame, 320, 240);
+    fv_object o = thing(x, 50, 40, 60, 7);
+    fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
+    fv_meta_set_counts(m, &(fv_rule_count){.crossed = {crossed, 0}}, 1);
+    b = gst_harness_push_and_pull(h, b);
+    GstMapInfo map;
+    size_t changed = 0;
+    gst_buffer_map(b, &map, GST_MAP_READ);
+    for (size_t i = 0; i < map.size; i++)
+        changed += map.data[i] != 0;
+    gst_buffer_unmap(b, &map);
+    gst_buffer_unref(b);
+    return changed;
+}
+
+static void the_element_follows_style_flushes_and_totals(void) {
+    GstHarness *h = gst_harness_new_parse("fvoverlay boxes=false labels=false ids=false scores=false trails=true");
+    GstElement *e = gst_harness_find_element(h, "fvoverlay");
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    for (int i = 0; i < 4; i++)
+        drawn_for(h, i, 40 + 20 * (float)i, 0);
+    size_t trail = drawn_for(h, 4, 120, 0);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(h, gst_event_new_segment(&segment));
+    CHECK(trail > 100 && drawn_for(h, 5, 140, 0) < trail / 4); // no line across a seek
+    g_object_set(e, "trails", FALSE, NULL);
+    CHECK_EQUAL(drawn_for(h, 6, 160, 0), 0);
+    g_object_set(e, "boxes", TRUE, NULL);
+    CHECK(drawn_for(h, 7, 160, 0) > 200);
+    g_object_set(e, "boxes", FALSE, NULL);
+    gst_harness_push_event(
+        h, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_STICKY,
+                                gst_structure_new("fovea-rules", "rules", G_TYPE_STRING,
+                                                  "rules:\n  - {line: gate, points: [[0.5, 0.2], [0.5, 0.8]]}\n", NULL)));
+    size_t none = drawn_for(h, 8, 160, 0);
+    CHECK(none > 0 && drawn_for(h, 9, 160, 118) != none);
+    gst_object_unref(e);
+    gst_harness_teardown(h);
+}
+
 const fv_suite draw_suite = {"draw",
                              (const fv_case[]){CASE(a_colour_is_right_in_every_format),
                                                CASE(coverage_blends_and_chroma_gets_the_mean),
@@ -321,4 +371,5 @@ const fv_suite draw_suite = {"draw",
                                                CASE(a_trail_is_as_long_as_it_says_and_fades),
                                                CASE(totals_are_written_at_the_rules),
                                                CASE(the_element_draws_into_a_copy_of_shared_memory),
+                                               CASE(the_element_follows_style_flushes_and_totals),
                                                {0}}};

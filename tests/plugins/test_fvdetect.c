@@ -105,6 +105,22 @@ static void a_flush_is_booked(void) {
     gst_harness_teardown(h);
 }
 
+// Neither the frames since the last that was computed nor what the sink said before a seek count behind it.
+static void the_first_frame_behind_a_seek_is_computed(void) {
+    GstHarness *h = harness("fvdetect slots=1 every=3");
+    push(h, 5, 2);
+    gst_harness_push_upstream_event(
+        h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 150 * GST_MSECOND, 900 * GST_MSECOND));
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(h, gst_event_new_segment(&segment));
+    push(h, 0, 1);
+    CHECK_EQUAL(stat(h, "inferred"), 2);
+    gst_harness_teardown(h);
+}
+
 static void a_new_size_drains_and_goes_on(void) {
     GstHarness *h = harness("fvdetect slots=4");
     push(h, 0, 3);
@@ -133,6 +149,17 @@ static void a_region_is_looked_at_alone(void) {
     CHECK_NEAR(o->box.y, 8, 0);
     CHECK_NEAR(o->box.w, 16, 0);
     CHECK_NEAR(o->box.h, 16, 0);
+    CHECK_NEAR(o->keypoint[0][0], 32 + 3, 0);
+    CHECK_NEAR(o->keypoint[0][1], 8 + 4, 0);
+    gst_buffer_unref(b);
+    gst_harness_teardown(h);
+}
+
+static void a_region_in_pixels(void) {
+    GstHarness *h = harness("fvdetect slots=1 roi=8,4,16,10");
+    GstBuffer *b = gst_harness_push_and_pull(h, frame(0, 1));
+    const fv_box box = fv_meta_get(b)->objects[0].box;
+    CHECK(box.x == 8 && box.y == 4 && box.w == 16 && box.h == 10);
     gst_buffer_unref(b);
     gst_harness_teardown(h);
 }
@@ -149,7 +176,7 @@ static void latency_is_that_of_the_slots(void) {
 static void a_late_frame_is_skipped_or_dropped(void) {
     static const char *const lines[] = {"fvdetect slots=1", "fvdetect slots=1 late=drop",
                                         "fvdetect slots=1 late=keep"};
-    static const uint64_t expected[][3] = {{1, 1, 0}, {1, 0, 1}, {2, 0, 0}};
+    static const uint64_t expected[][4] = {{1, 1, 0, 1}, {1, 0, 1, 1}, {2, 0, 0, 0}};
     for (int i = 0; i < 3; i++) {
         GstHarness *h = harness(lines[i]);
         gst_harness_use_testclock(h);
@@ -160,6 +187,7 @@ static void a_late_frame_is_skipped_or_dropped(void) {
         CHECK_EQUAL(stat(h, "inferred"), expected[i][0]);
         CHECK_EQUAL(stat(h, "skipped"), expected[i][1]);
         CHECK_EQUAL(stat(h, "dropped-qos"), expected[i][2]);
+        CHECK_EQUAL(stat(h, "late"), expected[i][3]);
         CHECK_EQUAL(gst_harness_buffers_received(h), expected[i][0] + expected[i][1]);
         CHECK(balances(h));
         gst_harness_teardown(h);
@@ -218,8 +246,10 @@ const fv_suite fvdetect_suite = {"fvdetect",
                                  (const fv_case[]){CASE(objects_are_those_of_their_frame),
                                                    CASE(every_third_frame_is_computed),
                                                    CASE(a_flush_is_booked),
+                                                   CASE(the_first_frame_behind_a_seek_is_computed),
                                                    CASE(a_new_size_drains_and_goes_on),
                                                    CASE(a_region_is_looked_at_alone),
+                                                   CASE(a_region_in_pixels),
                                                    CASE(latency_is_that_of_the_slots),
                                                    CASE(a_late_frame_is_skipped_or_dropped),
                                                    CASE(a_sink_that_lags_is_heard),

@@ -464,6 +464,82 @@ static void a_silent_server_times_out(void) {
     g_object_unref(service);
 }
 
+typedef struct {
+    GSocketListener *listener;
+    GCancellable *over;
+    char *video;
+    gsize size;
+} camera;
+
+// Shows everyone who calls the same four seconds and hangs up.
+static gpointer answer(gpointer user) {
+    camera *c = user;
+    GSocketConnection *caller;
+    while ((caller = g_socket_listener_accept(c->listener, NULL, c->over, NULL))) {
+        g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(caller)), c->video, c->size, NULL, NULL, NULL);
+        g_object_unref(caller);
+    }
+    return NULL;
+}
+
+static guint64 stat_of(GstElement *source, const char *name) {
+    GstStructure *stats = NULL;
+    guint64 v = 0;
+    g_object_get(source, "stats", &stats, NULL);
+    CHECK(gst_structure_get_uint64(stats, name, &v));
+    gst_structure_free(stats);
+    return v;
+}
+
+// What the bus says of the source until it has come back so often.
+static void watch_returns(GstElement *pipeline, guint64 returns, GString *said) {
+    GstBus *bus = gst_element_get_bus(pipeline);
+    for (int i = 0; returns && i < 100; i++) {
+        GstMessage *m = gst_bus_timed_pop_filtered(bus, 100 * GST_MSECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
+        const GstStructure *t = m ? gst_message_get_structure(m) : NULL;
+        const char *status = t && gst_structure_has_name(t, "fvsrc") ? gst_structure_get_string(t, "status") : NULL;
+        returns -= !g_strcmp0(status, "back");
+        if (status)
+            g_string_append_printf(said, "%s ", status);
+        if (m)
+            gst_message_unref(m);
+    }
+    gst_object_unref(bus);
+}
+
+// It is opened again for ever; numbers, times and counts go on.
+static void a_camera_that_hangs_up_is_called_again(void) {
+    camera c = {.listener = g_socket_listener_new(), .over = g_cancellable_new()};
+    const char *path = path_of("camera.nut");
+    char line[200];
+    outcome o;
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=64x48:rate=25:duration=4 -c:v mjpeg -f nut %s", path);
+    CHECK(g_file_get_contents(path, &c.video, &c.size, NULL));
+    guint16 port = g_socket_listener_add_any_inet_port(c.listener, NULL, NULL);
+    GThread *thread = g_thread_new("camera", answer, &c);
+    snprintf(line, sizeof line, "fvsrc name=s reconnect=100000000 uri=tcp://127.0.0.1:%d ! fakesink name=v", port);
+    GstElement *pipeline = pipeline_of(&o, line), *source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
+    GString *said = g_string_new(NULL);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    watch_returns(pipeline, 3, said);
+    CHECK(g_str_has_prefix(said->str, "lost back lost back lost back"));
+    CHECK(stat_of(source, "reconnects") >= 3);
+    CHECK(stat_of(source, "decoded") >= 150);
+    gst_element_set_state(pipeline, GST_STATE_PAUSED);
+    gst_element_set_state(pipeline, GST_STATE_READY);
+    CHECK(o.frames >= 150 && o.is_monotonic);
+    CHECK_EQUAL(o.frame_number + 1, (uint64_t)o.frames);
+    CHECK_EQUAL(o.caps_changes, 1);
+    gst_object_unref(source);
+    close_pipeline(pipeline);
+    g_cancellable_cancel(c.over);
+    g_thread_join(thread);
+    g_string_free(said, TRUE);
+    g_free(c.video);
+    g_object_unref(c.listener);
+    g_object_unref(c.over);
+}
+
 static void states_up_and_down(void) {
     outcome o;
     char line[2000];
@@ -496,5 +572,6 @@ const fv_suite fvsrc_suite = {"fvsrc",
                                                 CASE(a_loop_goes_on_in_time),
                                                 CASE(realtime_takes_its_time_and_eos_ends_it),
                                                 CASE(a_silent_server_times_out),
+                                                CASE(a_camera_that_hangs_up_is_called_again),
                                                 CASE(states_up_and_down),
                                                 {0}}};

@@ -103,6 +103,30 @@ static void other_detectors_are_tracked(void) {
     gst_harness_teardown(h);
 }
 
+// Frames that the detector skipped: predicted only where there is something to predict, and what a second detector
+// found in them counts.
+static void skipped_frames_may_be_empty_or_found_by_others(void) {
+    GstHarness *h = harness("fvtrack confirm-hits=1");
+    for (int i = 0; i < 4; i++) {
+        GstBuffer *b = detected(i, true);
+        if (!i)
+            fv_meta_get(b)->inference = FV_INFERRED; // and nothing found
+        GstVideoRegionOfInterestMeta *roi =
+            i < 2 ? NULL : gst_buffer_add_video_region_of_interest_meta(b, "dog", 50, 60, 40, 40);
+        if (roi)
+            gst_video_region_of_interest_meta_add_param(
+                roi, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, 0.9, NULL));
+        b = gst_harness_push_and_pull(h, b);
+        fv_object v[8];
+        CHECK_EQUAL(objects_of(b, v), i >= 2);
+        if (i == 1)
+            CHECK_EQUAL(fv_meta_get(b)->inference, FV_SKIPPED);
+        CHECK(i < 2 || !v[0].predicted);
+        gst_buffer_unref(b);
+    }
+    gst_harness_teardown(h);
+}
+
 static void a_flush_forgets_tracks_but_not_ids(void) {
     GstHarness *h = harness("fvtrack");
     for (int i = 0; i < 6; i++) {
@@ -138,6 +162,7 @@ const fv_suite fvtrack_suite = {"fvtrack",
                                 (const fv_case[]){CASE(detections_get_an_id_in_both_metas),
                                                   CASE(skipped_frames_are_predicted_and_marked),
                                                   CASE(other_detectors_are_tracked),
+                                                  CASE(skipped_frames_may_be_empty_or_found_by_others),
                                                   CASE(a_flush_forgets_tracks_but_not_ids),
                                                   CASE(options_are_properties),
                                                   {0}}};
