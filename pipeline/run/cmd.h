@@ -1,6 +1,8 @@
 // The `fovea` command: one row, one file (cmd_<name>.c) per subcommand.
 #pragma once
 
+#include <stdbool.h>
+
 // argv[0] is the subcommand's name. Returns the exit code: 0 done, 1 failed while running,
 // 2 the user's input is wrong.
 typedef struct {
@@ -9,6 +11,9 @@ typedef struct {
 } fv_command;
 
 extern const fv_command fv_commands[]; // ends with {0}
+
+// True where --help or -h is among the arguments; then it has printed the usage and what the command is for.
+bool fv_cmd_help(const char *name, int argc, char **argv);
 
 // Prints `text` and the usage on stderr; returns 2.
 int fv_cmd_usage(const char *name, const char *text);

@@ -8,29 +8,29 @@
 
 // The option's place in the description. `value` NULL: it needs one; else it has none and this is it.
 static const struct {
-    const char *name, *key, *value;
+    const char *name, *key, *value, *help;
 } options[] = {
-    {"-o", "streams.0.outputs.0.file.path", NULL},
-    {"--events", "streams.0.outputs.1.publish.to", NULL},
-    {"--format", "streams.0.outputs.1.publish.format", NULL},
-    {"--model", "streams.0.detect.model", NULL},
-    {"--card", "streams.0.detect.card", NULL},
-    {"--labels", "streams.0.detect.labels", NULL},
-    {"--threshold", "streams.0.detect.threshold", NULL},
-    {"--classes", "streams.0.detect.classes", NULL},
-    {"--every", "streams.0.detect.every", NULL},
-    {"--device", "streams.0.detect.device", NULL},
-    {"--precision", "streams.0.detect.precision", NULL},
-    {"--track", "streams.0.track.method", NULL},
-    {"--rules", "streams.0.events", NULL},
-    {"--report", "streams.0.report", NULL},
-    {"--frames", "streams.0.source.frames", NULL},
-    {"--blur", "streams.0.overlay.blur", NULL},
-    {"--trails", "streams.0.overlay.trails", "true"},
-    {"--codec", "streams.0.outputs.0.file.codec", NULL},
-    {"--quality", "streams.0.outputs.0.file.quality", NULL},
-    {"--no-audio", "streams.0.outputs.0.file.audio", "false"},
-    {NULL, NULL, NULL},
+    {"-o", "streams.0.outputs.0.file.path", NULL, "the annotated video: .mp4, .mov, .mkv or .webm"},
+    {"--events", "streams.0.outputs.1.publish.to", NULL, "what is found, to a file or an address (tcp://, mqtt://, http:// ...)"},
+    {"--format", "streams.0.outputs.1.publish.format", NULL, "the records' form: fovea, dlstreamer, ..."},
+    {"--model", "streams.0.detect.model", NULL, "the detector, an .onnx file; the default detector without it"},
+    {"--card", "streams.0.detect.card", NULL, "its model card; <model>.yaml without it"},
+    {"--labels", "streams.0.detect.labels", NULL, "class names, one a line"},
+    {"--threshold", "streams.0.detect.threshold", NULL, "lowest score of an object, 0..1"},
+    {"--classes", "streams.0.detect.classes", NULL, "only these, with commas between"},
+    {"--every", "streams.0.detect.every", NULL, "detect in every Nth picture, predict in the others"},
+    {"--device", "streams.0.detect.device", NULL, "number or part of a name of `fovea devices`"},
+    {"--precision", "streams.0.detect.precision", NULL, "auto, fp32 or fp16"},
+    {"--track", "streams.0.track.method", NULL, "sort, bytetrack or ocsort"},
+    {"--rules", "streams.0.events", NULL, "lines, zones and other rules, a YAML file"},
+    {"--report", "streams.0.report", NULL, "folder for counts, occupancy and heat maps"},
+    {"--frames", "streams.0.source.frames", NULL, "stop after so many pictures"},
+    {"--blur", "streams.0.overlay.blur", NULL, "classes that are made unrecognisable"},
+    {"--trails", "streams.0.overlay.trails", "true", "draw where objects were"},
+    {"--codec", "streams.0.outputs.0.file.codec", NULL, "h264, h265, vp9 or mjpeg"},
+    {"--quality", "streams.0.outputs.0.file.quality", NULL, "of the video, 1..100"},
+    {"--no-audio", "streams.0.outputs.0.file.audio", "false", "leave the sound out"},
+    {0},
 };
 
 static const char with_events[] =
@@ -94,7 +94,17 @@ static void put_options(fv_job *job, int argc, char **argv) {
     }
 }
 
+static bool help(int argc, char **argv) {
+    if (!fv_cmd_help("annotate", argc, argv))
+        return false;
+    for (int i = 0; options[i].name; i++)
+        printf("  %-13s %s\n", options[i].name, options[i].help);
+    return true;
+}
+
 int fv_cmd_annotate(int argc, char **argv) {
+    if (help(argc, argv))
+        return 0;
     const char *input = NULL;
     bool events = false, out = false, quiet = false;
     int code = scan(argc, argv, &input, &events, &out, &quiet);

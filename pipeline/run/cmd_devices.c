@@ -78,7 +78,8 @@ static void print_cameras(void) {
 }
 
 int fv_cmd_devices(int argc, char **argv) {
-    (void)argv;
+    if (fv_cmd_help("devices", argc, argv))
+        return 0;
     fv_err err = {0};
     if (argc > 1)
         return fv_cmd_usage("devices", "takes no arguments");

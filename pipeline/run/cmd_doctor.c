@@ -94,7 +94,8 @@ static int check_cache(void) {
 }
 
 int fv_cmd_doctor(int argc, char **argv) {
-    (void)argv;
+    if (fv_cmd_help("doctor", argc, argv))
+        return 0;
     if (argc > 1)
         return fv_cmd_usage("doctor", "takes no arguments");
     int missing = check_vulkan() + check_elements() + check_files() + check_cache();

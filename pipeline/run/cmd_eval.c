@@ -12,6 +12,8 @@ static const struct {
 };
 
 int fv_cmd_eval(int argc, char **argv) {
+    if (argc == 2 && fv_cmd_help("eval", argc, argv))
+        return 0;
     for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof kinds[0]; i++)
         if (!strcmp(argv[1], kinds[i].name))
             return kinds[i].run(argc - 1, argv + 1);

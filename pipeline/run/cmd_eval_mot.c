@@ -116,6 +116,8 @@ static void print_row(const arguments *a, const char *name, const fv_mot_sums *s
 int fv_cmd_eval_mot(int argc, char **argv) {
     arguments a = {0};
     fv_err err = {0};
+    if (fv_cmd_help("eval", argc, argv))
+        return 0;
     if (!take_arguments(&a, argc, argv, &err))
         return fv_cmd_usage("eval", err.text);
     fv_mot_sums total = {0}, sums;

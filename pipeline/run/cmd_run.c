@@ -31,6 +31,8 @@ static int open_job(fv_job *job, int argc, char **argv, bool *quiet) {
 }
 
 int fv_cmd_run(int argc, char **argv) {
+    if (fv_cmd_help(argv[0], argc, argv))
+        return 0;
     bool quiet = false;
     fv_job *job = fv_job_create();
     int code = open_job(job, argc, argv, &quiet);
@@ -40,6 +42,8 @@ int fv_cmd_run(int argc, char **argv) {
 }
 
 int fv_cmd_check(int argc, char **argv) {
+    if (fv_cmd_help(argv[0], argc, argv))
+        return 0;
     bool quiet = false;
     fv_job *job = fv_job_create();
     int code = open_job(job, argc, argv, &quiet);
@@ -50,6 +54,8 @@ int fv_cmd_check(int argc, char **argv) {
 }
 
 int fv_cmd_launch(int argc, char **argv) {
+    if (fv_cmd_help(argv[0], argc, argv))
+        return 0;
     bool quiet = false;
     fv_job *job = fv_job_create();
     int code = open_job(job, argc, argv, &quiet);

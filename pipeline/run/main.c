@@ -42,6 +42,20 @@ static void print_help(FILE *out) {
         fprintf(out, "  fovea %s %s\n      %s\n", c->name, c->usage, c->help);
 }
 
+static bool is_help(const char *text) {
+    return !strcmp(text, "--help") || !strcmp(text, "-h");
+}
+
+bool fv_cmd_help(const char *name, int argc, char **argv) {
+    const fv_command *c = command_find(name);
+    bool wanted = false;
+    for (int i = 1; i < argc; i++)
+        wanted |= is_help(argv[i]);
+    if (wanted)
+        printf("usage: fovea %s %s\n%s\n", c->name, c->usage, c->help);
+    return wanted;
+}
+
 int fv_cmd_usage(const char *name, const char *text) {
     const fv_command *c = command_find(name);
     fprintf(stderr, "fovea %s: %s\nusage: fovea %s %s\n", name, text, name, c ? c->usage : "");
@@ -56,7 +70,7 @@ static int unknown_command(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    if (argc < 2 || is_help(argv[1]) || !strcmp(argv[1], "help")) {
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }

@@ -193,10 +193,22 @@ static void a_closed_pipe(void) {
     check_records("one.txt", 1);
 }
 
+static void every_command_says_how_it_is_used(void) {
+    static const char *const commands[] = {"annotate", "run", "check", "launch", "detect", "infer", "model", "eval", "eval det",
+                                           "eval mot", "track", "events", "bench", "devices", "doctor"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        CHECK_EQUAL(run_fovea("%s --help", commands[i]), 0);
+        CHECK_CONTAINS(run_output, "usage: fovea ");
+    }
+    run_fovea("annotate --help");
+    CHECK_CONTAINS(run_output, "--threshold   lowest score");
+}
+
 const fv_suite bad_input_suite = {"bad-input", (const fv_case[]){CASE(sources_that_are_no_video),
                                                                  CASE(files_that_are_cut_short),
                                                                  CASE(descriptions_with_mistakes),
                                                                  CASE(wrong_command_lines),
+                                                                 CASE(every_command_says_how_it_is_used),
                                                                  CASE(models_that_cannot_be_used),
                                                                  CASE(a_full_disk),
                                                                  CASE(interrupted),
