@@ -102,7 +102,7 @@ static void note_audio(builder *b, const fv_desc_file *file, int i, bool held) {
     if (b->words->n_notes < MAX_NOTES)
         b->words->notes[b->words->n_notes++] = fv_arena_printf(
             b->arena, "%s: sound %d (%.*s) %s: %s cannot hold it%s", file->path, i, (int)strcspn(caps, ","), caps,
-            held ? "is encoded anew" : "is left out", what, held ? "" : "; .mkv may");
+            held ? "is encoded anew" : "is left out", what, held || !strcmp(what, ".mkv") ? "" : "; .mkv may");
 }
 
 // A pad feeds one output; more of them share it at <stream>-sound-N.

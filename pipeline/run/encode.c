@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/run/gst.h"
@@ -173,22 +174,37 @@ static const char *element(fv_arena *arena, const char *name) {
     return name && fv_gst_has(name) ? fv_arena_printf(arena, "%s !", name) : "";
 }
 
+// As many channels as before where the encoder has a layout of so many; where the loudspeakers stand otherwise,
+// they are mixed into it.
+static const char *same_channels(fv_arena *arena, const char *encoder, const char *caps) {
+    static const char key[] = "channels=(int)";
+    const char *said = strstr(caps, key), *raw = "";
+    int n = said ? atoi(said + strlen(key)) : 0;
+    if (n > 0)
+        raw = fv_arena_printf(arena, "audio/x-raw,channels=%d", n);
+    return n > 0 && fv_gst_takes(encoder, "sink", raw) ? fv_arena_printf(arena, "%s !", raw) : "";
+}
+
+static const char *encode_anew(fv_arena *arena, size_t row, const char *encoder, const char *caps) {
+    const char *decoder = audio[row].decoder;
+    if (strstr(caps, nowhere) || !fv_gst_has(encoder) || (decoder && !fv_gst_takes(decoder, "sink", caps)))
+        return NULL;
+    return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s %s !", element(arena, audio[row].parser),
+                           element(arena, decoder), same_channels(arena, encoder, caps), encoder);
+}
+
 const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew) {
     fv_box_format box = fv_desc_container(file->path, NULL);
-    const char *encoder = sound_encoders[box];
     *anew = false;
     for (size_t i = 0; i < sizeof audio / sizeof audio[0]; i++) {
         if (!is_row(i, caps))
             continue;
-        const char *parser = element(arena, audio[i].parser), *decoder = element(arena, audio[i].decoder);
         if (fv_gst_takes(containers[box].muxer, "audio_%u", caps))
-            return parser;
+            return element(arena, audio[i].parser);
         if (!audio[i].decoder && fv_gst_takes(containers[box].muxer, "audio_%u", audio[i].caps))
             return "audioconvert dithering=none !"; // in samples of another kind
         *anew = true;
-        if (strstr(caps, nowhere) || (audio[i].decoder && !*decoder) || !fv_gst_has(encoder))
-            return NULL;
-        return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s !", parser, decoder, encoder);
+        return encode_anew(arena, i, sound_encoders[box], caps);
     }
     return NULL;
 }

@@ -13,7 +13,7 @@
 #include "pipeline/run/meter.h"
 #include "pipeline/run/progress.h"
 
-enum { PROGRESS_MS = 200, CHECK_MS = 100 };
+enum { PROGRESS_MS = 200, CHECK_MS = 100, STUCK_US = 10000000 };
 
 // A sink of one stream: where an output ends.
 typedef struct {
@@ -32,6 +32,7 @@ typedef struct {
     ending *endings;
     fv_progress progress;
     int exit_code, interrupts;
+    int64_t done, done_us; // work that was seen after an interrupt, and when it last grew
     bool started;
 } supervisor;
 
@@ -195,8 +196,38 @@ static void on_forwarded(supervisor *s, GstMessage *message) {
             s->endings[i].ended = true;
 }
 
+// Frames that left, bytes that were written.
+static int64_t work(const supervisor *s) {
+    int64_t sum = 0;
+    for (int i = 0; i < s->n_streams; i++)
+        sum += (int64_t)fv_meter_get(s->meters[i]).frames;
+    for (int i = 0; i < s->n_endings; i++) {
+        gint64 bytes = 0;
+        if (gst_element_query_position(s->endings[i].sink, GST_FORMAT_BYTES, &bytes))
+            sum += bytes;
+    }
+    return sum;
+}
+
+// After an interrupt streams that do not move are not waited for. Publishers may: they have their own limit.
+static void watch_the_end(supervisor *s) {
+    int64_t now = g_get_monotonic_time(), done = work(s);
+    bool is_stuck = s->done_us && done == s->done && now - s->done_us > STUCK_US;
+    for (int i = 0; i < s->n_streams && is_stuck; i++)
+        is_stuck = !has_publisher(stream_at(s, i)) || !fv_meter_get(s->meters[i]).frames;
+    if (!s->done_us || done != s->done)
+        s->done = done, s->done_us = now;
+    if (!is_stuck)
+        return;
+    say(s, "error", "nothing moves any more; files that were being written are not finished");
+    fail_with(s, 1);
+    g_main_loop_quit(s->loop);
+}
+
 static gboolean on_tick(gpointer user) {
     supervisor *s = user;
+    if (s->interrupts)
+        watch_the_end(s);
     fv_progress_show(&s->progress, s->meters, s->params->probes, s->names, s->n_streams);
     if (all_ended(s))
         g_main_loop_quit(s->loop);

@@ -15,4 +15,5 @@ typedef struct {
 // are finished), 1 something failed while running, 2 the input is wrong. Errors are printed as they
 // happen, one line each: "fovea: error: ...". An output that fails is given up; the others go on,
 // and the run ends with 2 where the user can mend it (no room), else with 1. A second Ctrl-C ends at once.
+// What cannot be linked ends the run with 1, as does a stream that stands still for 10 s after a Ctrl-C.
 int fv_loop_run(const fv_loop_params *params);

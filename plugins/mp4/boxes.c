@@ -167,6 +167,28 @@ static void lengthen_edit(walker *w) {
     put32(w->track.data + 20, (uint32_t)track);
 }
 
+static void swap(uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n / 2; i++) {
+        uint8_t old = p[i];
+        p[i] = p[n - 1 - i];
+        p[n - 1 - i] = old;
+    }
+}
+
+// Opus' header stands in an MP4 with its highest byte first, elsewhere with its lowest: version, channels,
+// pre-skip, rate, gain. mp4mux up to 1.22 leaves it as it is: a rate that is less when read the other way is read so.
+static void patch_opus(walker *w, span s) {
+    (void)w;
+    if (s.size < 11)
+        return;
+    uint32_t rate = be32(s.data + 4);
+    if (rate <= __builtin_bswap32(rate))
+        return;
+    swap(s.data + 2, 2);
+    swap(s.data + 4, 4);
+    swap(s.data + 8, 2);
+}
+
 // ---- walking -------------------------------------------------------------------------------------
 
 static void walk(walker *w, span boxes);
@@ -180,12 +202,27 @@ static void walk_track(walker *w, span s) {
     w->longest = length > w->longest ? length : w->longest;
 }
 
+// Boxes behind what is of a fixed size.
+static void walk_behind(walker *w, span s, size_t head) {
+    if (s.size > head)
+        walk(w, (span){s.data + head, s.size - head});
+}
+
+static void walk_entries(walker *w, span s) {
+    walk_behind(w, s, 8);
+}
+
+static void walk_sound(walker *w, span s) {
+    walk_behind(w, s, 28);
+}
+
 static const struct {
     char name[5];
     void (*visit)(walker *w, span content);
 } rows[] = {
     {"mvhd", read_movie}, {"trak", walk_track}, {"tkhd", patch_track}, {"edts", walk}, {"elst", read_edits},
     {"mdia", walk},       {"mdhd", patch_edits}, {"minf", walk},       {"stbl", walk}, {"stts", read_times}, {"ctts", patch_offsets},
+    {"stsd", walk_entries}, {"Opus", walk_sound}, {"dOps", patch_opus},
 };
 
 // The content of the box that begins at `data`; its whole length in *length, 0 for a torn one.

@@ -28,5 +28,6 @@ size_t fv_mp4_index_size(const uint8_t *data, size_t size);
 //  - tracks with sound lose their composition offsets: sound is presented in the order in which it is decoded,
 //    and what the edit list leaves out at the start (priming) counts from the first sample. The edit and
 //    the track are shorter by it.
+//  - Opus' header has its numbers in the order of bytes of an MP4.
 // Boxes that are torn or unknown are left alone.
 void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation);

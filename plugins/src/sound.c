@@ -139,6 +139,7 @@ static const row rows[] = {
     {AV_CODEC_ID_PCM_F32LE, .framed = PCM("F32LE")},
     {AV_CODEC_ID_PCM_F32BE, .framed = PCM("F32BE")},
     {AV_CODEC_ID_PCM_F64LE, .framed = PCM("F64LE")},
+    {AV_CODEC_ID_PCM_F64BE, .framed = PCM("F64BE")},
 };
 
 // Loudspeakers' places in libav's order.

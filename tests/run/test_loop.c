@@ -1,0 +1,76 @@
+// The loop on pipelines that can never end by themselves: it ends them, in one line.
+#include <glib.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "pipeline/run/gst.h"
+#include "pipeline/run/loop.h"
+#include "tests/run/clips.h"
+
+static const char *said;
+
+// Exit code; what was printed is in `said`.
+static int run(const char *words) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/said", clips_folder());
+    fv_desc_stream stream = {.name = "t"};
+    fv_desc desc = {.streams = {.v = &stream, .n = 1}};
+    fv_probe probe = {0};
+    fflush(stderr);
+    int before = dup(2);
+    CHECK(freopen(path, "w", stderr) != NULL);
+    int code = fv_loop_run(&(fv_loop_params){
+        .desc = &desc, .probes = &probe, .words = &(fv_words_out){.v = &words, .n = 1}});
+    fflush(stderr);
+    dup2(before, 2);
+    close(before);
+    static char *text;
+    g_free(text);
+    said = text = fv_test_read(path);
+    return code;
+}
+
+static void a_link_that_fails_ends_the_run(void) {
+    char words[2400];
+    run_shell("ffmpeg -v error -y -f lavfi -i testsrc2=s=160x120:d=1 -f lavfi -i sine=d=1 -c:v libx264 -c:a pcm_s8 s8.mov");
+    snprintf(words, sizeof words, "fvsrc name=t-source uri=%s/s8.mov ! x264enc ! m.video_0 "
+             "t-source.audio_0 ! m.audio_0 matroskamux name=m ! fakesink name=t-end", clips_folder());
+    CHECK_EQUAL(run(words), 1);
+    CHECK_CONTAINS(said, "fovea: error: what the source gives does not fit behind it (failed delayed linking ");
+    CHECK_EQUAL(count_lines(said, "error"), 1);
+}
+
+static gboolean interrupt(gpointer n) {
+    for (int i = 0; i < GPOINTER_TO_INT(n); i++)
+        raise(SIGTERM);
+    return G_SOURCE_REMOVE;
+}
+
+// A muxer waits for sound that never comes.
+static void a_signal_ends_what_stands_still(void) {
+    char words[2400];
+    snprintf(words, sizeof words, "fvsrc name=t-source uri=%s/in.mp4 ! x264enc ! m.video_0 "
+             "appsrc caps=audio/x-alaw,rate=8000,channels=1 format=time ! m.audio_0 matroskamux name=m ! fakesink name=t-end", clips_folder());
+    gint64 began = g_get_monotonic_time();
+    g_timeout_add(500, interrupt, GINT_TO_POINTER(1));
+    CHECK_EQUAL(run(words), 1);
+    CHECK_CONTAINS(said, "fovea: note: finishing files");
+    CHECK_CONTAINS(said, "fovea: error: nothing moves any more");
+    CHECK(g_get_monotonic_time() - began < 20000000);
+    began = g_get_monotonic_time();
+    g_timeout_add(500, interrupt, GINT_TO_POINTER(1));
+    g_timeout_add(900, interrupt, GINT_TO_POINTER(1));
+    CHECK_EQUAL(run(words), 1);
+    CHECK_CONTAINS(said, "fovea: error: stopped at once");
+    CHECK(g_get_monotonic_time() - began < 5000000);
+}
+
+static const fv_suite loop_suite = {
+    "loop", (const fv_case[]){CASE(a_link_that_fails_ends_the_run), CASE(a_signal_ends_what_stands_still), {0}}};
+
+int main(int argc, char **argv) {
+    fv_err err = {0};
+    alarm(100); // a hang is a failure
+    fv_gst_init(&err);
+    return fv_test_main(argc, argv, (const fv_suite *[]){&loop_suite, NULL});
+}
