@@ -146,7 +146,7 @@ static const struct {
     {"audio/x-ac3", NULL, "ac3parse", "avdec_ac3"},
     {"audio/x-eac3", NULL, "ac3parse", "avdec_eac3"},
     {"audio/x-dts", NULL, "dcaparse", "avdec_dca"},
-    {"audio/x-opus", NULL, "opusparse", "opusdec"},
+    {"audio/x-opus", NULL, NULL, "opusdec"},
     {"audio/x-vorbis", NULL, NULL, "vorbisdec"},
     {"audio/x-flac", NULL, "flacparse", "flacdec"},
     {"audio/x-alac", NULL, NULL, "avdec_alac"},

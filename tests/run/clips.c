@@ -26,7 +26,8 @@ static const char *const recipes =
     "$f $s $x -c:a aac aac.mkv; $f $s $x -map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3 two.mp4\n"
     "$f $s $x -c:a flac flac.mkv; $f $s $x -c:a libvorbis vorbis.mkv; $f $s $x -ac 6 -c:a pcm_s24be six.mov; $f $s $x -c:a wmav2 wma.mkv\n"
     "$f $s $x -c:a pcm_s8 bytes.mov; $f $s $x -ac 6 -c:a alac alac.mov\n"
-    "$f $s $x -ac 8 -c:a pcm_s16le eight.mkv; $f $s $x -ac 16 -c:a pcm_s16le sixteen.mkv\n";
+    "$f $s $x -ac 8 -c:a pcm_s16le eight.mkv; $f $s $x -ac 16 -c:a pcm_s16le sixteen.mkv\n"
+    "$f $s $x -filter_complex '[1:a]pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0[a]' -map 0 -map [a] -c:a libopus -mapping_family 1 around.mkv\n";
 
 const char *clips_folder(void) {
     static char folder[1100];

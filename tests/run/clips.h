@@ -12,6 +12,7 @@
 //     late.ts     160x120, 1 s, begins at 5 s, with AAC; mp3.mp4, opus.mkv, mp2.ts, aac.mkv, two.mp4 (AAC and
 //                 AC-3): the same with other sound
 //     flac.mkv, vorbis.mkv, six.mov (six channels of 24-bit PCM), wma.mkv: more of these
+//     around.mkv  with Opus of 5.1, four streams
 //     one.mkv     1x1; odd.mkv 177x99; big.mp4 4096x2160, 3 frames
 const char *clips_folder(void);
 

@@ -132,6 +132,20 @@ static void sound_that_a_container_cannot_hold(void) {
     CHECK_TEXT(run_output + strlen(run_output) - 2, "1\n"); // lossless: the same samples
 }
 
+// Opus of more than two channels is several streams in one packet: their number and order come along, packets unchanged.
+static void opus_of_six_channels_stays(void) {
+    static const char *const outputs[] = {"o.mkv", "o.mp4", "o.webm"};
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        write_silent(outputs[i]);
+        CHECK_EQUAL(run_shell("rm -f o.*; INPUT=around.mkv \"$FOVEA\" run sound.yaml"), 0);
+        run_shell("ffprobe -v error -select_streams a -show_entries stream=codec_name,channels,channel_layout -of csv=p=0 %s", outputs[i]);
+        CHECK_TEXT(run_output, "opus,6,5.1\n");
+        CHECK_EQUAL(run_shell("for f in around.mkv %s; do ffmpeg -v error -i $f -map 0:a -c copy -f data - | md5sum; done | sort -u | wc -l;"
+                              " ffmpeg -v error -i %s -f null - 2>&1", outputs[i], outputs[i]), 0);
+        CHECK_TEXT(run_output, "1\n");
+    }
+}
+
 // However a picture is stored, it is detected, drawn and recorded as it is shown: the same records, byte for byte, from
 // pictures without loss.
 static void turned_pictures_are_seen_upright(void) {
@@ -280,6 +294,7 @@ const fv_suite files_suite = {"files", (const fv_case[]){CASE(frames_times_and_s
                                                          CASE(sound_before_the_start_stays),
                                                          CASE(sound_of_every_kind),
                                                          CASE(sound_that_a_container_cannot_hold),
+                                                         CASE(opus_of_six_channels_stays),
                                                          CASE(uneven_times_stay),
                                                          CASE(rotation_stays),
                                                          CASE(turned_pictures_are_seen_upright),
