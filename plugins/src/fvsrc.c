@@ -200,15 +200,19 @@ static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *q) {
     }
 }
 
-// What an application sends to the whole pipeline: EOS ends the stream here, properly.
+// What an application sends to the whole pipeline: EOS ends the stream here, properly. Before the first picture that
+// is behind it: who waits for pads of sound gets them, and an output is a file that plays.
 static gboolean send_event(GstElement *element, GstEvent *event) {
     fv_src *s = (fv_src *)element;
     gboolean done = FALSE;
     if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
         g_mutex_lock(&s->lock);
         s->end_requested = true;
+        bool now = s->pushed || (s->is_live && !s->playing);
+        g_cond_broadcast(&s->wake);
         g_mutex_unlock(&s->lock);
-        interrupt(s);
+        if (now)
+            interrupt(s);
         done = TRUE;
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK) {
         done = seek(s, event);

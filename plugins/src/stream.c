@@ -45,10 +45,17 @@ static void wait_for_playing(fv_src *s) {
         fv_src_rested(s, s->last_ns, since);
 }
 
+static bool is_end_requested(fv_src *s) {
+    g_mutex_lock(&s->lock);
+    bool requested = s->end_requested;
+    g_mutex_unlock(&s->lock);
+    return requested;
+}
+
 static void wait_for(fv_src *s, int64_t ns) {
     gint64 until = g_get_monotonic_time() + ns / 1000;
     g_mutex_lock(&s->lock);
-    while (!atomic_load(&s->stop) && g_cond_wait_until(&s->wake, &s->lock, until)) {
+    while (!atomic_load(&s->stop) && !s->end_requested && g_cond_wait_until(&s->wake, &s->lock, until)) {
     }
     g_mutex_unlock(&s->lock);
 }
@@ -273,6 +280,8 @@ static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
     post_status(s, "lost");
     while (!atomic_load(&s->stop)) {
         wait_for(s, s->active.reconnect_ns);
+        if (is_end_requested(s))
+            return GST_FLOW_EOS;
         if (!atomic_load(&s->stop) && fv_src_open(s, &err)) {
             g_mutex_lock(&s->lock);
             s->reconnects++;
@@ -379,10 +388,7 @@ static GstFlowReturn step(fv_src *s) {
 void fv_src_loop(void *src) {
     fv_src *s = src;
     GstFlowReturn flow = atomic_load(&s->stop) ? GST_FLOW_FLUSHING : step(s);
-    g_mutex_lock(&s->lock);
-    bool end = s->end_requested;
-    g_mutex_unlock(&s->lock);
-    if (end && flow != GST_FLOW_ERROR)
+    if (is_end_requested(s) && flow != GST_FLOW_ERROR && (s->pushed || flow != GST_FLOW_OK))
         flow = GST_FLOW_EOS;
     if (flow == GST_FLOW_OK)
         return;
