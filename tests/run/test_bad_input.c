@@ -176,6 +176,34 @@ static void interrupted(void) {
     }
 }
 
+// In a start-up, while pads of sound are still to come: the file has the first picture and its sound.
+static void interrupted_in_a_start_up(void) {
+    write_text("soon.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, loop: true}, outputs: [{file: \"${F}\"}]}\n");
+    static const char *const files[] = {"soon.mp4", "soon.mkv"};
+    for (size_t i = 0; i < 4; i++) {
+        const char *file = files[i % 2];
+        CHECK_EQUAL(run_shell("rm -f soon.m??; F=%s \"$FOVEA\" run soon.yaml & p=$!; until [ -e %s ]; do sleep 0.01; done; "
+                              "kill -INT $p; wait $p", file, file), 0);
+        CHECK_CONTAINS(run_output, "finishing files");
+        CHECK(count_frames(file) > 0);
+    }
+}
+
+// The second time ends at once: the file ends where it is, what was there of it plays, and that is said.
+static void interrupted_twice(void) {
+    write_text("twice.yaml", "fovea: 1\nstreams:\n- {source: {uri: \"lavfi:testsrc2=s=1280x720\"}, detect: false, outputs: [{file: {path: \"${F}\", speed: 4}}]}\n");
+    static const char *const files[] = {"twice.mp4", "twice.mkv"};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_EQUAL(run_shell("rm -f twice.m??; F=%s \"$FOVEA\" run twice.yaml & p=$!; until ffmpeg -v quiet -i %s -frames:v 1 -f null -; "
+                              "do sleep 0.2; done; kill -INT $p; sleep 0.1; kill -INT $p; date +%%s > twice.txt; wait $p; c=$?; "
+                              "test $(($(date +%%s) - $(cat twice.txt))) -lt 5 || echo too slow; exit $c", files[i], files[i]), 1);
+        CHECK_CONTAINS(run_output, "finishing files; once more stops at once\n");
+        CHECK_EQUAL(count_lines(run_output, "error: stopped at once; files that were being written are not finished"), 1);
+        CHECK_EQUAL(count_lines(run_output, "too slow"), 0);
+        CHECK(count_frames(files[i]) > 0);
+    }
+}
+
 static void nohup_goes_on(void) {
     write_text("slow.yaml", "fovea: 1\nstreams:\n- {source: {uri: in.mp4, realtime: true}, outputs: [{publish: slow.jsonl}]}\n");
     CHECK_EQUAL(run_shell("rm -f slow.jsonl; nohup \"$FOVEA\" run slow.yaml & p=$!; "
@@ -211,7 +239,8 @@ const fv_suite bad_input_suite = {"bad-input", (const fv_case[]){CASE(sources_th
                                                                  CASE(every_command_says_how_it_is_used),
                                                                  CASE(models_that_cannot_be_used),
                                                                  CASE(a_full_disk),
-                                                                 CASE(interrupted),
+                                                                 CASE(interrupted), CASE(interrupted_in_a_start_up),
+                                                                 CASE(interrupted_twice),
                                                                  CASE(nohup_goes_on),
                                                                  CASE(a_closed_pipe),
                                                                  {0}}};
