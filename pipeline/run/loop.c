@@ -337,10 +337,10 @@ static bool load_first(supervisor *s) {
 static void run(supervisor *s) {
     GstBus *bus = gst_element_get_bus(s->pipeline);
     s->loop = g_main_loop_new(NULL, FALSE);
-    guint sources[] = {gst_bus_add_watch(bus, on_message, s),
+    guint hangup = watch_hangup(s);
+    guint sources[] = {hangup, gst_bus_add_watch(bus, on_message, s),
                        g_unix_signal_add(SIGINT, on_signal, s),
                        g_unix_signal_add(SIGTERM, on_signal, s),
-                       watch_hangup(s),
                        g_timeout_add(s->progress.on ? PROGRESS_MS : CHECK_MS, on_tick, s)};
     bool loaded = load_first(s);
     s->started = loaded && gst_element_set_state(s->pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
@@ -352,6 +352,8 @@ static void run(supervisor *s) {
     for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
         if (sources[i])
             g_source_remove(sources[i]);
+    if (hangup)
+        signal(SIGHUP, SIG_IGN); // the shell's word of a lost terminal may come behind the kernel's
     g_main_loop_unref(s->loop);
     gst_object_unref(bus);
 }
