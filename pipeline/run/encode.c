@@ -111,14 +111,6 @@ const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file) {
     return fv_arena_printf(arena, "%s%s", containers[box].muxer, containers[box].settings);
 }
 
-const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
-    const char *element = containers[fv_desc_container(file->path, NULL)].index;
-    return element && probe->orientation
-               ? fv_arena_printf(arena, "%s orientation=%s !", element, probe->orientation)
-           : element ? fv_arena_printf(arena, "%s !", element)
-                     : "";
-}
-
 // The image-orientation tag, and what videoflip must do to an upright picture to have it as it came.
 static const struct {
     const char *orientation, *back;
@@ -207,4 +199,25 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
         return encode_anew(arena, i, sound_encoders[box], caps);
     }
     return NULL;
+}
+
+// A bit for each sound of the file that comes from an encoder.
+static unsigned encoded_sounds(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
+    unsigned bits = 0;
+    for (int i = 0, n = 0; file->audio && i < probe->n_audio; i++) {
+        bool anew, is_held = fv_encode_audio(arena, file, probe->audio_caps[i], &anew);
+        bits |= is_held && anew ? 1u << n : 0;
+        n += is_held;
+    }
+    return bits;
+}
+
+const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
+    const char *element = containers[fv_desc_container(file->path, NULL)].index;
+    unsigned encoded = encoded_sounds(arena, file, probe);
+    if (!element)
+        return "";
+    return fv_arena_printf(arena, "%s%s%s%s !", element, probe->orientation ? " orientation=" : "",
+                           probe->orientation ? probe->orientation : "",
+                           encoded ? fv_arena_printf(arena, " encoded=%u", encoded) : "");
 }

@@ -11,7 +11,8 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
 // "mp4mux", "matroskamux", "webmmux" with what makes a file usable when writing stops half way.
 const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file);
 
-// What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 !" or "".
+// What stands behind the muxer, with "!": "fvmp4 orientation=rotate-90 encoded=1 !" or "". Of the sounds of
+// the file those are `encoded` that fv_encode_audio encodes anew.
 const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
 // Before the encoder, with "!", or "": a file that can say how it is to be turned holds the picture as it came, the

@@ -30,6 +30,7 @@ typedef struct {
 
 typedef struct {
     fv_orientation orientation;
+    unsigned encoded, n_sounds;
     int budget, depth;
     span movie, track, edits, times, offsets; // contents: mvhd; tkhd, elst, stts and ctts of the trak that is walked
     uint32_t scale; // its media's, a second
@@ -98,6 +99,9 @@ static void patch_edits(walker *w, span media) {
         !w->track.size || w->track.data[0] != 0)
         return;
     uint8_t *last = w->edits.data + 8 + 12 * (n - 1);
+    bool is_encoded = w->n_sounds < FV_MP4_MAX_SOUNDS && w->encoded & 1u << w->n_sounds;
+    if (is_encoded && !be32(last + 4) && be32(last))
+        put32(last + 4, FV_MP4_PRIMING);
     uint32_t priming = be32(last + 4);
     if (priming > INT32_MAX)
         return;
@@ -198,6 +202,7 @@ static void walk_track(walker *w, span s) {
     w->scale = 0;
     walk(w, s);
     lengthen_edit(w);
+    w->n_sounds += !w->is_picture;
     uint32_t length = w->track.size && w->track.data[0] == 0 ? be32(w->track.data + 20) : 0;
     w->longest = length > w->longest ? length : w->longest;
 }
@@ -259,8 +264,8 @@ size_t fv_mp4_index_size(const uint8_t *data, size_t size) {
     return length;
 }
 
-void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation) {
-    walker w = {.orientation = orientation, .budget = MAX_BOXES};
+void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation, unsigned encoded) {
+    walker w = {.orientation = orientation, .encoded = encoded, .budget = MAX_BOXES};
     size_t length;
     walk(&w, open_box(data, size, &length));
     if (w.movie.size && w.longest)

@@ -19,6 +19,9 @@ typedef enum {
 } fv_orientation;
 extern const char *const fv_orientation_names[FV_N_ORIENTATIONS + 1]; // "rotate-0", ...; NULL ends them
 
+// What avenc_aac puts before the first sample, which no time of its packets says (AVCodecContext.initial_padding).
+enum { FV_MP4_PRIMING = 1024, FV_MP4_MAX_SOUNDS = 16 };
+
 // Does a whole `moov` begin in `data`? Its size, or 0.
 size_t fv_mp4_index_size(const uint8_t *data, size_t size);
 
@@ -27,7 +30,8 @@ size_t fv_mp4_index_size(const uint8_t *data, size_t size);
 //  - the last edit of a track with a picture reaches to the end of its last picture, also where times have gaps;
 //  - tracks with sound lose their composition offsets: sound is presented in the order in which it is decoded,
 //    and what the edit list leaves out at the start (priming) counts from the first sample. The edit and
-//    the track are shorter by it.
+//    the track are shorter by it;
+//  - sounds whose bit is set in `encoded` (bit 0: the first one), that say no priming, have FV_MP4_PRIMING samples.
 //  - Opus' header has its numbers in the order of bytes of an MP4.
 // Boxes that are torn or unknown are left alone.
-void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation);
+void fv_mp4_index_patch(uint8_t *data, size_t size, fv_orientation orientation, unsigned encoded);

@@ -3,7 +3,7 @@
 //     gst-launch-1.0 fvsrc name=s uri=in.mp4 ! x264enc ! mp4mux name=m ! fvmp4 orientation=rotate-90 !
 //       filesink location=out.mp4  s.audio_0 ! queue ! aacparse ! m.
 //
-// Everything but the index passes as it is, seeks of the muxer included. Thread-safety: the property may be
+// Everything but the index passes as it is, seeks of the muxer included. Thread-safety: properties may be
 // set at any time and counts for the next index.
 #include "plugins/mp4/boxes.h"
 
@@ -11,7 +11,7 @@
 #include "plugins/elements.h"
 
 typedef struct {
-    int orientation;
+    int orientation, encoded;
 } mp4_params;
 
 typedef struct {
@@ -23,6 +23,8 @@ typedef struct {
 static const fv_option options[] = {
     FV_OPTION_ENUM(mp4_params, orientation, "orientation", fv_orientation_names, FV_UPRIGHT,
                    "how a player is to turn the picture"),
+    FV_OPTION_INT(mp4_params, encoded, "encoded", 0, (1 << FV_MP4_MAX_SOUNDS) - 1, 0,
+                  "sounds that come from avenc_aac, bit 0 the first: 1024 samples lie before time 0"),
     {0},
 };
 static const fv_prop_group groups[FV_PROP_GROUPS] = {{options, 0}};
@@ -53,11 +55,12 @@ static bool is_index(GstBuffer *buffer) {
 static GstBuffer *patched(mp4 *m, GstBuffer *buffer) {
     GstMapInfo map;
     GST_OBJECT_LOCK(m);
-    fv_orientation orientation = (fv_orientation)m->params.orientation;
+    mp4_params params = m->params;
     GST_OBJECT_UNLOCK(m);
     buffer = gst_buffer_make_writable(buffer);
     if (gst_buffer_map(buffer, &map, GST_MAP_READWRITE)) {
-        fv_mp4_index_patch(map.data, fv_mp4_index_size(map.data, map.size), orientation);
+        fv_mp4_index_patch(map.data, fv_mp4_index_size(map.data, map.size), (fv_orientation)params.orientation,
+                           (unsigned)params.encoded);
         gst_buffer_unmap(buffer, &map);
     }
     return buffer;

@@ -94,7 +94,7 @@ int hostile_take_mp4(const uint8_t *data, size_t size) {
     if (index > size)
         abort();
     if (index)
-        fv_mp4_index_patch(copy, index, (fv_orientation)(data[size - 1] % FV_N_ORIENTATIONS));
+        fv_mp4_index_patch(copy, index, (fv_orientation)(data[size - 1] % FV_N_ORIENTATIONS), data[size - 1]);
     free(copy);
     return index > 0;
 }

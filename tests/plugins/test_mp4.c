@@ -90,7 +90,7 @@ static void the_picture_is_turned(void) {
         places p;
         make_index(&b, &p);
         CHECK_EQUAL(fv_mp4_index_size(b.v, b.n), b.n);
-        fv_mp4_index_patch(b.v, b.n, rows[i].orientation);
+        fv_mp4_index_patch(b.v, b.n, rows[i].orientation, 0);
         size_t m = p.track[0] + 40;
         const int32_t want[] = {rows[i].a, rows[i].b, 0, rows[i].c, rows[i].d, 0, rows[i].x, rows[i].y};
         for (size_t k = 0; k < 8; k++)
@@ -105,7 +105,7 @@ static void sound_begins_before_time_0(void) {
     bytes b = {0};
     places p;
     make_index(&b, &p);
-    fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT);
+    fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT, 0);
     CHECK_EQUAL(get32(&b, p.offsets[0] + 12), 800); // pictures keep theirs
     CHECK_EQUAL(get32(&b, p.edits[0] + 8), 2000);
     CHECK_EQUAL(get32(&b, p.offsets[1] + 12), 0);
@@ -113,6 +113,29 @@ static void sound_begins_before_time_0(void) {
     CHECK_EQUAL(get32(&b, p.edits[1] + 8), 2000); // 100 ms less
     CHECK_EQUAL(get32(&b, p.track[1] + 20), 2000);
     CHECK_EQUAL(get32(&b, p.movie + 16), 2000);
+}
+
+// 8000 samples a second: 1024 are 128 ms. What says its priming keeps it.
+static void encoded_sound_begins_before_time_0(void) {
+    static const struct {
+        uint32_t said;
+        unsigned encoded;
+        uint32_t priming, length;
+    } rows[] = {{0, 1, 1024, 1972}, {0, 2, 0, 2100}, {0, 0, 0, 2100}, {800, 1, 800, 2000}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bytes b = {0};
+        places p;
+        make_index(&b, &p);
+        size_t end = b.n;
+        b.n = p.edits[1] + 12;
+        put32(&b, rows[i].said);
+        b.n = end;
+        fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT, rows[i].encoded);
+        CHECK_EQUAL(get32(&b, p.edits[0] + 12), 800); // the picture's
+        CHECK_EQUAL(get32(&b, p.edits[1] + 12), rows[i].priming);
+        CHECK_EQUAL(get32(&b, p.edits[1] + 8), rows[i].length);
+        CHECK_EQUAL(get32(&b, p.track[1] + 20), rows[i].length);
+    }
 }
 
 // Cut anywhere and with any byte wrong: nothing is read or written outside (the sanitizer build sees it).
@@ -125,7 +148,7 @@ static void the_last_picture_is_shown(void) {
     b.n = p.offsets[0] + 20;
     put32(&b, 1200);
     b.n = end;
-    fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT);
+    fv_mp4_index_patch(b.v, b.n, FV_UPRIGHT, 0);
     CHECK_EQUAL(get32(&b, p.edits[0] + 8), 2150);
     CHECK_EQUAL(get32(&b, p.track[0] + 20), 2150);
     CHECK_EQUAL(get32(&b, p.movie + 16), 2150);
@@ -139,14 +162,14 @@ static void torn_and_hostile_boxes(void) {
         uint8_t *part = malloc(n + !n);
         memcpy(part, whole.v, n);
         CHECK_EQUAL(fv_mp4_index_size(part, n), 0);
-        fv_mp4_index_patch(part, n, FV_ROTATE_90);
+        fv_mp4_index_patch(part, n, FV_ROTATE_90, 1);
         free(part);
     }
     for (size_t at = 0; at < whole.n; at++) {
         uint8_t *bent = malloc(whole.n);
         memcpy(bent, whole.v, whole.n);
         bent[at] = 0xff;
-        fv_mp4_index_patch(bent, fv_mp4_index_size(bent, whole.n), FV_ROTATE_90);
+        fv_mp4_index_patch(bent, fv_mp4_index_size(bent, whole.n), FV_ROTATE_90, 1);
         free(bent);
     }
     CHECK_EQUAL(fv_mp4_index_size((const uint8_t *)"mdat", 4), 0);
@@ -167,7 +190,7 @@ static void all_else_passes(void) {
     CHECK_EQUAL(gst_harness_push(h, gst_buffer_ref(index)), GST_FLOW_OK); // somebody else holds it
     out = gst_harness_pull(h);
     CHECK_EQUAL(gst_buffer_memcmp(index, 0, b.v, b.n), 0);
-    fv_mp4_index_patch(b.v, b.n, FV_ROTATE_180);
+    fv_mp4_index_patch(b.v, b.n, FV_ROTATE_180, 0);
     CHECK_EQUAL(gst_buffer_memcmp(out, 0, b.v, b.n), 0);
     gst_buffer_unref(out);
     gst_buffer_unref(index);
@@ -176,6 +199,7 @@ static void all_else_passes(void) {
 
 const fv_suite mp4_suite = {"mp4", (const fv_case[]){CASE(the_picture_is_turned),
                                                      CASE(sound_begins_before_time_0),
+                                                     CASE(encoded_sound_begins_before_time_0),
                                                      CASE(the_last_picture_is_shown),
                                                      CASE(torn_and_hostile_boxes),
                                                      CASE(all_else_passes),

@@ -126,6 +126,18 @@ static void sound_that_a_container_cannot_hold(void) {
         sscanf(run_output, "%d %d", &before, &after);
         CHECK(!*rows[i].codec || (before > 15000 && abs(after - before) < 1000)); // of 16000
     }
+    // What the encoder puts before the first sample is before time 0, and the sound in its place: 500 ms of silence stay 500 ms.
+    CHECK_EQUAL(run_shell("ffmpeg -v error -y -i flac.mkv -af adelay=500 -t 1 -c:v copy -c:a flac beep.mkv"), 0);
+    write_silent("o.mp4");
+    CHECK_EQUAL(run_shell("INPUT=beep.mkv \"$FOVEA\" run sound.yaml"), 0);
+    run_shell("ffprobe -v error -select_streams a -read_intervals %%+#1 -show_entries packet=pts -of csv=p=0 o.mp4");
+    CHECK_CONTAINS(run_output, "-1024");
+    for (int i = 0; i < 2; i++) {
+        double silence = 0;
+        run_shell("ffmpeg -i %s -vn -af silencedetect=-30dB:d=0.1 -f null - 2>&1 | grep -o 'silence_end: [0-9.]*'", i ? "o.mp4" : "beep.mkv");
+        sscanf(run_output, "silence_end: %lf", &silence);
+        CHECK(silence > 0.49 && silence < 0.51);
+    }
     write_silent("o.mkv");
     CHECK_EQUAL(run_shell("INPUT=flac.mkv \"$FOVEA\" run sound.yaml; for f in flac.mkv o.mkv; do ffmpeg -v error -i $f -vn -f s16le - | md5sum; done"
                           " 2>&1 | grep -o '^[0-9a-f]\\{32\\}' | sort -u | wc -l"), 0);
