@@ -202,12 +202,20 @@ static void errors_in_between(void) {
 }
 
 // What librdkafka says of each set of messages that it sends.
+typedef struct {
+    char text[ROOM];
+    atomic_int messages; // that have left, those sent again counted again
+} sent_sets;
+
 static void take_sets(void *user, fv_log_level level, const char *text) {
     (void)level;
-    char *sets = user;
-    size_t n = strlen(sets);
-    if (strstr(text, "Produce MessageSet") && n + strlen(text) + 2 < ROOM)
-        sprintf(sets + n, "%s\n", text);
+    sent_sets *sets = user;
+    size_t n = strlen(sets->text);
+    const char *set = strstr(text, "Produce MessageSet with ");
+    if (!set || n + strlen(text) + 2 >= ROOM)
+        return;
+    sprintf(sets->text + n, "%s\n", text);
+    sets->messages += atoi(set + strlen("Produce MessageSet with "));
 }
 
 // The brokers take the records, and die before they say so: what is sent again has the producer and
@@ -215,7 +223,8 @@ static void take_sets(void *user, fv_log_level level, const char *text) {
 // look at them and keeps both, so that the test sees that it came.)
 static void answers_get_lost(void) {
     cluster c;
-    char *sets = calloc(1, ROOM), pid[60] = "", of[60];
+    sent_sets *sets = calloc(1, sizeof *sets);
+    char pid[60] = "", of[60];
     int repeated = 0, last = 0, id, sequence;
     cluster_init(&c);
     fv_log_set(FV_LOG_DEBUG, take_sets, sets);
@@ -227,7 +236,9 @@ static void answers_get_lost(void) {
     for (int b = 1; b <= BROKERS; b++)
         rd_kafka_mock_broker_set_rtt(c.mock, b, 2000);
     publisher_add(t, 10, 20);
-    usleep(700000);
+    for (double begun = publisher_seconds(); sets->messages < 20 && publisher_seconds() < begun + 20;)
+        usleep(20000);
+    usleep(500000); // to the brokers
     all_brokers(&c, false);
     for (int b = 1; b <= BROKERS; b++)
         rd_kafka_mock_broker_set_rtt(c.mock, b, 0);
@@ -235,7 +246,7 @@ static void answers_get_lost(void) {
     CHECK(publisher_wait(t, 20));
     fv_target_destroy(&t);
     fv_log_set(FV_LOG_WARN, NULL, NULL);
-    for (const char *line = sets; (line = strstr(line, "MsgId ")); line++) {
+    for (const char *line = sets->text; (line = strstr(line, "MsgId ")); line++) {
         CHECK_EQUAL(sscanf(line, "MsgId %d, BaseSeq %d, PID%59[^}]", &id, &sequence, of), 3);
         CHECK(!*pid || !strcmp(pid, of));
         CHECK_EQUAL(sequence, id - 1);
