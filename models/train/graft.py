@@ -3,22 +3,19 @@
     git show REVISION:models/train/net.py > before.py
     graft.py last.pt before.py -o .train/last.pt --data ../shared/train
 
-What the layers that went contributed is fitted by least squares to what is left: the residual of the
-stem to the convolution before it, units of a Gather to the 1x1 convolution behind them. The optimiser
-keeps its moments for the weights whose shapes are the same.
+What the units that went from a Gather contributed is fitted by least squares to what is left, in the
+1x1 convolution behind them. The optimiser keeps its moments for the weights whose shapes are the same.
 """
 import argparse
 import importlib.util
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 import net as after
 from data import Painter, Photos
 
 BATCHES, SIZE, SAMPLES = 60, 8, 800
-GATHERS = ("c32.1", "out16", "out32")
 
 
 def load_module(path):
@@ -49,27 +46,19 @@ class Samples:
         return w[:-1].T.float(), w[-1].float(), 1 - float(left)
 
 
-def pass_through(norm, y):
-    """Batch norm that leaves values of the statistics of y as they are."""
-    mean, var = y.mean(0), y.var(0)
-    norm.running_mean.copy_(mean), norm.running_var.copy_(var)
-    norm.weight.data.copy_((var + norm.eps).sqrt()), norm.bias.data.copy_(mean)
+def find_shortened(old, new):
+    return [name for name, m in new.named_modules()
+            if isinstance(m, after.Gather) and len(m.units) < len(old.get_submodule(name).units)]
 
 
 def collect(old, new, painter, rng):
-    stem, gathers = Samples(), {name: Samples() for name in GATHERS}
+    gathers = {name: Samples() for name in find_shortened(old, new)}
     inputs = {}
     hooks = [old.get_submodule(name).register_forward_hook(
-        lambda m, x, y, name=name: inputs.__setitem__(name, x[0])) for name in GATHERS]
+        lambda m, x, y, name=name: inputs.__setitem__(name, x[0])) for name in gathers]
     for _ in range(BATCHES):
         images = painter.batch(SIZE, 416, 256, 0.5)[0]
-        x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        first = old.stem[0](x)
-        second = old.stem[1](first)
-        want = second + old.stem[2].conv(second)
-        patches = F.unfold(first, 3, padding=1, stride=2).view(len(x), -1, *want.shape[2:])
-        stem.add(patches, want, rng)
-        old(x)
+        old(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
         for name, samples in gathers.items():
             m = old.get_submodule(name)
             parts = [m.a(inputs[name]), m.b(inputs[name])]
@@ -79,7 +68,7 @@ def collect(old, new, painter, rng):
             samples.add(torch.cat(kept, 1), m.join[0](torch.cat(parts, 1)), rng)
     for h in hooks:
         h.remove()
-    return stem, gathers
+    return gathers
 
 
 @torch.no_grad()
@@ -87,13 +76,7 @@ def graft(old, new, painter, rng):
     state = old.state_dict()
     own = new.state_dict()
     new.load_state_dict({k: v for k, v in state.items() if k in own and v.shape == own[k].shape}, strict=False)
-    stem, gathers = collect(old, new, painter, rng)
-    w, c, share = stem.fit()
-    print("stem: %.1f %% of the variance" % (100 * share))
-    new.stem[1][0].weight.copy_(w.view_as(new.stem[1][0].weight))
-    pass_through(new.stem[1][1], torch.cat(stem.x) @ w.T)
-    new.stem[1][1].bias.add_(c)
-    for name, samples in gathers.items():
+    for name, samples in collect(old, new, painter, rng).items():
         w, c, share = samples.fit()
         print("%s: %.1f %% of the variance" % (name, 100 * share))
         join = new.get_submodule(name).join
