@@ -44,7 +44,7 @@ static void check_pair(const char *in, size_t i, int k) {
     char out[16], codec[32] = "", expected[32] = "";
     int channels = rows[i].channels, found = 0;
     snprintf(out, sizeof out, "p.%s", endings[k]);
-    CHECK_EQUAL(run_shell("rm -f %s; I=%s O=%s timeout -s KILL 30 \"$FOVEA\" run pair.yaml", out, in, out), 0);
+    CHECK_EQUAL(run_shell("rm -f %s; I=%s O=%s timeout -s KILL 120 \"$FOVEA\" run pair.yaml", out, in, out), 0);
     CHECK(*rows[i].codecs[k] || strstr(run_output, "sound 0") != NULL);
     CHECK_EQUAL(count_frames(out), 5);
     sscanf(rows[i].codecs[k], "%31s %d", expected, &channels);
@@ -75,7 +75,7 @@ static void all_pairs(void) {
 static void channels_of_opus_keep_their_places(void) {
     CHECK_EQUAL(run_shell("ffmpeg -v error -y -f lavfi -i testsrc2=s=160x120:r=5:d=1 -f lavfi -i sine=d=1:r=48000 -c:v libx264 -preset ultrafast "
                           "-af 'pan=5.1|FR=c0' -c:a libopus -mapping_family 1 -strict -2 fr.mkv"), 0);
-    CHECK_EQUAL(run_shell("I=fr.mkv O=p.mp4 timeout 30 \"$FOVEA\" run pair.yaml"), 0);
+    CHECK_EQUAL(run_shell("I=fr.mkv O=p.mp4 timeout 120 \"$FOVEA\" run pair.yaml"), 0);
     run_shell("for c in FL FR FC BL BR; do ffmpeg -v info -i p.mp4 -vn -af pan=mono\\|c0=$c,volumedetect -f null - 2>&1 |"
               " sed -n \"s/.*max_volume: -\\([0-9]*\\).*/$c \\1/p\"; done | awk '$2<30{print $1}'");
     CHECK_TEXT(run_output, "FR\n");
