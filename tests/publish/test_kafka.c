@@ -91,7 +91,7 @@ static void begin_consuming(cluster *c) {
     c->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
     for (int i = 0; i < PARTITIONS; i++)
-        rd_kafka_topic_partition_list_add(list, "records", i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_topic_partition_list_add(list, "records", i)->offset = 0; // nobody to be asked
     rd_kafka_assign(c->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     pthread_create(&c->reader, NULL, read_all, c);
