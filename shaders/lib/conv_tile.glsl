@@ -55,7 +55,10 @@ void add_row(uint ky, inout int w_at);
 // Channels 4c .. 4c + 3 of output pixel i, before the activation.
 vec4 result(uint i, uint c);
 
-#ifndef KERNEL_HEIGHT
+#ifdef KERNEL_HEIGHT
+#define UNROLLED [[unroll]]
+#else
+#define UNROLLED // a loop of unknown length: Mesa 25 would unroll it in part, and is slower so
 #define KERNEL_HEIGHT push.kernel_height
 vec4 result(uint i, uint c) {
     return vec4(sum[i][4 * c], sum[i][4 * c + 1], sum[i][4 * c + 2], sum[i][4 * c + 3]);
@@ -110,7 +113,7 @@ void main() {
     int near_at = int(push.near_at4 + ((picture * uint(push.height) / 2 + line / 2) * uint(push.width) / 2) * push.near_pitch4);
     channels = int(push.in_channels4);
 
-    [[unroll]] for (int ky = 0; ky < KERNEL_HEIGHT; ky++) {
+    UNROLLED for (int ky = 0; ky < KERNEL_HEIGHT; ky++) {
         int from_y = NEAR > 0 ? y : in_y + ky * push.dilation_y;
         bool in_row = inside && uint(from_y) < uint(push.height), near = NEAR > 0 && (ky == 0) == (NEAR == 1);
         if (NEAR > 0)
