@@ -1,5 +1,5 @@
 // What the device can move at most: texels read and stored side by side, nothing else. A subgroup copies a run of
-// 8 x LOCAL texels. `fovea bench` runs it on a block that CPUs keep in their caches, as they do a layer.
+// 8 x LOCAL texels, one of each row of groups the same. `fovea bench` runs it on a block that CPUs keep in their caches, as they do a layer.
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #define LOCAL_ID 0

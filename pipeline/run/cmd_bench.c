@@ -13,7 +13,7 @@
 #include "pipeline/run/args.h"
 
 enum { WARM_UP = 3, MAX_RUNS = 100000, MAX_INPUTS = 16, ROOFLINE_GROUPS = 64, ROOFLINE_LOCAL = 256,
-       COPY_TEXELS = 8, COPY_GROUPS = 32 };
+       COPY_TEXELS = 8, COPY_GROUPS = 32, COPY_PASSES = 32 };
 // Of shaders/roofline.comp: multiply-adds of one invocation.
 static const double roofline_flops = 2.0 * 4 * 3 * 8 * 1024;
 
@@ -91,11 +91,10 @@ static int by_value(const void *a, const void *b) {
 // ---- the roofline ----------------------------------------------------------------------------------
 
 // Milliseconds of one dispatch, the lowest of a few runs; 0 with an error.
-static double time_kernel(fv_gpu *gpu, const char *name, uint32_t local, uint32_t n_groups, uint32_t word, size_t bytes,
-                          fv_err *err) {
+static double time_kernel(fv_gpu *gpu, const char *name, const uint32_t groups[3], uint32_t word, size_t bytes, fv_err *err) {
     double lowest = 1e30;
     uint64_t ticket;
-    uint32_t spec[] = {local}, push[] = {word}, groups[] = {n_groups, 1, 1};
+    uint32_t spec[] = {ROOFLINE_LOCAL}, push[] = {word};
     fv_gpu_buffer *block = fv_gpu_buffer_create(gpu, bytes, FV_GPU_DEVICE, err);
     fv_gpu_kernel *kernel = block ? fv_gpu_kernel_get(gpu, name, spec, 1, err) : NULL;
     fv_gpu_program *p = kernel ? fv_gpu_program_begin(gpu, &(fv_gpu_blocks){.activations = block}, err) : NULL;
@@ -116,19 +115,17 @@ static double time_kernel(fv_gpu *gpu, const char *name, uint32_t local, uint32_
 
 // GFLOP/s of nothing but multiply-adds.
 static bool measure_roofline(fv_gpu *gpu, figures *f, fv_err *err) {
-    double ms = time_kernel(gpu, "roofline", ROOFLINE_LOCAL, ROOFLINE_GROUPS, 0, 256, err);
+    double ms = time_kernel(gpu, "roofline", (const uint32_t[]){ROOFLINE_GROUPS, 1, 1}, 0, 256, err);
     f->roofline = ms > 0 ? roofline_flops * ROOFLINE_LOCAL * ROOFLINE_GROUPS * 1e-6 / ms : 0;
     return ms > 0;
 }
 
-// GB/s, reads and writes together, of a copy within a block of 2 MiB (shaders/copy_roofline.comp). What a submission
-// costs is taken off: the time of a copy of two workgroups.
+// GB/s, reads and writes together, of copies within a block of 2 MiB (shaders/copy_roofline.comp).
 static bool measure_copies(fv_gpu *gpu, figures *f, fv_err *err) {
     const char *name = fv_gpu_get_caps(gpu)->int64 ? "copy_roofline_wide" : "copy_roofline";
     size_t texels = (size_t)COPY_TEXELS * ROOFLINE_LOCAL * COPY_GROUPS;
-    double none = time_kernel(gpu, name, ROOFLINE_LOCAL, 2, (uint32_t)texels, 32 * texels, err);
-    double ms = none > 0 ? time_kernel(gpu, name, ROOFLINE_LOCAL, COPY_GROUPS, (uint32_t)texels, 32 * texels, err) : 0;
-    f->copies = 32e-6 * (double)texels * (COPY_GROUPS - 2) / COPY_GROUPS / (ms > none ? ms - none : ms);
+    double ms = time_kernel(gpu, name, (const uint32_t[]){COPY_GROUPS, COPY_PASSES, 1}, (uint32_t)texels, 32 * texels, err);
+    f->copies = ms > 0 ? 32e-6 * COPY_PASSES * (double)texels / ms : 0;
     return ms > 0;
 }
 
