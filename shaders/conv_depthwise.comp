@@ -49,8 +49,6 @@ void main() {
         w[t / LANES] = imageLoad(weight_texels, int(push.weights_at4 + channel * TAPS + t + lane));
     vec4 bias = imageLoad(weight_texels, int(push.bias_at4 + channel));
     vec4 sum[PY * P];
-    [[unroll]] for (uint i = 0; i < PY * P; i++)
-        sum[i] = bias;
 
     int in_x = x * int(STRIDE_X) - push.pad_x, in_y = y * int(STRIDE_Y) - push.pad_y;
     int pitch = int(push.in_pitch4);
@@ -65,6 +63,9 @@ void main() {
             v[i] = imageLoad(activation_texels, uint(in_x + int(i)) < uint(push.width) ? row_at + int(i) * pitch : OUTSIDE);
         [[unroll]] for (uint py = 0; py < PY; py++) {
             uint from = r - py * STRIDE_Y, ky = from / DILATION_Y; // huge above the first row of the window
+            if (from == 0)
+                [[unroll]] for (uint i = 0; i < P; i++)
+                    sum[py * P + i] = bias;
             if (from % DILATION_Y == 0 && ky < KH) {
                 [[unroll]] for (uint kx = 0; kx < KW; kx++) {
                     uint t = ky * KW + kx;
@@ -73,23 +74,22 @@ void main() {
                         sum[py * P + i] += v[i * STRIDE_X + kx * DILATION_X] * b;
                 }
             }
-        }
-    }
-
-    [[unroll]] for (uint py = 0; py < PY; py++) {
-        uint pixel = (picture * uint(push.out_height) + uint(y) + py) * uint(push.out_width) + uint(x);
-        [[unroll]] for (uint i = 0; i < P; i++) {
-            if (inside && x + int(i) < push.out_width && y + int(py) < push.out_height) {
-                vec4 s = sum[py * P + i];
-                uint residual_at = push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel;
-                if (RESIDUAL == 1)
-                    s += imageLoad(activation_texels, int(residual_at));
-                s = activate(ACT, s, push.alpha, push.beta);
-                if (RESIDUAL == 2)
-                    s += imageLoad(activation_texels, int(residual_at));
-                if (!WHOLE)
-                    s = mix(vec4(0), s, lessThan(uvec4(4 * channel) + uvec4(0, 1, 2, 3), uvec4(push.out_channels)));
-                store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel, s);
+            if (from == (KH - 1) * DILATION_Y) { // the last row of its window
+                uint pixel = (picture * uint(push.out_height) + uint(y) + py) * uint(push.out_width) + uint(x);
+                [[unroll]] for (uint i = 0; i < P; i++) {
+                    if (inside && x + int(i) < push.out_width && y + int(py) < push.out_height) {
+                        vec4 s = sum[py * P + i];
+                        uint residual_at = push.residual_at4 + (pixel + i) * push.residual_pitch4 + channel;
+                        if (RESIDUAL == 1)
+                            s += imageLoad(activation_texels, int(residual_at));
+                        s = activate(ACT, s, push.alpha, push.beta);
+                        if (RESIDUAL == 2)
+                            s += imageLoad(activation_texels, int(residual_at));
+                        if (!WHOLE)
+                            s = mix(vec4(0), s, lessThan(uvec4(4 * channel) + uvec4(0, 1, 2, 3), uvec4(push.out_channels)));
+                        store4(push.out_at4 + (pixel + i) * push.out_pitch4 + channel, s);
+                    }
+                }
             }
         }
     }

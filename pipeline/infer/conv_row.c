@@ -28,6 +28,7 @@ const fv_conv_row fv_conv_rows[] = {
     {"depthwise 4x2", FV_CONV_DEPTHWISE, 4, 2},
     {"depthwise 4x3", FV_CONV_DEPTHWISE, 4, 3},
     {"depthwise 4x4", FV_CONV_DEPTHWISE, 4, 4},
+    {"depthwise 4x8", FV_CONV_DEPTHWISE, 4, 8},
     {"depthwise 6x3", FV_CONV_DEPTHWISE, 6, 3},
     {0},
 };
