@@ -3,10 +3,13 @@
 
 #include <CUnit/TestRun.h>
 #include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *skip_reason;
@@ -97,6 +100,37 @@ int fv_test_shell(const char *command, char *output, size_t size) {
         output[n] = 0;
     int status = pclose(f);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static atomic_int_least64_t ran_ns;
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// Wakes every millisecond; of a sleep that lasted longer no more than TICK_MAX_NS count.
+static void *tick(void *user) {
+    enum { TICK_NS = 1000000, TICK_MAX_NS = 5000000 };
+    for (int64_t last = now_ns(), now;; last = now) {
+        nanosleep(&(struct timespec){0, TICK_NS}, NULL);
+        now = now_ns();
+        ran_ns += now - last < TICK_MAX_NS ? now - last : TICK_MAX_NS;
+    }
+    return user;
+}
+
+static void start_clock(void) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, tick, NULL) || pthread_detach(thread))
+        abort();
+}
+
+double fv_test_seconds(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_clock);
+    return (double)ran_ns / 1e9;
 }
 
 static bool selected(int argc, char **argv, const char *suite, const char *name) {

@@ -49,6 +49,11 @@ char *fv_test_read(const char *path);
 // Runs a shell command; `output` (size bytes, may be NULL) gets stdout and stderr. Returns the exit code.
 int fv_test_shell(const char *command, char *output, size_t size);
 
+// A monotonic clock for "within so many seconds", exact to some ms. It stands still while the machine
+// does not let this process run (a stalled virtual machine, more work than processors), so that such a
+// check fails for what was waited for, never for what somebody else did. Not in a forked child.
+double fv_test_seconds(void);
+
 #define CHECK(condition) CU_ASSERT(condition)
 #define CHECK_EQUAL(actual, expected)                                                              \
     do {                                                                                           \

@@ -42,7 +42,7 @@ fv_target_params publisher_params(const char *to) {
     if (strstr(to, ":"))
         p.spool = spools[n % 16];
     p.retry_ns = strstr(to, ":") ? 300000000 : p.retry_ns;
-    p.linger_ns = strstr(to, ":") ? 10000000000 : p.linger_ns;
+    p.linger_ns = 60000000000;
     return p;
 }
 
@@ -92,11 +92,27 @@ double publisher_seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-bool publisher_wait(fv_target *t, double seconds) {
-    double end = publisher_seconds() + seconds;
+int publisher_add_for(fv_target *t, int from, double seconds) {
+    int n = from;
+    for (double begun = publisher_seconds(); publisher_seconds() - begun < seconds || n < from + 200; n += 10)
+        publisher_add_slowly(t, n, n + 10, 1000);
+    return n;
+}
+
+static const double patience_s = 60; // for what comes at once on a machine that is well
+
+bool publisher_wait(fv_target *t) {
+    double end = publisher_seconds() + patience_s;
     while (fv_target_count(t).waiting && publisher_seconds() < end)
         usleep(10000);
     return !fv_target_count(t).waiting;
+}
+
+void publisher_wait_told(const char *part) {
+    double end = publisher_seconds() + patience_s;
+    while (!strstr(publisher_told(), part) && publisher_seconds() < end)
+        usleep(10000);
+    CHECK_CONTAINS(publisher_told(), part);
 }
 
 int publisher_check(const char *text, int n, bool repeats) {

@@ -19,8 +19,15 @@ void publisher_add(fv_target *t, int from, int to);
 // The same, one every `us` microseconds.
 void publisher_add_slowly(fv_target *t, int from, int to, int us);
 
-// Waits until `waiting` is 0; false after `seconds`.
-bool publisher_wait(fv_target *t, double seconds);
+// The same every millisecond for `seconds`, and on until there are enough for an outage (200). Returns
+// the number behind the last.
+int publisher_add_for(fv_target *t, int from, double seconds);
+
+// Waits until `waiting` is 0, however slow the machine; false when it never is.
+bool publisher_wait(fv_target *t);
+
+// The same for `part` in what is told; checks that it comes.
+void publisher_wait_told(const char *part);
 
 // All that was told, a line each, "! " before what is grave. Of the last publisher_create on.
 const char *publisher_told(void);

@@ -1,6 +1,7 @@
 // plugins/publish/lines.h: files that rotate.
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/publish/publisher.h"
@@ -65,14 +66,17 @@ static void by_time(void) {
     fv_target_params p = file_params("by-time");
     p.rotate_ns = 300000000;
     fv_target *t = publisher_create(&p);
+    double longest = 0; // of adding what belongs into one file
     for (int i = 0; i < 4; i++) {
+        double begun = publisher_seconds();
         publisher_add(t, 10 * i, 10 * i + 10);
+        longest = fmax(longest, publisher_seconds() - begun);
         usleep(320000);
     }
     fv_target_destroy(&t);
     int files;
     char *all = all_files(&files, 4096);
-    CHECK_EQUAL(files, 4);
+    CHECK(files == 4 || (files > 4 && longest > 0.3));
     publisher_check(all, 40, false);
     free(all);
 }
@@ -153,24 +157,27 @@ static void cannot_rotate(void) {
 // Somebody who follows the name meets a file at every moment.
 static void the_name_is_always_there(void) {
     fv_target_params p = file_params("always");
-    char command[4600], output[100];
+    char command[4800], output[100];
     snprintf(command, sizeof command,
              "/usr/bin/python3 -c 'import os\nmissing = 0\nfor i in range(10**9):\n"
              "    if os.path.exists(\"%s.stop\"): break\n    missing += not os.path.exists(\"%s\")\n"
-             "print(i > 100, missing)' > %s.seen", path, path, path);
+             "    if i == 100: open(\"%s.looks\", \"w\")\n"
+             "print(i > 100, missing)' > %s.seen", path, path, path, path);
     p.rotate_size = 256.0f / (1 << 20);
     fv_target *t = publisher_create(&p);
-    int pid = publisher_start(command);
+    int pid = publisher_start(command), status;
+    char looks[1200];
+    snprintf(looks, sizeof looks, "%s.looks", path);
+    for (int i = 0; i < 10000 && access(looks, F_OK); i++)
+        publisher_add_slowly(t, 0, 1, 10000);
     publisher_add_slowly(t, 0, 2000, 200);
     fv_target_destroy(&t);
-    snprintf(command, sizeof command, "touch %s.stop; sleep 0.3; cat %s.seen", path, path);
-    for (int i = 0; i < 30; i++) {
-        fv_test_shell(command, output, sizeof output);
-        if (*output)
-            break;
-    }
+    snprintf(command, sizeof command, "touch %s.stop", path);
+    fv_test_shell(command, NULL, 0);
+    waitpid(pid, &status, 0);
+    snprintf(command, sizeof command, "cat %s.seen", path);
+    fv_test_shell(command, output, sizeof output);
     CHECK_TEXT(output, "True 0\n");
-    publisher_kill(pid, 15);
 }
 
 static void options_of_others(void) {

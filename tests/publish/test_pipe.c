@@ -18,17 +18,29 @@ static void make_pipe(const char *name) {
     CHECK_EQUAL(mkfifo(path, 0600), 0);
 }
 
-// A reader in a process of its own: sleeps, then reads `bytes` (-1: all) into path.got, at most 64
-// KiB in `pause_us`.
-static int start_reader(double sleep_s, long bytes, int pause_us) {
+// A reader in a process of its own: waits for wake_reader, then reads `bytes` (-1: all) into path.got,
+// at most 64 KiB in `pause_us`.
+static int start_sleeper(long bytes, int pause_us) {
     char command[4000];
     snprintf(command, sizeof command,
              "/usr/bin/python3 -c 'import os, time\nfd, left = os.open(\"%s\", os.O_RDONLY), %ld\n"
-             "time.sleep(%g)\nout = open(\"%s.got\", \"ab\", buffering=0)\nwhile left:\n"
+             "while not os.path.exists(\"%s.go\"): time.sleep(0.01)\n"
+             "out = open(\"%s.got\", \"ab\", buffering=0)\nwhile left:\n"
              "    piece = os.read(fd, 65536 if left < 0 else min(left, 65536))\n    if not piece: break\n"
              "    out.write(piece)\n    left -= len(piece) if left > 0 else 0\n    time.sleep(%g)\n'",
-             path, bytes, sleep_s, path, pause_us / 1e6);
+             path, bytes, path, path, pause_us / 1e6);
     return publisher_start(command);
+}
+
+static void wake_reader(void) {
+    char command[1200];
+    snprintf(command, sizeof command, "touch %s.go", path);
+    CHECK_EQUAL(fv_test_shell(command, NULL, 0), 0);
+}
+
+static int start_reader(long bytes, int pause_us) {
+    wake_reader();
+    return start_sleeper(bytes, pause_us);
 }
 
 static char *got(void) {
@@ -46,9 +58,9 @@ static void wait_for(int pid) {
 static double add_timed(fv_target *t, int from, int to) {
     double longest = 0;
     for (int i = from; i < to; i++) {
-        double before = publisher_seconds();
+        double before = fv_test_seconds();
         publisher_add(t, i, i + 1);
-        double took = publisher_seconds() - before;
+        double took = fv_test_seconds() - before;
         longest = took > longest ? took : longest;
     }
     return longest;
@@ -57,12 +69,13 @@ static double add_timed(fv_target *t, int from, int to) {
 // 20,000 lines are more than a pipe holds: nobody waits, and at the end all have come.
 static void a_reader_that_sleeps(void) {
     make_pipe("pipe-sleeps");
-    int reader = start_reader(1.0, -1, 0);
+    int reader = start_sleeper(-1, 0);
     fv_target_params p = publisher_params(path);
     fv_target *t = publisher_create(&p);
     double longest = add_timed(t, 0, 20000);
     CHECK(longest < 0.2);
     CHECK(fv_target_count(t).waiting > 10000);
+    wake_reader();
     fv_target_destroy(&t);
     wait_for(reader);
     char *text = got();
@@ -71,17 +84,18 @@ static void a_reader_that_sleeps(void) {
     free(text);
 }
 
-// The end waits for a reader that is slow (here longer than `linger`), not for one that sleeps.
+// The end waits for a reader that is slow (here longer than `linger`), not for one that sleeps: nothing
+// has been read when it is over.
 static void the_end_waits_for_who_reads(void) {
     make_pipe("pipe-slow");
-    int reader = start_reader(0, -1, 100000);
+    int reader = start_reader(-1, 250000);
     fv_target_params p = publisher_params(path);
-    p.linger_ns = 500000000;
+    p.linger_ns = 3000000000;
     fv_target *t = publisher_create(&p);
     publisher_add(t, 0, 20000);
     double begun = publisher_seconds();
     fv_target_finish(t);
-    CHECK(publisher_seconds() - begun > 1.0);
+    CHECK(publisher_seconds() - begun > 3.0);
     CHECK_EQUAL(fv_target_count(t).lines, 20000);
     fv_target_destroy(&t);
     wait_for(reader);
@@ -89,13 +103,16 @@ static void the_end_waits_for_who_reads(void) {
     CHECK_EQUAL(publisher_check(text, 20000, false), 0);
     free(text);
     make_pipe("pipe-stuck");
-    reader = start_reader(60, -1, 0);
+    reader = start_sleeper(-1, 0);
     p.to = path;
+    p.linger_ns = 500000000;
     t = publisher_create(&p);
     publisher_add(t, 0, 20000);
     begun = publisher_seconds();
+    double ran = fv_test_seconds();
     fv_target_destroy(&t);
-    CHECK(publisher_seconds() - begun > 0.4 && publisher_seconds() - begun < 2.0);
+    CHECK(publisher_seconds() - begun > 0.4 && fv_test_seconds() - ran < 2.0);
+    CHECK(!got());
     CHECK_CONTAINS(publisher_told(), "records could not be written");
     publisher_kill(reader, 9);
 }
@@ -107,11 +124,11 @@ static void readers_come_and_go(void) {
     fv_target *t = publisher_create(&p); // nobody is there: nobody waits
     publisher_add(t, 0, 100);
     CHECK_EQUAL(fv_target_count(t).waiting, 100);
-    int reader = start_reader(0, 2000, 0);
+    int reader = start_reader(2000, 0);
     wait_for(reader);
     publisher_add_slowly(t, 100, 200, 1000);
-    reader = start_reader(0, -1, 0);
-    CHECK(publisher_wait(t, 5));
+    reader = start_reader(-1, 0);
+    CHECK(publisher_wait(t));
     fv_target_destroy(&t);
     wait_for(reader);
     char *text = got();
@@ -137,7 +154,7 @@ static void frames_are_given_up_first(void) {
     fv_target_counts c = fv_target_count(t);
     CHECK(c.lost > 5000 && !c.lost_events);
     CHECK_EQUAL(c.lost + c.waiting, 10000);
-    int reader = start_reader(0, -1, 0);
+    int reader = start_reader(-1, 0);
     fv_target_destroy(&t);
     wait_for(reader);
     char *text = got();
@@ -151,16 +168,16 @@ static void frames_are_given_up_first(void) {
 // Standard output is a pipe whose reader sleeps, then one whose reader goes away.
 static void standard_output(void) {
     fv_target_params p = publisher_params("-");
-    p.linger_ns = 2000000000;
     for (int goes = 0; goes < 2; goes++) {
         make_pipe(goes ? "stdout-goes" : "stdout");
-        int reader = start_reader(0.7, goes ? 100 : -1, 0), fd = open(path, O_WRONLY), old = dup(1);
+        int reader = start_sleeper(goes ? 100 : -1, 0), fd = open(path, O_WRONLY), old = dup(1);
         fflush(stdout);
         dup2(fd, 1);
         close(fd);
         fv_target *t = publisher_create(&p);
         double longest = add_timed(t, 0, 20000);
         int flags = fcntl(1, F_GETFL);
+        wake_reader();
         fv_target_destroy(&t);
         dup2(old, 1);
         close(old);
