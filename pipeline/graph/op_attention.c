@@ -134,7 +134,7 @@ static bool run(const fv_call *c) {
     mask m = {.tensor = fv_call_has(c, MASK) ? c->in[MASK] : NULL};
     find_heads(c, h);
     heads_of(c->out[0], (int)h[Q].heads, &h[3]);
-    int64_t n = c->in[Q]->dim[0] * h[Q].heads * h[Q].rows;
+    int64_t n = fv_tensor_count(c->out[0]) ? c->in[Q]->dim[0] * h[Q].heads * h[Q].rows : 0;
     float *score = malloc(sizeof *score * (size_t)h[K].rows + 1);
     if (!score)
         return fv_fail(c->err, FV_MEMORY, "out of memory");
@@ -150,7 +150,10 @@ static bool run(const fv_call *c) {
 
 static double work(const fv_call *c) {
     heads h[3];
-    return find_heads(c, h) ? 2.0 * (double)fv_tensor_count(c->in[Q]) * (double)(h[K].rows + 1) : 0;
+    if (!find_heads(c, h))
+        return 0;
+    double rows = (double)c->in[Q]->dim[0] * (double)h[Q].heads * (double)h[Q].rows;
+    return 2 * rows * (double)(h[K].rows + 1) * (double)(h[Q].size + h[V].size + 1);
 }
 
 const fv_op fv_ops_attention[] = {

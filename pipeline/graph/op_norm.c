@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ static bool group_shape(const fv_call *c) {
     if (x->n_dims < 2)
         return fv_fail(c->err, FV_BAD_INPUT, "its input has %d dimensions", x->n_dims);
     if (c->op->variant == 0)
-        p->groups = (int)(x->dim[1] < 1 << 20 ? x->dim[1] : 1);
+        p->groups = x->dim[1] <= INT_MAX ? (int)x->dim[1] : 0;
     if (p->groups < 1 || x->dim[1] % p->groups)
         return fv_fail(c->err, FV_BAD_INPUT, "%lld channels do not divide into %d groups",
                        (long long)x->dim[1], p->groups);
@@ -88,8 +89,10 @@ static bool group_run(const fv_call *c) {
     const float *scale = c->in[1]->data, *bias = c->in[2]->data;
     int64_t inner = fv_dims_product(x, 2, x->n_dims), channels = x->dim[1],
             n = channels / p->groups * inner;
+    if (!n) // of no channels there is no scale either
+        return true;
     int64_t per_scale = inner * (channels / fv_tensor_count(c->in[1]));
-    for (int64_t g = 0; n && g < x->dim[0] * p->groups; g++) {
+    for (int64_t g = 0; g < x->dim[0] * p->groups; g++) {
         const float *from = (const float *)x->data + g * n;
         float *to = (float *)c->out[0]->data + g * n;
         double mean, variance;

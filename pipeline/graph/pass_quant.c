@@ -45,7 +45,10 @@ static bool node_fits(const fv_passes *p, const fv_node *n, const quant_row *row
             return false;
     if (t[n->in[0]].data || !fv_tensor_count(&t[n->in[0]]) || n->out[0] < 0)
         return false;
-    if ((fv_node_is(n, "QuantizeLinear") || fv_node_is(n, "DequantizeLinear")) && t[n->in[1]].n_dims > 1)
+    if (fv_node_is(n, "DynamicQuantizeLinear")) // its scale is not quite that of the op: see make_dynamic
+        return n->n_out < 2 || n->out[1] < 0 || !p->kept[n->out[1]];
+    bool linear = fv_node_is(n, "QuantizeLinear") || fv_node_is(n, "DequantizeLinear");
+    if (linear && (t[n->in[1]].n_dims > 1 || ((const fv_quant_attr *)n->attr)->block))
         return false;
     if (fv_node_is(n, "QuantizeLinear"))
         return t[n->in[0]].dtype == FV_F32 && t[n->in[1]].dtype == FV_F32 && length(p, n, 2) == 1 &&

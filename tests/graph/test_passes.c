@@ -71,7 +71,6 @@ static void check(void (*nodes)(build *b), int left, fv_act act, fv_residual res
 }
 
 #define CONV(in, out) build_node(b, "Conv", in " w", out, "pads=1,1,1,1")
-
 // What quantize_dynamic of ONNX Runtime writes. Constants of whole numbers are folded at the load.
 static void quantised_dynamic(build *b) {
     build_node(b, "DynamicQuantizeLinear", "x", "q scale zero", "");
@@ -330,6 +329,30 @@ static void quantised_graphs(void) {
     check(quantised_static, 11, FV_ACT_NONE, FV_RESIDUAL_NONE);
 }
 
+// Of zeros alone the scale is 1, as an output of the graph too.
+static void the_scale_of_zeros(void) {
+    fv_err err = {0};
+    build b = {0};
+    size_t size;
+    float x[4] = {0}, d, scale[2] = {0};
+    build_input(&b, "x", 1, 2, (const char *[]){"1", "4"});
+    build_node(&b, "DynamicQuantizeLinear", "x", "q scale zero", "");
+    build_raw(&b, "w", 3, 2, (int64_t[]){4, 1}, "1234", 4);
+    build_node(&b, "MatMulInteger", "q w zero", "sum", "");
+    build_node(&b, "Cast", "sum", "d", "to=1");
+    build_output(&b, "d");
+    build_output(&b, "scale");
+    uint8_t *file = build_finish(&b, 13, &size);
+    fv_graph *g = fv_graph_load_memory(file, size, NULL, &err);
+    for (int optimised = 0; optimised < 2; optimised++) {
+        CHECK_OK(g && fv_graph_run(g, (const void *[]){x}, (void *[]){&d, &scale[optimised]}, &err), err);
+        CHECK_OK(g && fv_graph_optimize(g, &err), err);
+    }
+    CHECK(scale[0] == 1 && scale[1] == 1);
+    fv_graph_destroy(&g);
+    free(file);
+}
+
 static void layer_norms(void) {
     check(layer_norm, 1, FV_ACT_NONE, FV_RESIDUAL_NONE);
     check(layer_norm_bare, 2, FV_ACT_NONE, FV_RESIDUAL_NONE);
@@ -468,6 +491,7 @@ const fv_suite passes_suite = {
                       CASE(products_with_constants),
                       CASE(layer_norms),
                       CASE(quantised_graphs),
+                      CASE(the_scale_of_zeros),
                       CASE(activations),
                       CASE(residuals),
                       CASE(twins),
