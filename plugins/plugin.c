@@ -16,6 +16,8 @@ static const struct {
     {.row = &fv_overlay_element},
     {.row = &fv_publish_element},
     {.add = fv_mp4_register},
+    {.add = fv_mkv_register},
+    {.add = fv_priming_register},
     {0},
 };
 

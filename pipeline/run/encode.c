@@ -100,10 +100,11 @@ const char *fv_encode_words(fv_arena *arena, const fv_desc_file *file, const fv_
 // index of an ordinary file is written.
 static const struct {
     const char *muxer, *settings, *index;
+    bool turns; // the index says how the picture is to be turned, and which sounds are encoded
 } containers[FV_N_BOXES] = {
-    [FV_BOX_MP4] = {"mp4mux", " fragment-duration=1000 fragment-mode=first-moov-then-finalise", "fvmp4"},
-    [FV_BOX_MATROSKA] = {"matroskamux", "", NULL},
-    [FV_BOX_WEBM] = {"webmmux", "", NULL},
+    [FV_BOX_MP4] = {"mp4mux", " fragment-duration=1000 fragment-mode=first-moov-then-finalise", "fvmp4", true},
+    [FV_BOX_MATROSKA] = {"matroskamux", "", "fvmkv", false},
+    [FV_BOX_WEBM] = {"webmmux", "", NULL, false},
 };
 
 const char *fv_encode_muxer(fv_arena *arena, const fv_desc_file *file) {
@@ -121,7 +122,7 @@ static const struct {
 };
 
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
-    bool is_said = containers[fv_desc_container(file->path, NULL)].index;
+    bool is_said = containers[fv_desc_container(file->path, NULL)].turns;
     for (size_t i = 0; probe->orientation && is_said && i < sizeof turns / sizeof turns[0]; i++)
         if (!strcmp(turns[i].orientation, probe->orientation))
             return fv_arena_printf(arena, "videoflip video-direction=%s !", turns[i].back);
@@ -149,9 +150,15 @@ static const struct {
     {"audio/x-raw", NULL, NULL, NULL},
 };
 
-// What sound becomes that a container cannot hold as it is. AAC for the one that everything plays.
-static const char *const sound_encoders[FV_N_BOXES] = {
-    [FV_BOX_MP4] = "avenc_aac", [FV_BOX_MATROSKA] = "avenc_aac", [FV_BOX_WEBM] = "opusenc"};
+// What sound becomes that a container cannot hold as it is, AAC for the ones that everything plays; and what says
+// where sound begins, behind that and behind a parser. Opus says it itself.
+static const struct {
+    const char *encoder, *anew, *as_it_is;
+} sounds[FV_N_BOXES] = {
+    [FV_BOX_MP4] = {"avenc_aac", "", ""},
+    [FV_BOX_MATROSKA] = {"avenc_aac", "fvpriming samples=1024 !", "fvpriming !"},
+    [FV_BOX_WEBM] = {"opusenc", "", ""},
+};
 
 static bool is_row(size_t i, const char *caps) {
     size_t n = strlen(audio[i].caps);
@@ -177,12 +184,12 @@ static const char *same_channels(fv_arena *arena, const char *encoder, const cha
     return n > 0 && fv_gst_takes(encoder, "sink", raw) ? fv_arena_printf(arena, "%s !", raw) : "";
 }
 
-static const char *encode_anew(fv_arena *arena, size_t row, const char *encoder, const char *caps) {
-    const char *decoder = audio[row].decoder;
+static const char *encode_anew(fv_arena *arena, size_t row, fv_box_format box, const char *caps) {
+    const char *decoder = audio[row].decoder, *encoder = sounds[box].encoder;
     if (strstr(caps, nowhere) || !fv_gst_has(encoder) || (decoder && !fv_gst_takes(decoder, "sink", caps)))
         return NULL;
-    return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s %s !", element(arena, audio[row].parser),
-                           element(arena, decoder), same_channels(arena, encoder, caps), encoder);
+    return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s %s ! %s", element(arena, audio[row].parser),
+                           element(arena, decoder), same_channels(arena, encoder, caps), encoder, sounds[box].anew);
 }
 
 const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew) {
@@ -192,11 +199,12 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
         if (!is_row(i, caps))
             continue;
         if (fv_gst_takes(containers[box].muxer, "audio_%u", caps))
-            return element(arena, audio[i].parser);
+            return fv_arena_printf(arena, "%s %s", element(arena, audio[i].parser),
+                                   strcmp(audio[i].caps, "audio/x-opus") ? sounds[box].as_it_is : "");
         if (!audio[i].decoder && fv_gst_takes(containers[box].muxer, "audio_%u", audio[i].caps))
             return "audioconvert dithering=none !"; // in samples of another kind
         *anew = true;
-        return encode_anew(arena, i, sound_encoders[box], caps);
+        return encode_anew(arena, i, box, caps);
     }
     return NULL;
 }
@@ -213,10 +221,11 @@ static unsigned encoded_sounds(fv_arena *arena, const fv_desc_file *file, const 
 }
 
 const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
-    const char *element = containers[fv_desc_container(file->path, NULL)].index;
+    fv_box_format box = fv_desc_container(file->path, NULL);
+    const char *element = containers[box].index;
+    if (!containers[box].turns)
+        return element ? fv_arena_printf(arena, "%s !", element) : "";
     unsigned encoded = encoded_sounds(arena, file, probe);
-    if (!element)
-        return "";
     return fv_arena_printf(arena, "%s%s%s%s !", element, probe->orientation ? " orientation=" : "",
                            probe->orientation ? probe->orientation : "",
                            encoded ? fv_arena_printf(arena, " encoded=%u", encoded) : "");
