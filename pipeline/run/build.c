@@ -97,12 +97,17 @@ static void put_shape(builder *b) {
 }
 
 // "audio/x-flac, ..." -> "audio/x-flac"
-static void note_audio(builder *b, const fv_desc_file *file, int i, bool held) {
+static void note_audio(builder *b, const fv_desc_file *file, int i, bool held, const fv_encode_fate *fate) {
     const char *caps = b->probe->audio_caps[i], *what = strrchr(file->path, '.');
-    if (b->words->n_notes < MAX_NOTES)
-        b->words->notes[b->words->n_notes++] = fv_arena_printf(
-            b->arena, "%s: sound %d (%.*s) %s: %s cannot hold it%s", file->path, i, (int)strcspn(caps, ","), caps,
-            held ? "is encoded anew" : "is left out", what, held || !strcmp(what, ".mkv") ? "" : "; .mkv may");
+    bool is_mkv = !strcmp(what, ".mkv"), is_mixed = held && fate->mixed;
+    if (b->words->n_notes >= MAX_NOTES)
+        return;
+    const char *mixed = is_mixed ? fv_arena_printf(b->arena, "; its %d channels are mixed into %d, .webm keeps up to 8",
+                                                   fate->channels, fate->mixed) : "";
+    b->words->notes[b->words->n_notes++] = fv_arena_printf(
+        b->arena, "%s: sound %d (%.*s) %s: %s cannot hold it%s%s", file->path, i, (int)strcspn(caps, ","), caps,
+        held ? "is encoded anew" : "is left out", what, mixed,
+        is_mkv || (held && !is_mixed) ? "" : is_mixed ? ", .mkv may keep all" : "; .mkv may");
 }
 
 // A pad feeds one output; more of them share it at <stream>-sound-N.
@@ -119,10 +124,10 @@ static void put_sound(builder *b, int i) {
 
 static void put_audio(builder *b, const fv_desc_file *file, int index) {
     for (int i = 0, n = 0; file->audio && i < b->probe->n_audio; i++) {
-        bool anew;
-        const char *words = fv_encode_audio(b->arena, file, b->probe->audio_caps[i], &anew);
-        if (anew || !words)
-            note_audio(b, file, i, words);
+        fv_encode_fate fate;
+        const char *words = fv_encode_audio(b->arena, file, b->probe->audio_caps[i], &fate);
+        if (fate.anew || !words)
+            note_audio(b, file, i, words, &fate);
         if (!words)
             continue;
         put_sound(b, i);

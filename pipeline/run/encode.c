@@ -173,28 +173,33 @@ static const char *element(fv_arena *arena, const char *name) {
     return name && fv_gst_has(name) ? fv_arena_printf(arena, "%s !", name) : "";
 }
 
-// As many channels as before where the encoder has a layout of so many; where the loudspeakers stand otherwise,
+// As many channels as before, or the most that the encoder has a layout of; where the loudspeakers stand otherwise,
 // they are mixed into it.
-static const char *same_channels(fv_arena *arena, const char *encoder, const char *caps) {
+static const char *same_channels(fv_arena *arena, const char *encoder, const char *caps, fv_encode_fate *fate) {
     static const char key[] = "channels=(int)";
-    const char *said = strstr(caps, key), *raw = "";
-    int n = said ? atoi(said + strlen(key)) : 0;
-    if (n > 0)
-        raw = fv_arena_printf(arena, "audio/x-raw,channels=%d", n);
-    return n > 0 && fv_gst_takes(encoder, "sink", raw) ? fv_arena_printf(arena, "%s !", raw) : "";
+    const char *said = strstr(caps, key);
+    fate->channels = said ? atoi(said + strlen(key)) : 0;
+    for (int n = fate->channels; n > 0; n--) {
+        const char *raw = fv_arena_printf(arena, "audio/x-raw,channels=%d", n);
+        if (!fv_gst_takes(encoder, "sink", raw))
+            continue;
+        fate->mixed = n < fate->channels ? n : 0;
+        return fv_arena_printf(arena, "%s !", raw);
+    }
+    return "";
 }
 
-static const char *encode_anew(fv_arena *arena, size_t row, fv_box_format box, const char *caps) {
+static const char *encode_anew(fv_arena *arena, size_t row, fv_box_format box, const char *caps, fv_encode_fate *fate) {
     const char *decoder = audio[row].decoder, *encoder = sounds[box].encoder;
     if (strstr(caps, nowhere) || !fv_gst_has(encoder) || (decoder && !fv_gst_takes(decoder, "sink", caps)))
         return NULL;
     return fv_arena_printf(arena, "%s %s audioconvert ! audioresample ! %s %s ! %s", element(arena, audio[row].parser),
-                           element(arena, decoder), same_channels(arena, encoder, caps), encoder, sounds[box].anew);
+                           element(arena, decoder), same_channels(arena, encoder, caps, fate), encoder, sounds[box].anew);
 }
 
-const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew) {
+const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, fv_encode_fate *fate) {
     fv_box_format box = fv_desc_container(file->path, NULL);
-    *anew = false;
+    *fate = (fv_encode_fate){0};
     for (size_t i = 0; i < sizeof audio / sizeof audio[0]; i++) {
         if (!is_row(i, caps))
             continue;
@@ -203,8 +208,8 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
                                    strcmp(audio[i].caps, "audio/x-opus") ? sounds[box].as_it_is : "");
         if (!audio[i].decoder && fv_gst_takes(containers[box].muxer, "audio_%u", audio[i].caps))
             return "audioconvert dithering=none !"; // in samples of another kind
-        *anew = true;
-        return encode_anew(arena, i, box, caps);
+        fate->anew = true;
+        return encode_anew(arena, i, box, caps, fate);
     }
     return NULL;
 }
@@ -213,8 +218,9 @@ const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const cha
 static unsigned encoded_sounds(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe) {
     unsigned bits = 0;
     for (int i = 0, n = 0; file->audio && i < probe->n_audio; i++) {
-        bool anew, is_held = fv_encode_audio(arena, file, probe->audio_caps[i], &anew);
-        bits |= is_held && anew ? 1u << n : 0;
+        fv_encode_fate fate;
+        bool is_held = fv_encode_audio(arena, file, probe->audio_caps[i], &fate);
+        bits |= is_held && fate.anew ? 1u << n : 0;
         n += is_held;
     }
     return bits;

@@ -19,6 +19,13 @@ const char *fv_encode_index(fv_arena *arena, const fv_desc_file *file, const fv_
 // others hold it upright.
 const char *fv_encode_turn(fv_arena *arena, const fv_desc_file *file, const fv_probe *probe);
 
-// What stands between sound of these caps and the muxer, with "!" behind each. *anew: the container's muxer does
-// not take it as it is, so it is decoded and encoded anew. NULL: what would do that is not there, or nobody knows it.
-const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, bool *anew);
+// What becomes of a sound. `anew`: the container's muxer does not take it as it is, so it is decoded and encoded
+// anew; its `channels` are then mixed into `mixed` ones where the encoder takes no more, else that is 0.
+typedef struct {
+    bool anew;
+    int channels, mixed;
+} fv_encode_fate;
+
+// What stands between sound of these caps and the muxer, with "!" behind each. NULL: what would do that is not
+// there, or nobody knows it.
+const char *fv_encode_audio(fv_arena *arena, const fv_desc_file *file, const char *caps, fv_encode_fate *fate);

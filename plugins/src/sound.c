@@ -130,6 +130,12 @@ static const row rows[] = {
     {AV_CODEC_ID_VORBIS, .raw = "audio/x-vorbis", .put = put_vorbis},
     {AV_CODEC_ID_PCM_U8, .framed = PCM("U8")},
     {AV_CODEC_ID_PCM_S8, .framed = PCM("S8")},
+    {AV_CODEC_ID_PCM_U16LE, .framed = PCM("U16LE")},
+    {AV_CODEC_ID_PCM_U16BE, .framed = PCM("U16BE")},
+    {AV_CODEC_ID_PCM_U24LE, .framed = PCM("U24LE")},
+    {AV_CODEC_ID_PCM_U24BE, .framed = PCM("U24BE")},
+    {AV_CODEC_ID_PCM_U32LE, .framed = PCM("U32LE")},
+    {AV_CODEC_ID_PCM_U32BE, .framed = PCM("U32BE")},
     {AV_CODEC_ID_PCM_S16LE, .framed = PCM("S16LE")},
     {AV_CODEC_ID_PCM_S16BE, .framed = PCM("S16BE")},
     {AV_CODEC_ID_PCM_S24LE, .framed = PCM("S24LE")},
@@ -186,4 +192,35 @@ GstCaps *fv_sound_caps(const AVStream *stream) {
         return caps;
     }
     return NULL;
+}
+
+// ---- the end of Opus -----------------------------------------------------------------------------
+
+enum { OPUS_RATE = 48000, OPUS_MOST = OPUS_RATE * 3 / 25 };
+
+// RFC 6716, table 2 and 3.2: the length of a frame by the upper five bits, how many by the lower two.
+static int64_t opus_samples(const uint8_t *data, int size) {
+    static const int speech[] = {480, 960, 1920, 2880}, mixed[] = {480, 960}, music[] = {120, 240, 480, 960};
+    if (size < 1)
+        return 0;
+    int kind = data[0] >> 3, code = data[0] & 3;
+    int length = kind < 12 ? speech[kind % 4] : kind < 16 ? mixed[kind % 2] : music[kind % 4];
+    int64_t frames = code == 0 ? 1 : code < 3 ? 2 : size > 1 ? data[1] & 63 : 0;
+    return frames * length <= OPUS_MOST ? frames * length : 0;
+}
+
+// A container of milliseconds rounds its durations.
+static bool counts_samples(AVRational base) {
+    return base.num == 1 && base.den % OPUS_RATE == 0;
+}
+
+int64_t fv_sound_surplus(const AVStream *stream, const AVPacket *packet) {
+    size_t size = 0;
+    const uint8_t *said = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    if (stream->codecpar->codec_id != AV_CODEC_ID_OPUS)
+        return 0;
+    int64_t whole = opus_samples(packet->data, packet->size), surplus = said && size >= 10 ? GST_READ_UINT32_LE(said + 4) : 0;
+    if (!surplus && packet->duration > 0 && counts_samples(stream->time_base))
+        surplus = whole - av_rescale_q(packet->duration, stream->time_base, (AVRational){1, OPUS_RATE});
+    return surplus > 0 && surplus <= whole ? surplus : 0;
 }

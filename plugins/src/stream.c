@@ -1,3 +1,5 @@
+#include <gst/audio/audio.h>
+
 #include "plugins/common/element.h"
 #include "plugins/common/meta.h"
 #include "plugins/src/audio.h"
@@ -238,6 +240,14 @@ static bool is_wanted(const fv_src *s, int64_t ts, int64_t duration) {
     return ts >= -LEAD_NS;
 }
 
+// Of Opus, whose last packet may hold more than the sound: who mixes or writes it leaves that out.
+static void add_clipping(fv_src *s, GstBuffer *buffer, const fv_reader_item *item) {
+    const AVStream *stream = fv_reader_audio(s->reader, item->audio);
+    int64_t more = fv_sound_surplus(stream, item->packet);
+    if (more > 0)
+        gst_buffer_add_audio_clipping_meta(buffer, GST_FORMAT_DEFAULT, 0, (guint64)more);
+}
+
 static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
     fv_audio *audio = s->audio[item->audio];
     bool timed = item->pts_ns != FV_TIME_NONE;
@@ -255,6 +265,7 @@ static GstFlowReturn push_audio(fv_src *s, const fv_reader_item *item) {
                                                     : GST_CLOCK_TIME_NONE;
     if (item->is_first)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    add_clipping(s, buffer, item);
     GstFlowReturn flow = fv_audio_put(audio, GST_MINI_OBJECT(buffer));
     return gst_flow_combiner_update_pad_flow(s->flows, fv_audio_pad(audio), flow);
 }

@@ -3,7 +3,7 @@
 #include "tests/test.h"
 
 extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite,
-    meta_suite, mp4_suite, uri_suite, camera_suite, pipeline_suite, publish_suite;
+    meta_suite, mkv_suite, mp4_suite, uri_suite, camera_suite, pipeline_suite, publish_suite;
 
 static const fv_suite *const suites[] = {
     &camera_suite,
@@ -13,6 +13,7 @@ static const fv_suite *const suites[] = {
     &fvsrc_suite,
     &fvtrack_suite,
     &meta_suite,
+    &mkv_suite,
     &mp4_suite,
     &pipeline_suite,
     &publish_suite,

@@ -104,10 +104,11 @@ static void sound_that_a_container_cannot_hold(void) {
         {"alac.mov", "o.mkv", "aac\n", "o.mkv: sound 0 (audio/x-alac) is encoded anew"},
         {"flac.mkv", "o.mp4", "aac\n", "fovea: note: o.mp4: sound 0 (audio/x-flac) is encoded anew: .mp4 cannot hold it\n"},
         {"vorbis.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-vorbis) is encoded anew"},
-        {"six.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
+        {"six.mov", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew: .mp4 cannot hold it\n"},
         // Matroska does not say where the loudspeakers are: of eight they are the usual places, of sixteen there are none.
-        {"eight.mkv", "o.mp4", "aac\n", "o.mp4: sound 0 (audio/x-raw) is encoded anew"},
-        {"eight.mkv", "o.webm", "opus\n", "o.webm: sound 0 (audio/x-raw) is encoded anew"},
+        {"eight.mkv", "o.mp4", "aac\n", "fovea: note: o.mp4: sound 0 (audio/x-raw) is encoded anew: .mp4 cannot hold it; its 8 channels"
+                                      " are mixed into 6, .webm keeps up to 8, .mkv may keep all\n"},
+        {"eight.mkv", "o.webm", "opus\n", "o.webm: sound 0 (audio/x-raw) is encoded anew: .webm cannot hold it\n"},
         {"sixteen.mkv", "o.mkv", "pcm_s16le\n", NULL},
         {"sixteen.mkv", "o.mp4", "", "o.mp4: sound 0 (audio/x-raw) is left out: .mp4 cannot hold it; .mkv may"},
         {"in.mp4", "o.webm", "opus\n", "o.webm: sound 0 (audio/mpeg) is encoded anew"},
