@@ -41,6 +41,10 @@ fv_record_reader *fv_record_reader_open(const char *path, fv_err *err) {
         fv_fail(err, FV_BAD_INPUT, "%s: %s", path, strerror(errno));
         return NULL;
     }
+    return fv_record_reader_take(file, path);
+}
+
+fv_record_reader *fv_record_reader_take(FILE *file, const char *path) {
     fv_arena *arena = fv_arena_create();
     fv_record_reader *r = FV_ARENA_NEW(arena, fv_record_reader, 1);
     *r = (fv_record_reader){.arena = arena, .path = fv_arena_strdup(arena, path), .file = file};

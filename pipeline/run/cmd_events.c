@@ -27,7 +27,7 @@ typedef struct {
 
 static const fv_option rows[] = {
     FV_OPTION_STRING(arguments, tracks, "tracks", NULL,
-                     "what was tracked: JSON Lines (fvpublish) or a MOTChallenge result"),
+                     "what was tracked: JSON Lines (fvpublish) or a MOTChallenge result; - is standard input"),
     FV_OPTION_STRING(arguments, rules, "rules", NULL, "YAML file of lines, zones and conditions"),
     FV_OPTION_STRING(arguments, out, "out", NULL,
                      "where the events go; standard output without it"),
@@ -136,9 +136,10 @@ static void end_scene(replay *r, scene *s) {
         fv_formatter_finish(s->formatter);
 }
 
-static bool play_records(replay *r, fv_err *err) {
-    fv_record_reader *reader = fv_record_reader_open(r->a->tracks, err);
-    bool ok = reader;
+// Takes the file.
+static bool play_records(replay *r, FILE *file, fv_err *err) {
+    fv_record_reader *reader = fv_record_reader_take(file, r->a->tracks);
+    bool ok = true;
     for (const fv_record *record; ok && (record = fv_record_reader_next(reader, err));)
         ok = play(r, record, err);
     // Streams and labels are the reader's: what lasts must end while it is there.
@@ -165,7 +166,7 @@ static bool check_ids(const replay *r, const fv_mot_rows *tracks, fv_err *err) {
     return true;
 }
 
-static bool play_mot(replay *r, fv_err *err) {
+static bool play_mot(replay *r, FILE *file, fv_err *err) {
     fv_mot_rows tracks;
     fv_objects objects = {0};
     const char *slash = strrchr(r->a->tracks, '/');
@@ -174,7 +175,7 @@ static bool play_mot(replay *r, fv_err *err) {
     char end;
     if (r->a->size && sscanf(r->a->size, "%dx%d%c", &record.width, &record.height, &end) != 2)
         return fv_fail(err, FV_BAD_INPUT, "--size %s: write WIDTHxHEIGHT", r->a->size);
-    if (!fv_mot_read(r->a->tracks, &tracks, err))
+    if (!fv_mot_read_rest(file, r->a->tracks, &tracks, err))
         return false;
     bool ok = check_ids(r, &tracks, err);
     int last = tracks.n ? tracks.v[tracks.n - 1].frame : 0;
@@ -210,21 +211,19 @@ static bool needs_size(const replay *r) {
     return r->rules.calibration && r->rules.calibration->relative;
 }
 
-static bool play_file(replay *r, fv_err *err) {
-    FILE *f = fopen(r->a->tracks, "r");
-    if (!f)
-        return fv_fail(err, FV_BAD_INPUT, "%s: %s", r->a->tracks, strerror(errno));
+// The first character that is none between words; it stays to be read.
+static int first_character(FILE *f) {
     int c;
     while ((c = getc(f)) == ' ' || c == '\n' || c == '\r' || c == '\t')
         ;
-    bool broken = ferror(f);
-    if (broken)
-        fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", r->a->tracks, strerror(errno));
-    fclose(f);
-    if (broken)
-        return false;
-    if (c == '{')
-        return play_records(r, err);
+    if (!ferror(f) && fseek(f, 0, SEEK_SET)) { // a pipe has been read only so far
+        clearerr(f);
+        ungetc(c, f);
+    }
+    return c;
+}
+
+static bool play_rows(replay *r, FILE *f, fv_err *err) {
     if (!r->a->size && needs_size(r))
         return fv_fail(err, FV_BAD_INPUT,
                        "%s is in MOTChallenge form, which does not say how large the picture is, "
@@ -235,7 +234,22 @@ static bool play_file(replay *r, fv_err *err) {
                        "%s is in MOTChallenge form, which does not say how large the picture is, "
                        "and format %s needs it: give --size WIDTHxHEIGHT",
                        r->a->tracks, fv_format_names[r->a->format]);
-    return play_mot(r, err);
+    return play_mot(r, f, err);
+}
+
+static bool play_file(replay *r, fv_err *err) {
+    FILE *f = fopen(r->a->tracks, "r");
+    if (!f)
+        return fv_fail(err, FV_BAD_INPUT, "%s: %s", r->a->tracks, strerror(errno));
+    int c = first_character(f);
+    bool broken = ferror(f);
+    if (broken)
+        fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", r->a->tracks, strerror(errno));
+    else if (c == '{')
+        return play_records(r, f, err);
+    bool ok = !broken && play_rows(r, f, err);
+    fclose(f);
+    return ok;
 }
 
 static void print_summary(const replay *r) {
@@ -296,6 +310,8 @@ int fv_cmd_events(int argc, char **argv) {
         return fv_cmd_usage("events", err.text);
     if (!a.tracks || !a.rules)
         return fv_cmd_usage("events", "give --tracks FILE and --rules FILE");
+    if (!strcmp(a.tracks, "-"))
+        a.tracks = "/dev/stdin";
     replay r = {.a = &a,
                 .arena = fv_arena_create(),
                 .out = stdout,

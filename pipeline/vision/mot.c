@@ -68,6 +68,13 @@ bool fv_mot_read(const char *path, fv_mot_rows *rows, fv_err *err) {
     FILE *f = fopen(path, "r");
     if (!f)
         return fv_fail(err, FV_BAD_INPUT, "%s: %s", path, strerror(errno));
+    bool ok = fv_mot_read_rest(f, path, rows, err);
+    fclose(f);
+    return ok;
+}
+
+bool fv_mot_read_rest(FILE *f, const char *path, fv_mot_rows *rows, fv_err *err) {
+    *rows = (fv_mot_rows){0};
     char line[1024];
     bool ok = true;
     int capacity = 0;
@@ -85,7 +92,6 @@ bool fv_mot_read(const char *path, fv_mot_rows *rows, fv_err *err) {
     }
     if (ok && ferror(f))
         ok = fv_fail(err, FV_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
-    fclose(f);
     if (ok && !in_order(rows)) {
         fv_mot_row *spare = NULL;
         int spare_capacity = 0;

@@ -35,6 +35,8 @@ typedef struct {
 } fv_mot_sequence;
 
 bool fv_mot_read(const char *path, fv_mot_rows *rows, fv_err *err); // errors name file and line
+// Goes on in a file that is open, a pipe for one, and leaves it open; `path` is its name in messages.
+bool fv_mot_read_rest(FILE *file, const char *path, fv_mot_rows *rows, fv_err *err);
 void fv_mot_finish(fv_mot_rows *rows);
 bool fv_mot_read_sequence(const char *path, fv_mot_sequence *sequence, fv_err *err);
 

@@ -99,6 +99,33 @@ static void json_lines_are_replayed(void) {
     CHECK_CONTAINS(output, "out.jsonl: no frames of stream other");
 }
 
+// What the command says of tracks that come through a pipe.
+static int through_pipe(const char *before, const char *name) {
+    char command[3000];
+    snprintf(command, sizeof command, "cd %s && %s | \"$FOVEA\" events --tracks %s --rules rules.yaml --size 640x480", dir, before, name);
+    return fv_test_shell(command, output, sizeof output);
+}
+
+// A pipe cannot go back: what it holds is read once, whichever form it has.
+static void tracks_of_standard_input(void) {
+    static const char *const files[] = {"tracks.txt", "out.jsonl"}, *const names[] = {"-", "/dev/stdin"};
+    json_lines_are_replayed(); // writes out.jsonl and the rules
+    put_walker();
+    CHECK_EQUAL(fovea("track --det %s/det.txt --fps 25 -o %s/tracks.txt", dir, dir), 0);
+    put("rules.yaml", "rules:\n  - {zone: right, points: [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]}\n");
+    for (int i = 0; i < 4; i++) {
+        char before[40];
+        snprintf(before, sizeof before, "cat %s", files[i / 2]);
+        CHECK_EQUAL(through_pipe(before, names[i % 2]), 0);
+        CHECK_CONTAINS(output, i < 2 ? "\"stream\":\"stdin\"" : "\"stream\":\"gate\"");
+        CHECK_CONTAINS(output, "\"event\":\"enter\",\"rule\":\"right\"");
+    }
+    CHECK_EQUAL(through_pipe("echo nothing", "-"), 2);
+    CHECK_CONTAINS(output, "/dev/stdin:1: not a MOTChallenge line");
+    CHECK_EQUAL(through_pipe("printf '{'", "-"), 2);
+    CHECK_CONTAINS(output, "/dev/stdin:1: ");
+}
+
 static void help_names_every_option(void) {
     CHECK_EQUAL(fovea("track --help"), 0);
     CHECK_CONTAINS(output, "--det ");
@@ -189,6 +216,7 @@ static void bad_input_is_one_clear_line(void) {
 static const fv_suite mot_suite = {"mot-commands",
                                    (const fv_case[]){CASE(detections_become_tracks_and_events),
                                                      CASE(json_lines_are_replayed),
+                                                     CASE(tracks_of_standard_input),
                                                      CASE(help_names_every_option),
                                                      CASE(rules_that_come_with_it),
                                                      CASE(scores_of_a_perfect_result),
