@@ -1,6 +1,7 @@
-// Fovea beside ONNX Runtime on a fixed input: node parity.mjs SIZE DEVICE MODEL...
+// Fovea beside ONNX Runtime on a fixed input: node parity.mjs SIZE DEVICE PICTURE MODEL...
 // A line a model: largest max|a-b| / max|ref| over the outputs and which one it is; exit 1 when one is above 1e-4.
-// Open sizes of a model are SIZE, its batch 1, other open dimensions 1; values are 0 .. 1, or 0 .. 255 where told below or integers.
+// PICTURE: the first input's float32 values as .npy; empty: made up, 0 .. 1, or 0 .. 255 where told below, or integers.
+// Open sizes of a model are SIZE, its batch 1, other open dimensions 1.
 import { createRequire } from 'node:module';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -55,11 +56,13 @@ function difference(ref, ours) {
   return largest > 0 ? off / largest : off;
 }
 
-async function runTheirs(model, name, dir, size) {
+async function runTheirs(model, name, dir, size, picture) {
   const session = await ort.InferenceSession.create(model, { graphOptimizationLevel: 'all', logSeverityLevel: 4 });
   const feeds = {}, words = [];
   for (const input of session.inputMetadata) {
     const t = feeds[input.name] = makeInput(input, size, wide.includes(name) ? 255 : 1);
+    if (picture && !words.length)
+      t.data.set(readNpy(picture));
     const file = path.join(dir, fileName(input.name));
     writeNpy(file, t.data, t.dims);
     words.push('--in', `${input.name}=${file}`);
@@ -67,8 +70,8 @@ async function runTheirs(model, name, dir, size) {
   return [await session.run(feeds), words];
 }
 
-async function check(model, name, dir, size, device) {
-  const [ref, words] = await runTheirs(model, name, dir, size), ours = path.join(dir, 'ours');
+async function check(model, name, dir, size, device, picture) {
+  const [ref, words] = await runTheirs(model, name, dir, size, picture), ours = path.join(dir, 'ours');
   const run = spawnSync('fovea', ['infer', model, ...words, '--out-dir', ours, ...(device ? ['--device', device] : [])],
     { encoding: 'utf8' });
   if (run.status !== 0)
@@ -82,10 +85,10 @@ async function check(model, name, dir, size, device) {
   return worst;
 }
 
-const [size, device, ...models] = process.argv.slice(2);
+const [size, device, picture, ...models] = process.argv.slice(2);
 for (const model of models) {
   const name = path.basename(model, '.onnx'), dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parity-'));
-  const [off, text] = await check(model, name, dir, size, device).catch(e => [Infinity, `ONNX Runtime: ${e.message}`]);
+  const [off, text] = await check(model, name, dir, size, device, picture).catch(e => [Infinity, `ONNX Runtime: ${e.message}`]);
   fs.rmSync(dir, { recursive: true });
   console.log(name.padEnd(24), off.toExponential(2), text);
   if (!(off <= 1e-4))
