@@ -5,7 +5,7 @@
 #extension GL_GOOGLE_include_directive : enable
 #extension GL_KHR_shader_subgroup_basic : enable
 #extension GL_KHR_shader_subgroup_shuffle : enable
-layout(constant_id = 13) const uint KH = 3;
+layout(constant_id = 14) const uint KH = 3;
 #define COLUMNS KW
 #define KERNEL_HEIGHT KH
 #include "lib/conv_tile.glsl"

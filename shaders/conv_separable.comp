@@ -19,6 +19,7 @@ layout(constant_id = 8) const uint RESIDUAL = 0; // fv_residual: 1 before the ac
 layout(constant_id = 9) const uint DEPTHWISE_ACT = ACT_NONE;
 layout(constant_id = 10) const uint PY = 1;
 layout(constant_id = 11) const bool WHOLE = true; // OB divides the output channels
+layout(constant_id = 12) const bool EIGHTS = false; // the output's place and pitch, and OB, are multiples of eight channels
 
 layout(push_constant) uniform Push { fv_push_separable pushed; };
 fv_push_separable push;
@@ -130,12 +131,17 @@ void main() {
     [[unroll]] for (uint i = 0; i < PY * P; i++) {
         uint pixel = first + i / P * uint(push.out_width) + i % P;
         if (inside && x + int(i % P) < push.out_width && y + int(i / P) < push.out_height) {
-            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
-                uint channel4 = block * (OB / 4) + c;
-                int left = int(push.out_channels) - int(4 * channel4);
-                if (WHOLE || left > 0)
-                    store4(push.out_at4 + pixel * push.out_pitch4 + channel4,
-                           finish(i, c, int(push.residual_at4 + pixel * push.residual_pitch4 + channel4), left));
+            uint out_at = push.out_at4 + pixel * push.out_pitch4 + block * (OB / 4);
+            int residual_at = int(push.residual_at4 + pixel * push.residual_pitch4 + block * (OB / 4));
+            int left = int(push.out_channels) - int(block * OB);
+            [[unroll]] for (int c = 0; c < OB / 4; c += EIGHTS ? 2 : 1) {
+                if (WHOLE || 4 * c < left) {
+                    vec4 s = finish(i, c, residual_at + c, left - 4 * c);
+                    if (EIGHTS)
+                        store8(out_at + c, s, finish(i, c + 1, residual_at + c + 1, left - 4 * c - 4));
+                    else
+                        store4(out_at + c, s);
+                }
             }
         }
     }

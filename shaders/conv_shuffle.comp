@@ -15,6 +15,7 @@ layout(constant_id = 3) const uint OB = 32;
 layout(constant_id = 4) const uint ACT = ACT_NONE;
 layout(constant_id = 5) const bool WHOLE = true; // OB divides the output channels
 layout(constant_id = 6) const bool ODD = true;   // channels 1, 3, 5, ... are convolved
+layout(constant_id = 7) const bool EIGHTS = false; // the output's place and pitch, and OB, are multiples of eight channels
 
 layout(push_constant) uniform Push { fv_push_shuffle pushed; };
 fv_push_shuffle push;
@@ -74,11 +75,16 @@ void main() {
     }
     [[unroll]] for (uint i = 0; i < P; i++) {
         if (first + i < push.n_pixels) {
-            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
-                uint channel4 = block * (OB / 4) + c;
-                int left = int(push.out_channels) - int(4 * channel4);
-                if (WHOLE || left > 0)
-                    store4(push.out_at4 + (first + i) * push.out_pitch4 + channel4, finish(i, c, left));
+            uint out_at = push.out_at4 + (first + i) * push.out_pitch4 + block * (OB / 4);
+            int left = int(push.out_channels) - int(block * OB);
+            [[unroll]] for (int c = 0; c < OB / 4; c += EIGHTS ? 2 : 1) {
+                if (WHOLE || 4 * c < left) {
+                    vec4 s = finish(i, c, left - 4 * c);
+                    if (EIGHTS)
+                        store8(out_at + c, s, finish(i, c + 1, left - 4 * c - 4));
+                    else
+                        store4(out_at + c, s);
+                }
             }
         }
     }

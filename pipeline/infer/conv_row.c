@@ -74,8 +74,17 @@ static int local_size(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
     return (int)fv_conv_local(lanes(row, s), caps);
 }
 
-static int work_x(const fv_conv_row *row, const fv_conv_shape *s) {
-    return row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->in_channels, 4) : group_blocks(row, s) * s->groups;
+static bool in_eights(const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return caps->int64 && s->eights && !s->half && (s->depthwise || s->out_channels / s->groups % 8 == 0);
+}
+
+// Of four channels that a lane of the depthwise kernel has: two where stores cost most.
+static int vectors(const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return in_eights(s, caps) && caps->cpu ? 2 : 1;
+}
+
+static int work_x(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    return row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->in_channels, 4 * vectors(s, caps)) : group_blocks(row, s) * s->groups;
 }
 
 // ---- rows ------------------------------------------------------------------------------------------
@@ -112,7 +121,7 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
         return false;
     if (s->groups > 1 && !s->depthwise && (s->in_channels / s->groups % 4 || s->out_channels / s->groups % 4))
         return false;
-    return work_x(row, s) <= MAX_GROUPS && lanes(row, s) / local_size(row, s, caps) < MAX_GROUPS;
+    return work_x(row, s, caps) <= MAX_GROUPS && lanes(row, s) / local_size(row, s, caps) < MAX_GROUPS;
 }
 
 static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_tile *push) {
@@ -158,29 +167,29 @@ static const char *kernel_name(const fv_conv_row *row, const fv_conv_shape *s, b
 
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     int ob = fv_conv_row_block(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
-    bool wide = caps->int64 && s->eights && m % 8 == 0;
     return (fv_conv_dispatch){
-        .kernel = kernel_name(row, s, wide),
-        .n_spec = row->kernel == FV_CONV_PICTURE ? 14 : 13,
+        .kernel = kernel_name(row, s, caps->int64),
+        .n_spec = row->kernel == FV_CONV_PICTURE ? 15 : 14,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
                  s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
-                 s->near_channels ? s->near_first ? 1 : 2 : 0, (uint32_t)s->kernel_y}};
+                 s->near_channels ? s->near_first ? 1 : 2 : 0, in_eights(s, caps), (uint32_t)s->kernel_y}};
 }
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     return (fv_conv_dispatch){
         .kernel = kernel_name(row, s, caps->int64),
-        .n_spec = 13,
+        .n_spec = 14,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)row->y,
                  (uint32_t)s->kernel_x, (uint32_t)s->kernel_y, (uint32_t)s->stride_x, (uint32_t)s->stride_y,
-                 (uint32_t)s->dilation_x, (uint32_t)s->dilation_y, s->act, s->residual, s->out_channels % 4 == 0}};
+                 (uint32_t)s->dilation_x, (uint32_t)s->dilation_y, s->act, s->residual, s->out_channels % 4 == 0,
+                 vectors(s, caps) == 2}};
 }
 
 fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     fv_conv_dispatch d = row->kernel == FV_CONV_DEPTHWISE ? depthwise_dispatch(row, s, caps) : tile_dispatch(row, s, caps);
     fill_push(row, s, &d.push);
-    d.groups[0] = (uint32_t)work_x(row, s);
+    d.groups[0] = (uint32_t)work_x(row, s, caps);
     d.groups[1] = (uint32_t)ceil_div(lanes(row, s), d.spec[0]);
     d.groups[2] = 1;
     return d;
@@ -230,14 +239,15 @@ static double depthwise_subgroup_cost(const fv_conv_row *row, const fv_conv_shap
     double span_x = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
     double span_y = (row->y - 1) * s->stride_y + (s->kernel_y - 1) * s->dilation_y + 1;
     double taps = s->kernel_x * s->kernel_y;
-    return (span_x * span_y + 2) * FETCH + taps * row->y * (8 + 8.0 * row->x) + row->x * row->y * caps->subgroup * STORE;
+    return vectors(s, caps) * ((span_x * span_y + 2) * FETCH + taps * row->y * (8 + 8.0 * row->x) +
+                               row->x * row->y * caps->subgroup * STORE);
 }
 
 double fv_conv_row_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     double subgroup = row->kernel == FV_CONV_DEPTHWISE ? depthwise_subgroup_cost(row, s, caps)
                                                       : tile_subgroup_cost(row, s, caps);
     int local = local_size(row, s, caps);
-    int64_t groups = (int64_t)ceil_div(lanes(row, s), local) * work_x(row, s);
+    int64_t groups = (int64_t)ceil_div(lanes(row, s), local) * work_x(row, s, caps);
     groups = groups < 2 ? 2 : groups; // two cores at least
     double cost = (double)groups * (subgroup * local / (int)caps->subgroup + GROUP);
     return row->kernel == FV_CONV_FP16 ? FP16_COST * cost : cost;
@@ -273,7 +283,7 @@ size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
     size_t taps = (size_t)columns(row, s) * (size_t)s->kernel_y;
     if (row->kernel == FV_CONV_DEPTHWISE)
         return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
-    return (size_t)work_x(row, s) * taps * (size_t)in_channels4(s) * (size_t)fv_conv_row_block(row, s) * 4;
+    return (size_t)(group_blocks(row, s) * s->groups) * taps * (size_t)in_channels4(s) * (size_t)fv_conv_row_block(row, s) * 4;
 }
 
 // [block][ky][four inputs][column][output of the block] of four inputs.

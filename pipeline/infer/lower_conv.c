@@ -47,7 +47,7 @@ static void fill_shape(operands *o, fv_half half) {
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
         .near_channels = (int)o->half.c, .near_first = o->near && o->near->half_first,
-        .half = half, .eights = o->out.at4 % 2 == 0 && o->out.pitch4 % 2 == 0 && o->out.c % 8 == 0};
+        .half = half, .eights = fv_view_in_eights(&o->out)};
 }
 
 static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {

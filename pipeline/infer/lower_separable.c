@@ -100,7 +100,8 @@ static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     fv_view add = *add_view, to = fv_plan_make_pixels(p, pw->out[0]);
     fv_pixel_view in, out, residual;
     fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out), fv_view_as_pixels(&add, &residual);
-    uint32_t lanes = fv_gpu_get_caps(p->gpu)->subgroup, block = (uint32_t)block_of(out.c);
+    const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
+    uint32_t lanes = caps->subgroup, block = (uint32_t)block_of(out.c);
     uint32_t x = 2, y = block > SQUARE_BLOCK ? 1 : 2; // more pixels by more channels would not fit a CPU's registers
     fv_push_separable push = {
         .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .channels4 = (uint32_t)in.c4,
@@ -115,12 +116,12 @@ static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     push.weights_at4 = pack_pointwise(p, pw, out.c, in.c, block);
     push.bias_at4 = pack_bias(p, pw, out.c);
     uint32_t pieces = (uint32_t)out.n * push.blocks_y * push.blocks_x;
-    uint32_t local = fv_conv_local(pieces, fv_gpu_get_caps(p->gpu));
+    uint32_t local = fv_conv_local(pieces, caps);
     uint32_t spec[] = {local, lanes, x, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
                        (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind, y,
-                       out.c % block == 0};
+                       out.c % block == 0, caps->int64 && fv_view_in_eights(&out) && block % 8 == 0};
     bool few = b->activation.kind <= ACT_LAST_OF_FEW && a->activation.kind <= ACT_LAST_OF_FEW;
-    fv_step *s = fv_plan_dispatch(p, pw, few ? "conv_separable" : "conv_separable_any", spec, 12, &push, sizeof push, 1, 1);
+    fv_step *s = fv_plan_dispatch(p, pw, few ? "conv_separable" : "conv_separable_any", spec, 13, &push, sizeof push, 1, 1);
     s->groups[0] = ((uint32_t)out.c + block - 1) / block;
     s->groups[1] = (pieces + local - 1) / local;
     s->note = "depthwise + 1x1";

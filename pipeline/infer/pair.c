@@ -117,7 +117,7 @@ static bool is_flat(const fv_step *shuffle, const fv_push_unzip *u, const fv_ste
 }
 
 static void join(fv_plan *p, int shuffle, int conv, bool odd) {
-    enum { PIXELS = FV_UNZIP_DIMS - 2, P = 2, OB = 3, ACT = 8, WHOLE = 10 };
+    enum { PIXELS = FV_UNZIP_DIMS - 2, P = 2, OB = 3, ACT = 8, WHOLE = 10, EIGHTS = 13 };
     fv_step a = p->step[shuffle], b = p->step[conv];
     fv_push_unzip u;
     fv_push_tile c;
@@ -130,8 +130,9 @@ static void join(fv_plan *p, int shuffle, int conv, bool odd) {
         .kept_pitch4 = (uint32_t)(odd ? u.even_stride : u.odd_stride)[PIXELS] / 4, .out_at4 = c.out_at4,
         .out_pitch4 = c.out_pitch4, .out_channels = c.out_channels, .weights_at4 = c.weights_at4, .bias_at4 = c.bias_at4,
         .alpha = c.alpha, .beta = c.beta};
-    uint32_t spec[] = {b.spec[0], b.spec[1], b.spec[P], b.spec[OB], b.spec[ACT], b.spec[WHOLE], odd};
-    fv_step *s = fv_plan_dispatch(p, b.node, "conv_shuffle", spec, 7, &push, sizeof push, 1, 1);
+    uint32_t spec[] = {b.spec[0], b.spec[1], b.spec[P], b.spec[OB], b.spec[ACT], b.spec[WHOLE], odd,
+                       b.spec[EIGHTS]};
+    fv_step *s = fv_plan_dispatch(p, b.node, "conv_shuffle", spec, 8, &push, sizeof push, 1, 1);
     memcpy(s->groups, b.groups, sizeof s->groups);
     s->note = "shuffle + 1x1";
     s->macs = b.macs;

@@ -2,7 +2,7 @@
 //
 // What fits a shape and can win by its cost (fv_conv_row_cost) is timed once per device and driver,
 // on zeros, in scratch memory; winners are kept in "<cache>/<caps.key>.tune":
-//     fovea-tune 5
+//     fovea-tune 6
 //     <shape> = <row>, <ms> ms
 // On CPU devices it is the processors' time that is compared, spread over the cores: other work on the
 // machine does not count. A file of another version, or lines that name no row, are ignored.

@@ -155,6 +155,10 @@ bool fv_view_as_pixels(const fv_view *v, fv_pixel_view *p) {
     return true;
 }
 
+bool fv_view_in_eights(const fv_pixel_view *p) {
+    return p->at4 % 2 == 0 && p->pitch4 % 2 == 0 && p->c % 8 == 0;
+}
+
 void fv_view_extent(const fv_view *v, int64_t *lo, int64_t *hi) {
     *lo = *hi = v->at;
     for (int d = 0; d < v->n_dims; d++) {

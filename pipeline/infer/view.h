@@ -51,6 +51,8 @@ typedef struct {
 // False when the view does not have that layout. A tensor of rank 2 has 1 x 1 pixels, of rank 3 rows
 // of height 1; beyond rank 4 the last dimensions count as columns.
 bool fv_view_as_pixels(const fv_view *v, fv_pixel_view *p);
+// Place, pitch and channels are multiples of eight floats.
+bool fv_view_in_eights(const fv_pixel_view *p);
 
 // The floats that the view touches, padding included: [*lo, *hi) from the start of its root.
 void fv_view_extent(const fv_view *v, int64_t *lo, int64_t *hi);

@@ -49,19 +49,31 @@ layout(binding = 6) uniform usamplerBuffer upload_bytes;
 
 #include "push.h"
 
-// Stores cost CPUs an instruction sequence a lane and element: in halves they are cheaper. The host
-// takes the variant where the device has 64-bit integers.
+// Stores cost CPUs an instruction sequence a lane and element, and part of it for all elements at an index: in
+// halves they are cheaper, two vectors at once still more (store8, whose index is even). The host takes the variant
+// where the device has 64-bit integers.
 // The host's blocks are smaller than this; min() with it keeps a CPU driver from computing the index
 // anew, from its parts, for every lane.
 const uint BEYOND4 = 0x0fffffffu;
 #ifdef STORE_WIDE
-layout(binding = 2, std430) buffer ActivationsInHalves { u64vec2 activation_halves[]; };
+layout(binding = 2, std430) writeonly buffer ActivationsInHalves { u64vec2 activation_halves[]; };
+layout(binding = 2, std430) writeonly buffer ActivationsInEights { u64vec4 activation_eights[]; };
+u64vec2 in_halves(vec4 v) {
+    return u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+}
 void store4(uint index, vec4 v) {
-    activation_halves[min(index, BEYOND4)] = u64vec2(packUint2x32(floatBitsToUint(v.xy)), packUint2x32(floatBitsToUint(v.zw)));
+    activation_halves[min(index, BEYOND4)] = in_halves(v);
+}
+void store8(uint index, vec4 a, vec4 b) {
+    activation_eights[min(index / 2, BEYOND4)] = u64vec4(in_halves(a), in_halves(b));
 }
 #else
 void store4(uint index, vec4 v) {
     activation4[index] = STORED4(v);
+}
+void store8(uint index, vec4 a, vec4 b) {
+    store4(index, a);
+    store4(index + 1, b);
 }
 #endif
 

@@ -29,13 +29,7 @@ layout(constant_id = 11) const uint CHANNELS = 4; // of a vector of inputs that 
 // pixels counts for two by two. The loop over the kernel's rows is then one over these two parts.
 layout(constant_id = 12) const uint NEAR = 0;
 
-// Stores cost CPUs an instruction sequence a lane and element: the wider the cheaper.
-#ifdef STORE_WIDE
-layout(binding = 2, std430) writeonly buffer ActivationsWide { u64vec4 activation8[]; };
-uint64_t pack(vec2 v) {
-    return packUint2x32(floatBitsToUint(v));
-}
-#endif
+layout(constant_id = 13) const bool EIGHTS = false; // the output's place and pitch, and OB, are multiples of eight channels
 
 layout(push_constant) uniform Push { fv_push_tile pushed; };
 fv_push_tile push;
@@ -137,20 +131,15 @@ void main() {
     uint residual_at = push.residual_at4 + pixel * push.residual_pitch4 + group_at;
     [[unroll]] for (uint i = 0; i < P; i++) {
         if (inside && x + int(i) < push.out_width) {
-#ifdef STORE_WIDE
-            [[unroll]] for (uint c = 0; c < OB / 4; c += 2) {
+            [[unroll]] for (uint c = 0; c < OB / 4; c += EIGHTS ? 2 : 1) {
                 if (WHOLE || int(4 * c) < left) {
-                    vec4 a = finish(i, c, residual_at + c, left - int(4 * c)),
-                         b = finish(i, c + 1, residual_at + c + 1, left - int(4 * c + 4));
-                    activation8[min((out_at + c) / 2, BEYOND4)] = u64vec4(pack(a.xy), pack(a.zw), pack(b.xy), pack(b.zw));
+                    vec4 v = finish(i, c, residual_at + c, left - int(4 * c));
+                    if (EIGHTS)
+                        store8(out_at + c, v, finish(i, c + 1, residual_at + c + 1, left - int(4 * c + 4)));
+                    else
+                        store4(out_at + c, v);
                 }
             }
-#else
-            [[unroll]] for (uint c = 0; c < OB / 4; c++) {
-                if (WHOLE || int(4 * c) < left)
-                    store4(out_at + c, finish(i, c, residual_at + c, left - int(4 * c)));
-            }
-#endif
         }
         out_at += push.out_pitch4;
         residual_at += push.residual_pitch4;

@@ -32,7 +32,7 @@ static void winners_are_kept(void) {
         CHECK(row != NULL);
         char *text = fv_test_read(path), line[256];
         fv_conv_shape_text(&shape, line, sizeof line);
-        CHECK_CONTAINS(text, "fovea-tune 5\n");
+        CHECK_CONTAINS(text, "fovea-tune 6\n");
         CHECK_CONTAINS(text, line);
         CHECK_CONTAINS(text, row ? row->name : "?");
         free(text);
@@ -42,7 +42,7 @@ static void winners_are_kept(void) {
         for (const fv_conv_row *r = fv_conv_rows; r->name && !other; r++)
             other = strcmp(r->name, "tile 2x32") ? NULL : r;
         FILE *f = fopen(path, "w");
-        fprintf(f, "fovea-tune 5\nnonsense\n%s = no such row, 1.0 ms\n%s = %s, 0.1 ms\n", line, line, other->name);
+        fprintf(f, "fovea-tune 6\nnonsense\n%s = no such row, 1.0 ms\n%s = %s, 0.1 ms\n", line, line, other->name);
         fclose(f);
         CHECK(tune_once(gpu) == other);
         // Another version is not.
@@ -51,7 +51,7 @@ static void winners_are_kept(void) {
         fclose(f);
         CHECK(tune_once(gpu) != NULL);
         text = fv_test_read(path);
-        CHECK_CONTAINS(text, "fovea-tune 5\n");
+        CHECK_CONTAINS(text, "fovea-tune 6\n");
         free(text);
     }
     fv_gpu_destroy(&gpu);
