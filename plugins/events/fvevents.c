@@ -36,8 +36,8 @@ static const fv_option options[] = {
 };
 
 typedef struct {
-    fv_arena *arena;
-    fv_rules rules;
+    fv_arena *arena; // of the rules
+    const fv_rules *rules;
     fv_watch *watch;
     const char *source; // what is loaded; interned
     bool announced;
@@ -135,6 +135,31 @@ static void drop_rules(fv_arena **arena, fv_watch **watch) {
     fv_arena_destroy(arena);
 }
 
+// A class that the model does not know is worth a warning, as soon as the model is known.
+static void check_classes(fv_element *e) {
+    fv_err err = {0};
+    const state *s = e->state;
+    fv_watch *trial = s->labels ? fv_watch_create(s->rules, &s->labels->labels, &err) : NULL;
+    if (s->labels && !trial)
+        fv_element_warning(GST_ELEMENT(e), &err);
+    fv_watch_destroy(&trial);
+}
+
+// What lasts by the watch of before ends; `arena` has the rules of the new one.
+static void replace(fv_element *e, fv_arena *arena, const fv_rules *rules, fv_watch *watch) {
+    state *s = e->state;
+    if (s->watch) {
+        collect_ends(e);
+        fv_watch_follow(watch, s->watch);
+    }
+    g_mutex_lock(&e->lock);
+    fv_arena *old_arena = s->arena == arena ? NULL : s->arena;
+    fv_watch *old_watch = s->watch;
+    s->arena = arena, s->rules = rules, s->watch = watch;
+    g_mutex_unlock(&e->lock);
+    drop_rules(&old_arena, &old_watch);
+}
+
 // The old rules stay on failure. They hold no labels: the model is known with the first frame only.
 static bool load(fv_element *e, fv_err *err) {
     state *s = e->state;
@@ -151,16 +176,9 @@ static bool load(fv_element *e, fv_err *err) {
         drop_rules(&arena, &watch);
         return false;
     }
-    if (s->watch) {
-        collect_ends(e);
-        fv_watch_follow(watch, s->watch);
-    }
-    g_mutex_lock(&e->lock);
-    fv_arena *old_arena = s->arena;
-    fv_watch *old_watch = s->watch;
-    s->arena = arena, s->watch = watch, s->rules = *rules, s->source = source, s->announced = false;
-    g_mutex_unlock(&e->lock);
-    drop_rules(&old_arena, &old_watch);
+    replace(e, arena, rules, watch);
+    s->source = source, s->announced = false;
+    check_classes(e);
     return true;
 }
 
@@ -191,7 +209,9 @@ static bool changed(fv_element *e, fv_err *err) {
 static void stop(fv_element *e) {
     state *s = e->state;
     write_report(e);
+    g_mutex_lock(&e->lock); // others ask for `stats`
     drop_rules(&s->arena, &s->watch);
+    g_mutex_unlock(&e->lock);
     gst_clear_buffer(&s->ends);
     fv_meta_labels_unref(s->labels);
     s->labels = NULL;
@@ -209,15 +229,6 @@ static void announce(fv_element *e) {
     s->announced = true;
 }
 
-// A class that the model does not know is worth a warning, as soon as the model is known.
-static void check_classes(fv_element *e, const fv_labels *labels) {
-    fv_err err = {0};
-    fv_watch *trial = fv_watch_create(&((state *)e->state)->rules, labels, &err);
-    if (!trial)
-        fv_element_warning(GST_ELEMENT(e), &err);
-    fv_watch_destroy(&trial);
-}
-
 static void remember(fv_element *e, const fv_frame_meta *meta, const fv_record *record) {
     state *s = e->state;
     s->last = *record;
@@ -226,8 +237,7 @@ static void remember(fv_element *e, const fv_frame_meta *meta, const fv_record *
         return;
     fv_meta_labels_unref(s->labels);
     s->labels = fv_meta_labels_ref(meta->labels);
-    if (s->labels)
-        check_classes(e, &s->labels->labels);
+    check_classes(e);
 }
 
 static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *err) {
@@ -243,7 +253,7 @@ static bool frame(fv_element *e, GstBuffer *buffer, fv_record *record, fv_err *e
     s->events += (uint64_t)n;
     g_mutex_unlock(&e->lock);
     hand_out(e, meta, record, events, n);
-    fv_meta_set_counts(meta, fv_watch_counts(s->watch), s->rules.n);
+    fv_meta_set_counts(meta, fv_watch_counts(s->watch), s->rules->n);
     if (s->heatmap)
         fv_heatmap_add(s->heatmap, record, events, n);
     return true;
@@ -259,8 +269,10 @@ static void finish(fv_element *e) {
 static void flush(fv_element *e) {
     state *s = e->state;
     fv_err err = {0};
-    s->source = NULL;
-    if (!load(e, &err))
+    fv_watch *watch = fv_watch_create(s->rules, NULL, &err);
+    if (watch)
+        replace(e, s->arena, s->rules, watch);
+    else
         fv_element_warning(GST_ELEMENT(e), &err);
 }
 
@@ -276,8 +288,8 @@ static GstStructure *stats(fv_element *e) {
     GstStructure *out = gst_structure_new("fvevents-stats", "events", G_TYPE_UINT64, s->events,
                                           NULL);
     const fv_rule_count *c = s->watch ? fv_watch_counts(s->watch) : NULL;
-    for (int i = 0; c && i < s->rules.n; i++) {
-        const fv_rule *r = &s->rules.v[i];
+    for (int i = 0; c && i < s->rules->n; i++) {
+        const fv_rule *r = &s->rules->v[i];
         for (int d = 0; d < 2 && r->kind == FV_RULE_LINE; d++)
             set_count(out, r->name, r->direction_names[d], c[i].crossed[d]);
         if (r->kind != FV_RULE_ZONE)

@@ -38,13 +38,18 @@ static void stage_finish(stage *s) {
     gst_object_unref(s->e);
 }
 
+// One model's, for all frames.
+static fv_meta_labels *model_labels(void) {
+    static fv_meta_labels *l;
+    l = l ? l : fv_meta_labels_create(&labels);
+    return l;
+}
+
 static GstBuffer *walker(int frame, float x) {
     GstBuffer *b = gst_buffer_new_allocate(NULL, WIDTH * HEIGHT, NULL);
     GST_BUFFER_PTS(b) = (GstClockTime)frame * 40 * GST_MSECOND;
     fv_frame_meta *m = fv_meta_add(b, "gate", (uint64_t)frame, WIDTH, HEIGHT);
-    fv_meta_labels *l = fv_meta_labels_create(&labels);
-    fv_meta_set_labels(m, l);
-    fv_meta_labels_unref(l);
+    fv_meta_set_labels(m, model_labels());
     m->inference = FV_INFERRED;
     fv_object o = {.box = {x, 100, 30, 60},
                    .score = 0.9f,
@@ -338,33 +343,69 @@ static void other_rules_end_what_lasts(void) {
     stage_finish(&s);
 }
 
+static void seek(stage *s) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(s->h, gst_event_new_flush_start());
+    gst_harness_push_event(s->h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(s->h, gst_event_new_segment(&segment));
+}
+
 static void a_seek_ends_what_lasts(void) {
     stage s = stage_of(door);
     CHECK_EQUAL(walk(&s, 16), 3);
-    GstSegment segment;
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(s.h, gst_event_new_flush_start());
-    gst_harness_push_event(s.h, gst_event_new_flush_stop(TRUE));
-    gst_harness_push_event(s.h, gst_event_new_segment(&segment));
+    seek(&s);
     CHECK_EQUAL(walk(&s, 16), 3);
     uint64_t ended = end_of_dwell(s.h);
     check_ids(&s, ended, 7);
     stage_finish(&s);
 }
 
-static void unknown_classes_are_warned_of(void) {
-    stage s = stage_of(
-        "rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n");
-    CHECK_EQUAL(walk(&s, 14), 0);
-    GstMessage *m = gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING);
+// Its file may be gone, or in the middle of being written.
+static void a_seek_keeps_the_rules(void) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/rules.yaml", fv_test_tmp("fvevents-seek"));
+    CHECK(g_file_set_contents(path, door, -1, NULL));
+    stage s = stage_of(path);
+    CHECK_EQUAL(walk(&s, 16), 3);
+    remove(path);
+    seek(&s);
+    CHECK_EQUAL(walk(&s, 16), 3);
+    GstStructure *stats = NULL;
+    guint64 in = 0;
+    g_object_get(s.e, "stats", &stats, NULL);
+    CHECK(gst_structure_get_uint64(stats, "door.in", &in) && in == 1);
+    gst_structure_free(stats);
+    CHECK(!gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING));
+    stage_finish(&s);
+}
+
+static const char *const misspelt = "rules:\n  - {line: door, points: [[0.5, 1], [0.5, 0]], classes: [persn]}\n";
+
+static void check_unknown_class(stage *s) {
+    GstMessage *m = gst_bus_pop_filtered(s->bus, GST_MESSAGE_WARNING);
     GError *error = NULL;
     CHECK(m != NULL);
-    if (m) {
-        gst_message_parse_warning(m, &error, NULL);
-        CHECK_CONTAINS(error->message, "no class 'persn'");
-        g_error_free(error);
-        gst_message_unref(m);
-    }
+    if (!m)
+        return;
+    gst_message_parse_warning(m, &error, NULL);
+    CHECK_CONTAINS(error->message, "no class 'persn'");
+    g_error_free(error);
+    gst_message_unref(m);
+}
+
+// With the first frame, and with rules that come while playing.
+static void unknown_classes_are_warned_of(void) {
+    stage s = stage_of(misspelt);
+    CHECK_EQUAL(walk(&s, 14), 0);
+    check_unknown_class(&s);
+    stage_finish(&s);
+    s = stage_of(door);
+    walk(&s, 3);
+    CHECK(!gst_bus_pop_filtered(s.bus, GST_MESSAGE_WARNING));
+    g_object_set(s.e, "rules", misspelt, NULL);
+    walk(&s, 3);
+    check_unknown_class(&s);
     stage_finish(&s);
 }
 
@@ -396,6 +437,7 @@ const fv_suite fvevents_suite = {"fvevents",
                                                    CASE(rules_change_while_playing),
                                                    CASE(other_rules_end_what_lasts),
                                                    CASE(a_seek_ends_what_lasts),
+                                                   CASE(a_seek_keeps_the_rules),
                                                    CASE(unknown_classes_are_warned_of),
                                                    CASE(without_rules_it_says_so),
                                                    {0}}};
