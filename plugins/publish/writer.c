@@ -49,7 +49,7 @@ static bool fail(const fv_writer *w, int why, fv_err *err) {
                    fv_writer_name(w), strerror(why));
 }
 
-// All, or none of what is left half written.
+// All or nothing; of a file that cannot be cut again the retry writes what is left.
 static bool write_file(fv_writer *w, fv_err *err) {
     off_t start = lseek(w->fd, 0, SEEK_END);
     size_t done = 0;
@@ -60,12 +60,10 @@ static bool write_file(fv_writer *w, fv_err *err) {
         done += n > 0 ? (size_t)n : 0;
     }
     int why = errno;
-    if (done < w->n && done && start >= 0 && ftruncate(w->fd, start))
-        done = 0; // cannot even be cut: the retry writes the lines again
-    if (done < w->n)
-        return fail(w, why, err);
-    note_written(w, done);
-    return true;
+    bool whole = done == w->n;
+    if (whole || (done && (start < 0 || ftruncate(w->fd, start))))
+        note_written(w, done);
+    return whole || fail(w, why, err);
 }
 
 static void hang_up(fv_writer *w) {

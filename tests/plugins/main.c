@@ -2,8 +2,9 @@
 
 #include "tests/test.h"
 
-extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvtrack_suite,
-    meta_suite, mkv_suite, mp4_suite, uri_suite, camera_suite, pipeline_suite, publish_suite;
+extern const fv_suite draw_suite, element_suite, fvevents_suite, fvsrc_suite, fvsrc_decoder_suite,
+    fvtrack_suite, meta_suite, mkv_suite, mp4_suite, uri_suite, camera_suite, pipeline_suite,
+    publish_suite;
 
 static const fv_suite *const suites[] = {
     &camera_suite,
@@ -11,6 +12,7 @@ static const fv_suite *const suites[] = {
     &element_suite,
     &fvevents_suite,
     &fvsrc_suite,
+    &fvsrc_decoder_suite,
     &fvtrack_suite,
     &meta_suite,
     &mkv_suite,

@@ -127,6 +127,28 @@ static void skipped_frames_may_be_empty_or_found_by_others(void) {
     gst_harness_teardown(h);
 }
 
+// Driving out to the left, cut by the picture's edge: behind it the box is as wide as it was.
+static void the_size_of_the_picture_is_told(void) {
+    GstHarness *h = harness("fvtrack confirm-hits=1");
+    fv_object v[8];
+    for (int i = 0; i < 25; i++) {
+        fv_box car = {100 - 6 * (float)i, 100, 80, 40};
+        GstBuffer *b = detected(i, true);
+        fv_frame_meta *m = fv_meta_get(b);
+        if (i < 24) {
+            m->inference = FV_INFERRED;
+            fv_object o = {.box = fv_box_clip(car, WIDTH, HEIGHT), .score = 0.9f, .detection = -1};
+            fv_meta_set_objects(b, m, &(fv_objects){1, 1, &o});
+        }
+        b = gst_harness_push_and_pull(h, b);
+        CHECK_EQUAL(objects_of(b, v), 1);
+        gst_buffer_unref(b);
+    }
+    CHECK_NEAR(v[0].box.x, 100 - 6 * 24, 6);
+    CHECK_NEAR(v[0].box.w, 80, 6);
+    gst_harness_teardown(h);
+}
+
 static void a_flush_forgets_tracks_but_not_ids(void) {
     GstHarness *h = harness("fvtrack");
     for (int i = 0; i < 6; i++) {
@@ -163,6 +185,7 @@ const fv_suite fvtrack_suite = {"fvtrack",
                                                   CASE(skipped_frames_are_predicted_and_marked),
                                                   CASE(other_detectors_are_tracked),
                                                   CASE(skipped_frames_may_be_empty_or_found_by_others),
-                                                  CASE(a_flush_forgets_tracks_but_not_ids),
+                                                  CASE(the_size_of_the_picture_is_told),
+                                                CASE(a_flush_forgets_tracks_but_not_ids),
                                                   CASE(options_are_properties),
                                                   {0}}};

@@ -80,6 +80,15 @@ static void frames_and_events_in_order(void) {
     gst_harness_teardown(h);
 }
 
+static void the_frame_rate_is_told(void) {
+    GstHarness *h = harness("format=savant");
+    run(h, 1);
+    gst_harness_teardown(h);
+    char *text = fv_test_read(path);
+    CHECK_CONTAINS(text, "\"framerate\":\"25/1\"");
+    free(text);
+}
+
 static void what_and_append(void) {
     GstHarness *h = harness("what=events");
     run(h, 3);
@@ -214,6 +223,7 @@ static void a_full_disk(void) {
 }
 
 const fv_suite publish_suite = {"publish", (const fv_case[]){CASE(frames_and_events_in_order),
+                                                             CASE(the_frame_rate_is_told),
                                                              CASE(what_and_append),
                                                              CASE(seeks_and_goes_on),
                                                              CASE(two_in_one_pipeline),

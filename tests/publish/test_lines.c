@@ -1,5 +1,10 @@
-// plugins/publish/lines.h: files that rotate.
+#define _GNU_SOURCE
+// plugins/publish/lines.h: files that rotate, or have no room.
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,6 +138,29 @@ static void each_file_is_a_document(void) {
     CHECK_FAILS(fv_target_create(&p, &setup, &err), err, "cannot be appended to");
 }
 
+// No room, and what is half written cannot be cut off again: nothing is lost, nothing comes twice.
+static void room_comes_late(void) {
+    struct rlimit old, small;
+    int fd = memfd_create("sealed", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    fv_target_params p = file_params("late");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    p.append = true;
+    CHECK_EQUAL(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    getrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, SIG_IGN);
+    small = (struct rlimit){1000, old.rlim_max};
+    fv_target *t = publisher_create(&p);
+    setrlimit(RLIMIT_FSIZE, &small);
+    publisher_add(t, 0, 100);
+    publisher_wait_told("records wait for room, make some");
+    setrlimit(RLIMIT_FSIZE, &old);
+    fv_target_destroy(&t);
+    char *text = fv_test_read(path);
+    publisher_check(text, 100, false);
+    free(text);
+    close(fd);
+}
+
 // The folder takes no new file: told once, and the file grows on.
 static void cannot_rotate(void) {
     if (!geteuid()) { // root may write everywhere: a folder in the way stands for it
@@ -198,6 +226,7 @@ const fv_suite lines_suite = {"lines", (const fv_case[]){CASE(by_size),
                                                          CASE(by_time),
                                                          CASE(appended_and_large),
                                                          CASE(each_file_is_a_document),
+                                                         CASE(room_comes_late),
                                                          CASE(cannot_rotate),
                                                          CASE(the_name_is_always_there),
                                                          CASE(options_of_others),
