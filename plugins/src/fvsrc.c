@@ -12,6 +12,7 @@
 
 static const char *const hwaccel_names[] = {"none", "auto", NULL};
 static const char *const transport_names[] = {"tcp", "udp", NULL};
+static const char *const live_names[] = {"auto", "no", "yes", NULL}; // fv_live
 
 static const fv_option options[] = {
     FV_OPTION_STRING(fv_src_params, uri, "uri", NULL,
@@ -38,6 +39,9 @@ static const fv_option options[] = {
     FV_OPTION_BOOL(fv_src_params, loop, "loop", false, "start again at the end, time going on"),
     FV_OPTION_BOOL(fv_src_params, realtime, "realtime", false,
                    "a file as if it were a camera: frames at their time, never late"),
+    FV_OPTION_ENUM(fv_src_params, live, "live", live_names, FV_LIVE_AUTO,
+                   "frames come when the source has them, and are dropped when late; auto: those of cameras. A "
+                   "stream by http without length or end is only opened again when it breaks"),
     FV_OPTION_ENUM(fv_src_params, hwaccel, "hwaccel", hwaccel_names, FV_HWACCEL_NONE,
                    "decode on a device if there is one"),
     FV_OPTION_INT(fv_src_params, threads, "threads", 0, 256, 0, "of the decoder; 0: one per core"),
@@ -227,13 +231,13 @@ static void reset(fv_src *s) {
     GST_OBJECT_LOCK(s);
     s->active = s->params;
     GST_OBJECT_UNLOCK(s);
-    s->is_live = s->active.realtime || fv_uri_is_live(s->active.uri);
+    s->is_live = s->active.realtime || fv_uri_is_live(s->active.uri, (fv_live)s->active.live);
     gst_segment_init(&s->segment, GST_FORMAT_TIME);
     gst_flow_combiner_reset(s->flows);
     s->group_id = gst_util_group_id_next();
     s->seqnum = gst_util_seqnum_next();
     s->need_segment = UINT_MAX;
-    s->anchored = s->end_requested = s->playing = s->can_seek = false;
+    s->anchored = s->end_requested = s->playing = s->can_seek = s->is_endless = false;
     s->info = (GstVideoInfo){0};
     s->seek_ns = s->last_ns = s->old_ns = FV_TIME_NONE;
     s->offset_ns = s->end_ns = s->position_ns = s->duration_ns = 0;

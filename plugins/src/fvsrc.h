@@ -20,7 +20,7 @@ typedef struct {
     const char *uri, *stream, *size, *rate, *format;
     int64_t timeout_ns, reconnect_ns, latency_ns;
     bool loop, realtime;
-    int hwaccel, threads, transport, frames;
+    int hwaccel, threads, transport, frames, live;
 } fv_src_params;
 
 typedef struct {
@@ -48,6 +48,7 @@ typedef struct {
     guint need_segment;                    // bit 0: video, bit i + 1: audio i
     int64_t lead_ns[FV_READER_MAX_AUDIO];  // see begin_audio
     bool is_live, started, anchored, strides;
+    bool is_endless;                       // none that is_live, but as libav tells it has no end: it is opened again
     GstVideoInfo info;                     // of the caps sent; finfo NULL: none yet
     int64_t seek_ns;                       // to do when the reader is open; FV_TIME_NONE: none
     int64_t offset_ns;                     // added to the reader's times

@@ -83,7 +83,8 @@ static fv_reader *get_reader(fv_src *s, fv_err *err) {
                                                        .rate = p->rate,
                                                        .format = p->format,
                                                        .timeout_ns = p->timeout_ns,
-                                                       .tcp = p->transport == FV_TRANSPORT_TCP},
+                                                       .tcp = p->transport == FV_TRANSPORT_TCP,
+                                                       .live = p->live},
                                               .threads = p->threads,
                                               .hwaccel = p->hwaccel == FV_HWACCEL_AUTO},
                           &s->stop, err);
@@ -96,6 +97,7 @@ bool fv_src_open(fv_src *s, fv_err *err) {
     if (!s->started)
         start_streams(s);
     s->anchored = false;
+    s->is_endless = s->active.live == FV_LIVE_AUTO && fv_reader_is_endless(s->reader);
     g_mutex_lock(&s->lock);
     s->duration_ns = fv_reader_duration_ns(s->reader);
     s->can_seek = fv_reader_can_seek(s->reader) && !s->is_live;

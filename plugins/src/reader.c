@@ -292,6 +292,12 @@ static void feed(fv_reader *r, const AVPacket *packet) {
     r->counts.corrupt += e < 0 && e != AVERROR_EOF && packet;
 }
 
+// Without a length a server that hangs up looks to libav as one that broke down; here it is told that it is none that
+// goes on for ever.
+static bool is_end_of_recording(const fv_reader *r) {
+    return r->params.wish.live == FV_LIVE_NO && fv_reader_is_endless(r);
+}
+
 fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err) {
     for (bool finished = false;;) {
         if (take_picture(r, item, &finished))
@@ -301,8 +307,8 @@ fv_read_result fv_reader_next(fv_reader *r, fv_reader_item *item, fv_err *err) {
         if (atomic_load(r->stop))
             return FV_READ_STOPPED;
         int e = read_packet(r);
-        if (e == AVERROR_EOF || (e == AVERROR_INVALIDDATA && !r->uri.is_network)) {
-            r->counts.corrupt += e != AVERROR_EOF; // cut off here: what came so far is good
+        if (e == AVERROR_EOF || (e == AVERROR_INVALIDDATA && !r->uri.is_network) || (e == AVERROR(EIO) && is_end_of_recording(r))) {
+            r->counts.corrupt += e == AVERROR_INVALIDDATA; // cut off here: what came so far is good
             feed(r, NULL);
         } else if (e < 0) {
             if (atomic_load(r->stop))
@@ -361,6 +367,11 @@ bool fv_reader_can_seek(const fv_reader *r) {
 
 bool fv_reader_is_network(const fv_reader *r) {
     return r->uri.is_network;
+}
+
+bool fv_reader_is_endless(const fv_reader *r) {
+    AVIOContext *io = r->format->pb;
+    return r->uri.is_network && !r->uri.is_live && r->format->duration <= 0 && io && !io->seekable && avio_size(io) <= 0;
 }
 
 AVRational fv_reader_rate(const fv_reader *r) {

@@ -66,6 +66,8 @@ const AVStream *fv_reader_audio(const fv_reader *r, int i);
 int64_t fv_reader_duration_ns(const fv_reader *r);  // 0: not known
 bool fv_reader_can_seek(const fv_reader *r);
 bool fv_reader_is_network(const fv_reader *r);
+// A stream by http that nobody can go back in, whose server names no length and whose container no duration.
+bool fv_reader_is_endless(const fv_reader *r);
 AVRational fv_reader_rate(const fv_reader *r);      // frames per second; 0/1: not known
 // Pixel aspect ratio; 1/1 where nothing is said.
 AVRational fv_reader_par(const fv_reader *r, AVFrame *frame);

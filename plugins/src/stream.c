@@ -141,7 +141,7 @@ static void add_meta(fv_src *s, GstBuffer *buffer, const fv_reader_item *item) {
     int64_t start = fv_reader_utc_ns(s->reader, &m->utc_source);
     if (start != FV_TIME_NONE) {
         m->utc_ns = start + item->pts_ns;
-    } else if (s->is_live && !s->active.realtime) {
+    } else if (fv_src_is_camera(s) || s->is_endless) {
         m->utc_ns = g_get_real_time() * 1000;
         m->utc_source = FV_UTC_ARRIVAL;
     }
@@ -285,7 +285,10 @@ static void post_status(fv_src *s, const char *status) {
 static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
     fv_err err = *why;
     fv_src_close_reader(s);
-    if (!err.text[0])
+    if (!s->is_live)
+        fv_fail(&err, FV_IO, "%s: broke off; it named no length, so it is opened again; `live: no` if it is a recording",
+                fv_uri_redact(s->active.uri));
+    else if (!err.text[0])
         fv_fail(&err, FV_IO, "%s: the stream ended", fv_uri_redact(s->active.uri));
     fv_element_warning(GST_ELEMENT(s), &err);
     post_status(s, "lost");
@@ -294,6 +297,7 @@ static GstFlowReturn reconnect(fv_src *s, const fv_err *why) {
         if (is_end_requested(s))
             return GST_FLOW_EOS;
         if (!atomic_load(&s->stop) && fv_src_open(s, &err)) {
+            s->offset_ns = s->is_live ? s->offset_ns : s->end_ns; // a live one is anchored by its first frame
             g_mutex_lock(&s->lock);
             s->reconnects++;
             g_mutex_unlock(&s->lock);
@@ -338,7 +342,8 @@ static void warn_if_cut_short(fv_src *s) {
 
 static GstFlowReturn at_end(fv_src *s, const fv_err *why) {
     fv_err err = {0};
-    if (fv_src_is_camera(s) && s->active.reconnect_ns > 0)
+    bool breaks = fv_src_is_camera(s) || (s->is_endless && why->text[0]); // a server may say that this is the end
+    if (breaks && s->active.reconnect_ns > 0)
         return reconnect(s, why);
     if (why->text[0])
         return fail(s, why);

@@ -40,8 +40,8 @@ static const kind *kind_of(const char *uri) {
     return k;
 }
 
-bool fv_uri_is_live(const char *uri) {
-    return uri && kind_of(uri)->is_live;
+bool fv_uri_is_live(const char *uri, fv_live live) {
+    return uri && (live == FV_LIVE_AUTO ? kind_of(uri)->is_live : live == FV_LIVE_YES);
 }
 
 // "%d", "%04d": a number in a file name.
@@ -156,9 +156,12 @@ static bool parse_kind(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_e
     const char *rest = uri + (k->skip ? strlen(k->prefix) : 0);
     bool is_file_url = !strcmp(k->prefix, "file://");
     u->url = is_file_url ? percent_decode(rest) : av_strdup(rest);
-    u->is_live = k->is_live;
+    u->is_live = fv_uri_is_live(uri, (fv_live)wish->live);
     u->is_network = k->is_network;
     u->poll = k->poll;
+    if (u->is_live && !k->is_live && !k->is_network)
+        return fv_fail(err, FV_BAD_INPUT, "%s: `live: yes` is for what comes over a network; `realtime: true` shows a "
+                       "file as if it were a camera", uri);
     if (k->format) {
         avdevice_register_all();
         return choose_format(u, k->format, uri, err);

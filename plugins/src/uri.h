@@ -16,12 +16,16 @@ typedef struct {
     bool poll;                    // a device that blocks for ever unless it is asked not to
 } fv_uri;
 
+// Is a source live? AUTO: cameras are.
+typedef enum { FV_LIVE_AUTO, FV_LIVE_NO, FV_LIVE_YES } fv_live;
+
 // What is asked of a source; NULL and 0: as it comes.
 typedef struct {
     const char *size, *rate, *format; // of a camera's pictures: "1280x720", "30" or "30000/1001", "mjpeg"; `rate` also
                                       // of a series of pictures
     int64_t timeout_ns;               // of network sources
     bool tcp;                         // RTSP over TCP instead of UDP
+    int live;                         // an fv_live; YES is for what comes over a network
 } fv_uri_wish;
 
 // `uri` is one of
@@ -36,7 +40,7 @@ bool fv_uri_parse(fv_uri *u, const char *uri, const fv_uri_wish *wish, fv_err *e
 void fv_uri_finish(fv_uri *u);
 
 // Live without opening it: the element must know when it changes state.
-bool fv_uri_is_live(const char *uri);
+bool fv_uri_is_live(const char *uri, fv_live live);
 
 // `uri` without user and password, for messages. A static buffer of the calling thread.
 const char *fv_uri_redact(const char *uri);

@@ -1,6 +1,7 @@
 // fvsrc on clips that libav itself makes (lavfi) and on broken files.
 #include <gio/gio.h>
 #include <gst/check/gstharness.h>
+#include <glib/gstdio.h>
 #include <gst/video/video.h>
 #include <unistd.h>
 
@@ -473,19 +474,43 @@ static void a_silent_server_times_out(void) {
 typedef struct {
     GSocketListener *listener;
     GCancellable *over;
+    const char *head, *tail;
     char *video;
     gsize size;
+    guint16 port;
+    GThread *thread;
 } camera;
 
-// Shows everyone who calls the same four seconds and hangs up.
+// Shows everyone who calls the same seconds and hangs up.
 static gpointer answer(gpointer user) {
     camera *c = user;
     GSocketConnection *caller;
     while ((caller = g_socket_listener_accept(c->listener, NULL, c->over, NULL))) {
-        g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(caller)), c->video, c->size, NULL, NULL, NULL);
+        GOutputStream *out = g_io_stream_get_output_stream(G_IO_STREAM(caller));
+        char request[4096];
+        if (c->head && g_input_stream_read(g_io_stream_get_input_stream(G_IO_STREAM(caller)), request, sizeof request, NULL, NULL) > 0)
+            g_output_stream_write_all(out, c->head, strlen(c->head), NULL, NULL, NULL);
+        g_output_stream_write_all(out, c->video, c->size, NULL, NULL, NULL);
+        if (c->tail)
+            g_output_stream_write_all(out, c->tail, strlen(c->tail), NULL, NULL, NULL);
         g_object_unref(caller);
     }
     return NULL;
+}
+
+static void camera_start(camera *c, const char *path, const char *head, const char *tail) {
+    *c = (camera){.listener = g_socket_listener_new(), .over = g_cancellable_new(), .head = head, .tail = tail};
+    CHECK(g_file_get_contents(path, &c->video, &c->size, NULL));
+    c->port = g_socket_listener_add_any_inet_port(c->listener, NULL, NULL);
+    c->thread = g_thread_new("camera", answer, c);
+}
+
+static void camera_stop(camera *c) {
+    g_cancellable_cancel(c->over);
+    g_thread_join(c->thread);
+    g_free(c->video);
+    g_object_unref(c->listener);
+    g_object_unref(c->over);
 }
 
 static guint64 stat_of(GstElement *source, const char *name) {
@@ -515,15 +540,13 @@ static void watch_returns(GstElement *pipeline, guint64 returns, GString *said) 
 
 // It is opened again for ever; numbers, times and counts go on.
 static void a_camera_that_hangs_up_is_called_again(void) {
-    camera c = {.listener = g_socket_listener_new(), .over = g_cancellable_new()};
+    camera c;
     const char *path = path_of("camera.nut");
     char line[200];
     outcome o;
     shell("ffmpeg -v error -y -f lavfi -i testsrc=size=64x48:rate=25:duration=4 -c:v mjpeg -f nut %s", path);
-    CHECK(g_file_get_contents(path, &c.video, &c.size, NULL));
-    guint16 port = g_socket_listener_add_any_inet_port(c.listener, NULL, NULL);
-    GThread *thread = g_thread_new("camera", answer, &c);
-    snprintf(line, sizeof line, "fvsrc name=s reconnect=100000000 uri=tcp://127.0.0.1:%d ! fakesink name=v", port);
+    camera_start(&c, path, NULL, NULL);
+    snprintf(line, sizeof line, "fvsrc name=s reconnect=100000000 uri=tcp://127.0.0.1:%d ! fakesink name=v", c.port);
     GstElement *pipeline = pipeline_of(&o, line), *source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
     GString *said = g_string_new(NULL);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
@@ -538,12 +561,54 @@ static void a_camera_that_hangs_up_is_called_again(void) {
     CHECK_EQUAL(o.caps_changes, 1);
     gst_object_unref(source);
     close_pipeline(pipeline);
-    g_cancellable_cancel(c.over);
-    g_thread_join(thread);
     g_string_free(said, TRUE);
-    g_free(c.video);
-    g_object_unref(c.listener);
-    g_object_unref(c.over);
+    camera_stop(&c);
+}
+
+// By http: what says no length and cannot go back is opened again and goes on in time; a wish wins over that guess, and
+// what says its length or its end is a recording.
+static void a_stream_by_http_without_end(void) {
+    static const struct {
+        const char *wish, *head, *tail; // a number in the head is the length
+        bool ends;
+        int frames; // at least, after three calls; a live one throws away what came while it was looked at
+    } rows[] = {{"", "Connection: close\r\n\r\n", NULL, false, 90},
+                {"live=yes", "Connection: close\r\n\r\n", NULL, false, 30},
+                {"live=no", "Connection: close\r\n\r\n", NULL, true, 50},
+                {"", "Transfer-Encoding: chunked\r\n\r\n%llx\r\n", "\r\n0\r\n\r\n", true, 50},
+                {"", "Transfer-Encoding: chunked\r\n\r\n%llx0\r\n", NULL, false, 90},
+                {"", "Content-Length: %llu\r\n\r\n", NULL, true, 50}};
+    const char *path = path_of("endless.ts");
+    shell("ffmpeg -v error -y -f lavfi -i testsrc=size=64x48:rate=25:duration=2 -c:v mpeg2video -bf 0 -f mpegts %s", path);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        camera c;
+        outcome o;
+        char line[300], head[200];
+        GStatBuf info = {0};
+        CHECK_EQUAL(g_stat(path, &info), 0);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        int n = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n");
+        snprintf(head + n, sizeof head - (size_t)n, rows[i].head, (unsigned long long)info.st_size);
+#pragma GCC diagnostic pop
+        camera_start(&c, path, head, rows[i].tail);
+        snprintf(line, sizeof line, "fvsrc name=s reconnect=100000000 %s uri=http://127.0.0.1:%d/stream.ts ! fakesink name=v", rows[i].wish, c.port);
+        GstElement *pipeline = pipeline_of(&o, line), *source = gst_bin_get_by_name(GST_BIN(pipeline), "s");
+        GString *said = g_string_new(NULL);
+        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        if (rows[i].ends)
+            CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+        watch_returns(pipeline, rows[i].ends ? 0 : 2, said);
+        CHECK_EQUAL(stat_of(source, "reconnects") >= 2, !rows[i].ends);
+        gst_element_set_state(pipeline, GST_STATE_READY);
+        CHECK(o.frames >= rows[i].frames && (!rows[i].ends || o.frames == rows[i].frames));
+        CHECK(o.is_monotonic);
+        CHECK(rows[i].ends || g_str_has_prefix(said->str, "lost back lost back"));
+        gst_object_unref(source);
+        close_pipeline(pipeline);
+        g_string_free(said, TRUE);
+        camera_stop(&c);
+    }
 }
 
 static void states_up_and_down(void) {
@@ -579,5 +644,6 @@ const fv_suite fvsrc_suite = {"fvsrc",
                                                 CASE(realtime_takes_its_time_and_eos_ends_it),
                                                 CASE(a_silent_server_times_out),
                                                 CASE(a_camera_that_hangs_up_is_called_again),
+                                                CASE(a_stream_by_http_without_end),
                                                 CASE(states_up_and_down),
                                                 {0}}};

@@ -17,7 +17,7 @@ static void a_camera_is_asked(void) {
         fv_err err = {0};
         CHECK_OK(fv_uri_parse(&u, uris[i], &(fv_uri_wish){.size = "1280x720", .rate = "30000/1001", .format = "mjpeg"}, &err), err);
         CHECK_TEXT(u.url, "/dev/video7");
-        CHECK(u.is_live && u.poll && !u.is_network && fv_uri_is_live(uris[i]));
+        CHECK(u.is_live && u.poll && !u.is_network && fv_uri_is_live(uris[i], FV_LIVE_AUTO));
         CHECK(u.format && strstr(u.format->name, "v4l2")); // libavdevice is there
         CHECK_TEXT(option(&u, "video_size"), "1280x720");
         CHECK_TEXT(option(&u, "framerate"), "30000/1001");
