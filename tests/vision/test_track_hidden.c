@@ -367,6 +367,85 @@ static void direction_tells_who_it_is(void) {
     }
 }
 
+// Lost for longer than `lost` by the very frame in which somebody stands there: this is somebody else.
+static void who_was_lost_for_too_long_does_not_come_back(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        const fv_box person = {100, 100, 40, 80};
+        for (int i = 0; i < 10; i++)
+            add(&s, person, PERSON), step(&s);
+        for (int i = 0; i < 25; i++) // to the end of `lost`, one second
+            step(&s);
+        for (int i = 0; i < 5; i++)
+            add(&s, person, PERSON), step(&s);
+        CHECK_EQUAL(id_at(&s, person), 2);
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// A detector that is as sure of a car as of a person has seen one object.
+static void two_names_of_one_place_are_one_track(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s;
+        stage_init(&s, method);
+        const fv_box box = {100, 100, 60, 60};
+        for (int i = 0; i < 5; i++) {
+            add(&s, box, PERSON), add(&s, box, CAR), step(&s);
+            CHECK_EQUAL(s.out.n, 1);
+        }
+        fv_tracker_destroy(&s.tracker);
+    }
+}
+
+// Where there is no room for all, the surest are told; of who is not seen no keypoints are.
+static void the_surest_are_told_and_what_is_seen_of_them(void) {
+    stage s;
+    stage_init(&s, FV_TRACK_SORT);
+    s.out.capacity = 1;
+    for (int i = 0; i < 5; i++) {
+        add(&s, (fv_box){100, 100, 40, 80}, PERSON);
+        add(&s, (fv_box){400, 100, 40, 80}, PERSON);
+        s.in_v[0].score = 0.7f;
+        s.in_v[1].n_keypoints = 5;
+        step(&s);
+        CHECK_EQUAL(s.out.n, 1);
+        CHECK_NEAR(s.out_v[0].box.x, 400, 1);
+        CHECK_EQUAL(s.out_v[0].n_keypoints, 5);
+    }
+    fv_tracker_update(s.tracker, NULL, 5 * INT64_C(40000000), &s.out);
+    CHECK_EQUAL(s.out.n, 1);
+    CHECK_EQUAL(s.out_v[0].n_keypoints, 0);
+    fv_tracker_destroy(&s.tracker);
+}
+
+// The picture becomes twice as large while somebody is hidden: all is as it would have been, twice as large.
+static void a_new_size_while_hidden(void) {
+    for (int method = 0; method < FV_N_TRACK_METHODS; method++) {
+        stage s[2];
+        stage_init(&s[0], method);
+        stage_init(&s[1], method);
+        for (int i = 0; i < 24; i++) {
+            if (i == 12)
+                fv_tracker_set_picture(s[1].tracker, 2 * WIDTH, 2 * HEIGHT);
+            for (int k = 0; k < 2; k++) {
+                float scale = k && i >= 12 ? 2 : 1;
+                if (i < 10 || i >= 14)
+                    add(&s[k], (fv_box){scale * (100 + 6 * (float)i), scale * 100, scale * 40, scale * 80}, PERSON);
+                step(&s[k]);
+            }
+            CHECK_EQUAL(s[0].out.n, s[1].out.n);
+            for (int k = 0; i >= 14 && k < s[0].out.n && k < s[1].out.n; k++) {
+                CHECK_EQUAL(s[1].out_v[k].id, s[0].out_v[k].id);
+                CHECK_NEAR(s[1].out_v[k].box.x, 2 * s[0].out_v[k].box.x, 0.5);
+                CHECK_NEAR(s[1].out_v[k].box.h, 2 * s[0].out_v[k].box.h, 0.5);
+            }
+        }
+        fv_tracker_destroy(&s[0].tracker);
+        fv_tracker_destroy(&s[1].tracker);
+    }
+}
+
 const fv_suite track_hidden_suite = {
     "track-hidden", (const fv_case[]){CASE(a_neighbour_of_another_class_is_someone_else),
                                       CASE(a_box_that_is_cut_by_the_edge_keeps_its_shape),
@@ -380,4 +459,8 @@ const fv_suite track_hidden_suite = {
                                       CASE(two_do_not_take_turns_with_one_detection),
                                       CASE(who_comes_back_is_filtered_along_the_way),
                                       CASE(direction_tells_who_it_is),
+                                      CASE(who_was_lost_for_too_long_does_not_come_back),
+                                      CASE(two_names_of_one_place_are_one_track),
+                                      CASE(the_surest_are_told_and_what_is_seen_of_them),
+                                      CASE(a_new_size_while_hidden),
                                       {0}}};
