@@ -149,8 +149,25 @@ static void wrong_way(void) {
     CHECK_EQUAL(count_of("wrong-way", -1), 0);
     walk(w, 500, 500, 100, 520, 50);
     CHECK_EQUAL(count_of("wrong-way", FV_PHASE_START), 1);
+    for (int i = 0; i < 40; i++)
+        step(w, 100, 520); // who stands has not turned round
+    CHECK_EQUAL(count_of("wrong-way", FV_PHASE_END), 0);
     walk(w, 100, 520, 500, 520, 50);
     CHECK_EQUAL(count_of("wrong-way", FV_PHASE_END), 1);
+    fv_watch_destroy(&w);
+}
+
+// It has to last for a while, counted from when the way is known.
+static void the_wrong_way_from_the_start(void) {
+    fv_rule r = yard;
+    r.n_points = 0;
+    r.has_heading = true;
+    r.heading = 0;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    walk(w, 900, 500, 790, 500, 11); // 0.44 s
+    CHECK_EQUAL(count_of("wrong-way", -1), 0);
+    walk(w, 780, 500, 700, 500, 8);
+    CHECK_EQUAL(count_of("wrong-way", FV_PHASE_START), 1);
     fv_watch_destroy(&w);
 }
 
@@ -188,6 +205,65 @@ static void speed_by_the_ground(void) {
     for (int i = 0; i < 30; i++)
         step(w, 900, 500);
     CHECK_NEAR(first_of("speed", FV_PHASE_END)->value, 15.6, 0.3);
+    fv_watch_destroy(&w);
+}
+
+// A little less than the limit does not end it.
+static void speed_at_the_limit(void) {
+    const fv_calibration c = {.relative = true,
+                              .picture = {{0, 0}, {1, 0}, {1, 1}, {0, 1}},
+                              .ground = {{0, 0}, {50, 0}, {50, 50}, {0, 50}}};
+    fv_rule r = yard;
+    r.n_points = 0;
+    r.speed_limit = 10;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, &c, 0});
+    walk(w, 50, 500, 490, 500, 50); // 11 m/s
+    walk(w, 497.6, 500, 793.6, 500, 39); // 9.5 m/s
+    CHECK(count_of("speed", FV_PHASE_START) == 1 && count_of("speed", FV_PHASE_END) == 0);
+    walk(w, 797, 500, 900, 500, 30); // 4.3 m/s
+    CHECK_EQUAL(count_of("speed", FV_PHASE_END), 1);
+    fv_watch_destroy(&w);
+}
+
+// A zone of 6 pixels, in which nobody can be clear of the border by more than three.
+static void a_narrow_zone_can_be_entered(void) {
+    float strip[][2] = {{0.497f, 0.2f}, {0.503f, 0.2f}, {0.503f, 0.8f}, {0.497f, 0.8f}};
+    fv_rule r = yard;
+    r.point = strip;
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    walk(w, 400, 500, 500, 500, 50);
+    for (int i = 0; i < 5; i++)
+        step(w, 500, 500);
+    CHECK_EQUAL(count_of("enter", -1), 1);
+    fv_watch_destroy(&w);
+}
+
+// Twice for a third of a second is not for 0.4 s.
+static void a_condition_holds_without_a_break(void) {
+    fv_rule v[] = {yard, {.name = "busy", .kind = FV_RULE_WHEN, .when = "count(yard) >= 1 for 400ms"}};
+    fv_watch *w = watch_of(&(fv_rules){2, v, NULL, 0});
+    for (int i = 0; i < 18; i++)
+        step(w, i == 8 || i == 9 ? 100 : 500, 500);
+    CHECK_EQUAL(count_of("when", -1), 0);
+    for (int i = 0; i < 5; i++)
+        step(w, 500, 500);
+    CHECK_EQUAL(count_of("when", FV_PHASE_START), 1);
+    fv_watch_destroy(&w);
+}
+
+// After six seconds without a picture one update is due, not one for each second.
+static void updates_are_not_made_up_for(void) {
+    fv_rule r = yard;
+    r.update_ns = 1000000000;
+    r.events = FV_EVENT_BIT(FV_EVENT_EMPTY);
+    fv_watch *w = watch_of(&(fv_rules){1, &r, NULL, 0});
+    for (int i = 0; i < 5; i++)
+        show(w, NULL, 0);
+    frame += 150;
+    for (int i = 0; i < 5; i++)
+        show(w, NULL, 0);
+    CHECK_EQUAL(count_of("empty", FV_PHASE_START), 1);
+    CHECK_EQUAL(count_of("empty", FV_PHASE_UPDATE), 1);
     fv_watch_destroy(&w);
 }
 
@@ -366,6 +442,11 @@ const fv_suite rules_suite = {"rules", (const fv_case[]){CASE(zone_is_entered_an
                                                          CASE(wrong_way),
                                                          CASE(a_twitch_is_not_the_wrong_way),
                                                          CASE(speed_by_the_ground),
+                                                         CASE(speed_at_the_limit),
+                                                         CASE(the_wrong_way_from_the_start),
+                                                         CASE(a_narrow_zone_can_be_entered),
+                                                         CASE(a_condition_holds_without_a_break),
+                                                         CASE(updates_are_not_made_up_for),
                                                          CASE(conditions),
                                                          CASE(whatever_lasts_is_told_again),
                                                          CASE(mistakes_are_named),
