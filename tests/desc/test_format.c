@@ -335,6 +335,27 @@ static void onvif_tells_who_has_gone(void) {
     fv_formatter_destroy(&f);
 }
 
+// A property that changes: true at the start, false at the end, which comes behind the last frame with its own time.
+static void onvif_tells_what_lasts(void) {
+    static kept k;
+    fv_event e[] = {{.event = "dwell", .rule = "yard", .phase = FV_PHASE_START, .count = -1, .value = NAN,
+                     .pts_ns = 500000000, .utc_ns = FV_TIME_NONE},
+                    {.event = "overcrowding", .rule = "yard", .phase = FV_PHASE_END, .count = -1, .value = NAN,
+                     .pts_ns = 700000000, .utc_ns = FV_TIME_NONE}};
+    fv_record r = {.stream = "gate", .pts_ns = FV_TIME_NONE, .utc_ns = FV_TIME_NONE, .width = 64, .height = 36};
+    k.n = 0;
+    fv_formatter *f = fv_formatter_create(FV_FORMAT_ONVIF, FV_WHAT_ALL, keep, &k);
+    for (int i = 0; i < 2; i++)
+        fv_formatter_events(f, &r, &e[i], 1);
+    fv_formatter_destroy(&f);
+    CHECK_EQUAL(k.n, 2);
+    CHECK_CONTAINS(k.text[0], "UtcTime=\"1970-01-01T00:00:00.500000Z\" PropertyOperation=\"Changed\"");
+    CHECK_CONTAINS(k.text[0], "Name=\"State\" Value=\"true\"");
+    CHECK_CONTAINS(k.text[1], "UtcTime=\"1970-01-01T00:00:00.700000Z\" PropertyOperation=\"Changed\"");
+    CHECK_CONTAINS(k.text[1], "Name=\"State\" Value=\"false\"");
+    CHECK(!strstr(k.text[1], "\"Count\""));
+}
+
 static void one_car_for_mot_and_coco(void) {
     const kept *k = say_one(FV_FORMAT_MOT);
     CHECK_EQUAL(k->n, 1);
@@ -396,6 +417,7 @@ const fv_suite format_suite = {"format", (const fv_case[]){CASE(names_are_the_ro
                                                            CASE(one_car_for_savant),
                                                            CASE(one_car_for_onvif),
                                                            CASE(onvif_tells_who_has_gone),
+                                                           CASE(onvif_tells_what_lasts),
                                                            CASE(one_car_for_mot_and_coco),
                                                            CASE(coco_categories),
                                                            CASE(mot_is_read_by_our_own_reader),
