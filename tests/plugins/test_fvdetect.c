@@ -208,7 +208,7 @@ static void faults_are_one_line(const char *line, const char *text) {
     GstElement *e = gst_parse_launch(line, NULL);
     GstBus *bus = gst_element_get_bus(e);
     gst_element_set_state(e, GST_STATE_PLAYING);
-    GstMessage *m = gst_bus_timed_pop_filtered(bus, 5 * GST_SECOND,
+    GstMessage *m = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND,
                                                GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
     GError *error = NULL;
     CHECK(m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR);

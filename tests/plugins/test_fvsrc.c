@@ -105,12 +105,12 @@ static GstElement *pipeline_of(outcome *o, const char *line) {
 }
 
 // Until EOS or an error; true for EOS.
-static bool wait_end(GstElement *pipeline, outcome *o, GstClockTime limit) {
+static bool wait_end(GstElement *pipeline, outcome *o) {
     GstBus *bus = gst_element_get_bus(pipeline);
     bool end = false, over = false;
     while (!over) {
         GstMessage *m = gst_bus_timed_pop_filtered(
-            bus, limit, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
+            bus, 100 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
         GError *error = NULL;
         over = !m || GST_MESSAGE_TYPE(m) != GST_MESSAGE_WARNING;
         end = m && GST_MESSAGE_TYPE(m) == GST_MESSAGE_EOS;
@@ -127,6 +127,12 @@ static bool wait_end(GstElement *pipeline, outcome *o, GstClockTime limit) {
     return end;
 }
 
+static void wait_frames(const outcome *o, int frames) {
+    for (int i = 0; i < 6000 && g_atomic_int_get(&o->frames) < frames; i++)
+        g_usleep(10000);
+    CHECK(g_atomic_int_get(&o->frames) >= frames);
+}
+
 static void close_pipeline(GstElement *pipeline) {
     gst_element_set_state(pipeline, GST_STATE_NULL);
     gst_object_unref(pipeline);
@@ -141,7 +147,7 @@ static bool run(outcome *o, const char *format, ...) {
     va_end(args);
     GstElement *pipeline = pipeline_of(o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    bool end = wait_end(pipeline, o, 20 * GST_SECOND);
+    bool end = wait_end(pipeline, o);
     close_pipeline(pipeline);
     return end;
 }
@@ -387,7 +393,7 @@ static void seeking_is_exact(void) {
     snprintf(line, sizeof line, "fvsrc uri=%s ! fakesink name=v", clip());
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PAUSED);
-    CHECK_EQUAL(gst_element_get_state(pipeline, NULL, NULL, 10 * GST_SECOND),
+    CHECK_EQUAL(gst_element_get_state(pipeline, NULL, NULL, 100 * GST_SECOND),
                 GST_STATE_CHANGE_SUCCESS);
     gint64 duration = 0;
     CHECK(gst_element_query_duration(pipeline, GST_FORMAT_TIME, &duration));
@@ -396,7 +402,7 @@ static void seeking_is_exact(void) {
                                   GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE,
                                   1240 * GST_MSECOND));
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK(wait_end(pipeline, &o));
     CHECK_EQUAL(o.last, 1960 * GST_MSECOND);
     CHECK_EQUAL(o.frames, 19); // from 1.24 to 1.96
     // In the middle of a picture: this one is the first, and those before it do not leave the source.
@@ -410,7 +416,7 @@ static void seeking_is_exact(void) {
     CHECK(gst_element_seek(pipeline, 1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0,
                            GST_SEEK_TYPE_SET, 400 * GST_MSECOND));
     o.frames = 0;
-    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK(wait_end(pipeline, &o));
     CHECK_EQUAL(o.frames, 10);
     CHECK_EQUAL(o.first, 0);
     close_pipeline(pipeline);
@@ -423,7 +429,7 @@ static void a_loop_goes_on_in_time(void) {
              clip());
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK(wait_end(pipeline, &o));
     CHECK(o.frames >= 128);
     CHECK(o.is_monotonic);
     CHECK_EQUAL(o.last, (GstClockTime)(o.frames - 1) * 40 * GST_MSECOND);
@@ -435,8 +441,9 @@ static void realtime_takes_its_time_and_eos_ends_it(void) {
     GstElement *pipeline = pipeline_of(
         &o, "fvsrc realtime=true uri=lavfi:testsrc=size=32x24:rate=50 ! fakesink name=v sync=true");
     CHECK_EQUAL(gst_element_set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_NO_PREROLL);
+    gint64 began = g_get_monotonic_time();
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    g_usleep(600000);
+    wait_frames(&o, 30);
     GstQuery *q = gst_query_new_latency();
     gboolean live = FALSE;
     GstClockTime min = 0;
@@ -445,8 +452,8 @@ static void realtime_takes_its_time_and_eos_ends_it(void) {
     CHECK(live && min >= 40 * GST_MSECOND); // one frame, and the sink's own 20 ms
     gst_query_unref(q);
     gst_element_send_event(pipeline, gst_event_new_eos());
-    CHECK(wait_end(pipeline, &o, 5 * GST_SECOND));
-    CHECK(o.frames > 15 && o.frames < 45);
+    CHECK(wait_end(pipeline, &o));
+    CHECK((double)o.frames <= 1 + 50 * (double)(g_get_monotonic_time() - began) / 1e6);
     close_pipeline(pipeline);
 }
 
@@ -456,18 +463,18 @@ static void a_silent_server_times_out(void) {
     GSocketService *service = g_socket_service_new();
     guint16 port = g_socket_listener_add_any_inet_port(G_SOCKET_LISTENER(service), NULL, &error);
     outcome o;
-    gint64 begin = g_get_monotonic_time();
+    double begin = fv_test_seconds();
     CHECK(!run(&o, "fvsrc timeout=700000000 uri=http://127.0.0.1:%d/x.mp4 ! fakesink", port));
     CHECK_CONTAINS(o.error, "no answer in time");
-    CHECK(g_get_monotonic_time() - begin < 4000000);
+    CHECK(fv_test_seconds() - begin < 4);
     char line[200];
     snprintf(line, sizeof line, "fvsrc uri=http://127.0.0.1:%d/x.mp4 ! fakesink", port);
     GstElement *pipeline = pipeline_of(&o, line);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_usleep(200000);
-    begin = g_get_monotonic_time();
+    begin = fv_test_seconds();
     close_pipeline(pipeline);
-    CHECK(g_get_monotonic_time() - begin < 1000000);
+    CHECK(fv_test_seconds() - begin < 1);
     g_object_unref(service);
 }
 
@@ -525,7 +532,7 @@ static guint64 stat_of(GstElement *source, const char *name) {
 // What the bus says of the source until it has come back so often.
 static void watch_returns(GstElement *pipeline, guint64 returns, GString *said) {
     GstBus *bus = gst_element_get_bus(pipeline);
-    for (int i = 0; returns && i < 100; i++) {
+    for (int i = 0; returns && i < 1000; i++) {
         GstMessage *m = gst_bus_timed_pop_filtered(bus, 100 * GST_MSECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
         const GstStructure *t = m ? gst_message_get_structure(m) : NULL;
         const char *status = t && gst_structure_has_name(t, "fvsrc") ? gst_structure_get_string(t, "status") : NULL;
