@@ -67,7 +67,7 @@ static void a_chain_of_copies_arrives(void) {
     for (int round = 0; round < 2; round++) {
         uint64_t ticket;
         CHECK_OK(fv_gpu_program_submit(p, &ticket, &b.err), b.err);
-        CHECK_OK(fv_gpu_wait(b.gpu, ticket, 10000000000u, &b.err), b.err);
+        CHECK_OK(fv_gpu_wait(b.gpu, ticket, 100000000000u, &b.err), b.err);
     }
     CHECK_OK(fv_gpu_buffer_download(b.blocks.activations, 2 * SLOTS_BYTES, out, sizeof out, &b.err), b.err);
     CHECK(!memcmp(in, out, sizeof in));
@@ -102,7 +102,7 @@ static void upload_and_readback_are_bound(void) {
                        (uint32_t[]){(N + 63) / 64, 1, 1});
     uint64_t ticket;
     CHECK_OK(fv_gpu_program_end(p, &b.err) && fv_gpu_program_submit(p, &ticket, &b.err) &&
-                 fv_gpu_wait(b.gpu, ticket, 10000000000u, &b.err), b.err);
+                 fv_gpu_wait(b.gpu, ticket, 100000000000u, &b.err), b.err);
     CHECK(!memcmp(up, down, SLOTS_BYTES));
     fv_gpu_program_destroy(&p);
     tear_down(&b);

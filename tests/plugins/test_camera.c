@@ -147,7 +147,7 @@ static void the_command_opens_it_once(void) {
     camera_start(&c);
     char *command = g_strdup_printf("cd %s && echo '{fovea: 1, streams: [{name: cam, source: {uri: \"rtsp://127.0.0.1:%d/cam\", frames: 40},"
                                     " detect: false, outputs: [{file: o.mp4}, {publish: o.jsonl}]}]}' > cam.yaml &&"
-                                    " timeout 60 \"$FOVEA\" run cam.yaml && wc -l < o.jsonl && ffprobe -v error -count_packets"
+                                    " timeout 300 \"$FOVEA\" run cam.yaml && wc -l < o.jsonl && ffprobe -v error -count_packets"
                                     " -show_entries stream=codec_name,width,height,nb_read_packets -of csv=p=0 o.mp4",
                                     dir, c.port);
     CHECK_EQUAL(fv_test_shell(command, said, sizeof said), 0);

@@ -51,7 +51,7 @@ static int run_in_folder(const char *before, const char *format, va_list args) {
 int run_fovea(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int code = run_in_folder("timeout 120 \"$FOVEA\" ", format, args);
+    int code = run_in_folder("timeout 300 \"$FOVEA\" ", format, args);
     va_end(args);
     return code;
 }

@@ -50,7 +50,7 @@ static void same_bytes_every_time(void) {
 static void late_frames_are_counted(void) {
     int decoded, inferred, dropped, qos;
     CHECK_EQUAL(run_shell("echo 'input: {size: [832, 512]}' > large.yaml; echo '{fovea: 1, streams: [{name: late, source: {uri: in.mp4, realtime: true},"
-                          " detect: {device: reference, card: large.yaml, late: keep, slots: 1}, outputs: [{publish: late.jsonl}]}]}' > late.yaml; timeout 100 \"$FOVEA\" run late.yaml"), 0);
+                          " detect: {device: reference, card: large.yaml, late: keep, slots: 1}, outputs: [{publish: late.jsonl}]}]}' > late.yaml; timeout 300 \"$FOVEA\" run late.yaml"), 0);
     CHECK_EQUAL(sscanf(run_output, "late: %d frames decoded = %d inferred + 0 predicted + 0 skipped + %d dropped (qos %d)",
                        &decoded, &inferred, &dropped, &qos), 4);
     CHECK_EQUAL(decoded, 50);

@@ -17,7 +17,7 @@ static void write_text(const char *name, const char *text) {
 
 static int run_plain(const char *input, const char *output) {
     write_text("plain.yaml", plain);
-    return run_shell("rm -f r.jsonl %s; INPUT=%s OUTPUT=%s timeout 60 \"$FOVEA\" run plain.yaml",
+    return run_shell("rm -f r.jsonl %s; INPUT=%s OUTPUT=%s timeout 300 \"$FOVEA\" run plain.yaml",
                      output, input, output);
 }
 
@@ -116,7 +116,7 @@ static void sound_that_a_container_cannot_hold(void) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         write_silent(rows[i].output);
-        CHECK_EQUAL(run_shell("rm -f o.*; INPUT=%s timeout 60 \"$FOVEA\" run sound.yaml", rows[i].input), 0);
+        CHECK_EQUAL(run_shell("rm -f o.*; INPUT=%s timeout 300 \"$FOVEA\" run sound.yaml", rows[i].input), 0);
         CHECK_EQUAL(count_lines(run_output, "sound 0"), rows[i].note != NULL);
         if (rows[i].note)
             CHECK_CONTAINS(run_output, rows[i].note);

@@ -13,7 +13,7 @@ static const char *const files[FV_N_FORMATS] = {
 
 // The ready description on the sample clip, with rules that cause every kind of event.
 static void the_sample_in_every_format(void) {
-    CHECK_EQUAL(run_shell("INPUT=%s timeout 100 \"$FOVEA\" run %s --set "
+    CHECK_EQUAL(run_shell("INPUT=%s timeout 300 \"$FOVEA\" run %s --set "
                           "streams.formats.source.frames=150 --set streams.formats.detect.every=5 "
                           "--set streams.formats.events=%s",
                           fv_test_source("samples/street.mp4"),
@@ -73,10 +73,10 @@ static void stored_tracks_without_a_size_need_it(void) {
 static void an_element_behind_ours_reads_the_same(void) {
     const char *rules = fv_test_source("samples/street_rules.yaml");
     CHECK_EQUAL(run_shell("ffmpeg -v error -y -t 5 -i %s -c copy street5.mp4 && "
-                          "timeout 100 \"$(dirname \"$FOVEA\")/../../samples/read_records\" street5.mp4 %s >read.txt 2>&1",
+                          "timeout 300 \"$(dirname \"$FOVEA\")/../../samples/read_records\" street5.mp4 %s >read.txt 2>&1",
                           fv_test_source("samples/street.mp4"), rules),
                 0);
-    CHECK_EQUAL(run_shell("timeout 100 gst-launch-1.0 -q fvsrc uri=street5.mp4 ! fvdetect every=2 ! fvtrack ! fvevents rules=%s stream=gate ! fvpublish to=read.jsonl ! fakesink",
+    CHECK_EQUAL(run_shell("timeout 300 gst-launch-1.0 -q fvsrc uri=street5.mp4 ! fvdetect every=2 ! fvtrack ! fvevents rules=%s stream=gate ! fvpublish to=read.jsonl ! fakesink",
                           rules),
                 0);
     CHECK_EQUAL(run_shell("grep '^{' read.txt | diff - read.jsonl"), 0);
@@ -89,8 +89,8 @@ static void an_element_behind_ours_reads_the_same(void) {
 // `command` runs until `file` has more than three frames, and then gets Ctrl-C.
 static void interrupt(const char *command, const char *file) {
     CHECK_EQUAL(run_shell("{ %s & pid=$!; n=0; until test $(grep -c Frame %s) -gt 3 || "
-                          "test $n -gt 300; do sleep 0.1; n=$((n + 1)); done 2>/dev/null; kill -INT $pid; wait $pid; "
-                          "test $n -lt 300; }",
+                          "test $n -gt 3000; do sleep 0.1; n=$((n + 1)); done 2>/dev/null; kill -INT $pid; wait $pid; "
+                          "test $n -lt 3000; }",
                           command, file),
                 0);
     CHECK_EQUAL(run_shell("xmllint --noout --nonet --schema %s %s",
@@ -119,7 +119,7 @@ static void an_interrupted_gst_launch_leaves_a_whole_list(void) {
 }
 
 static void gst_launch_writes_a_list(void) {
-    CHECK_EQUAL(run_shell("timeout 60 gst-launch-1.0 -q fvsrc uri=%s frames=30 ! fvdetect every=10 ! "
+    CHECK_EQUAL(run_shell("timeout 300 gst-launch-1.0 -q fvsrc uri=%s frames=30 ! fvdetect every=10 ! "
                           "fvtrack ! fvpublish to=launch.json format=coco ! fakesink && "
                           "/usr/bin/python3 -c 'import json; print(len(json.load(open("
                           "\"launch.json\"))) > 30)'",

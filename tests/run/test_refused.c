@@ -19,7 +19,7 @@ static void write_text(const char *name, const char *text) {
 }
 
 static void refuse(const row *r, const char *environment) {
-    int code = run_shell("echo video > p.mp4; echo records > p.jsonl; %s timeout 60 \"$FOVEA\" annotate %s %s", environment,
+    int code = run_shell("echo video > p.mp4; echo records > p.jsonl; %s timeout 300 \"$FOVEA\" annotate %s %s", environment,
                          r->input, r->options);
     CHECK_EQUAL(code, 2);
     CHECK_EQUAL(count_lines(run_output, ""), 1);
@@ -143,7 +143,7 @@ static void no_room(void) {
     CHECK_CONTAINS(run_output, "in: broke off full.jsonl: 0 records; 30 could not be written");
     CHECK(!strstr(run_output, "wrote full.jsonl"));
     CHECK_EQUAL(count_frames("p.mp4"), 30);
-    CHECK_EQUAL(run_shell("rm -f p.mp4; ulimit -f 20; timeout 60 \"$FOVEA\" annotate in.mp4 -o p.mp4"), 2);
+    CHECK_EQUAL(run_shell("rm -f p.mp4; ulimit -f 20; timeout 300 \"$FOVEA\" annotate in.mp4 -o p.mp4"), 2);
     CHECK_CONTAINS(run_output, "p.mp4: File too large; the file is broken off there");
     CHECK_CONTAINS(run_output, "in: broke off p.mp4");
 }

@@ -42,7 +42,7 @@ static void make(const char *file, size_t i) {
 
 static void write_into(const char *in, const char *out) {
     CHECK_EQUAL(run_shell("echo '{fovea: 1, streams: [{source: \"${I}\", detect: false, outputs: [{file: \"${O}\"}]}]}' > pair.yaml;"
-                          " rm -f %s; I=%s O=%s timeout -s KILL 120 \"$FOVEA\" run pair.yaml", out, in, out), 0);
+                          " rm -f %s; I=%s O=%s timeout -s KILL 300 \"$FOVEA\" run pair.yaml", out, in, out), 0);
 }
 
 static void check_pair(const char *in, size_t i, int k) {
