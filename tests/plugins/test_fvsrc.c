@@ -409,7 +409,7 @@ static void seeking_is_exact(void) {
     uint64_t number = o.frame_number;
     CHECK(gst_element_seek_simple(pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 1270 * GST_MSECOND));
     o.frames = 0;
-    CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+    CHECK(wait_end(pipeline, &o));
     CHECK_EQUAL(o.first, 1240 * GST_MSECOND);
     CHECK_EQUAL(o.frames, 19);
     CHECK_EQUAL(o.frame_number, number + 19);
@@ -604,7 +604,7 @@ static void a_stream_by_http_without_end(void) {
         GString *said = g_string_new(NULL);
         gst_element_set_state(pipeline, GST_STATE_PLAYING);
         if (rows[i].ends)
-            CHECK(wait_end(pipeline, &o, 10 * GST_SECOND));
+            CHECK(wait_end(pipeline, &o));
         watch_returns(pipeline, rows[i].ends ? 0 : 2, said);
         CHECK_EQUAL(stat_of(source, "reconnects") >= 2, !rows[i].ends);
         gst_element_set_state(pipeline, GST_STATE_READY);
