@@ -61,10 +61,11 @@ void fv_canvas_pixelate(fv_canvas *c, fv_box box, int block, bool smooth) {
     fv_box b = fv_box_clip(box, (float)f->width, (float)f->height);
     int x0 = (int)floorf(b.x), y0 = (int)floorf(b.y), x1 = (int)ceilf(b.x + b.w),
         y1 = (int)ceilf(b.y + b.h);
-    uint8_t *copy = x0 < x1 && y0 < y1
-                        ? malloc((size_t)(f->width > f->height ? f->width : f->height))
-                        : NULL;
-    for (int p = 0; copy && p < row->n_planes; p++) {
+    if (x0 >= x1 || y0 >= y1)
+        return;
+    size_t longest = (size_t)(f->width > f->height ? f->width : f->height);
+    uint8_t *copy = smooth ? malloc(longest) : NULL; // without it blocks keep their edges
+    for (int p = 0; p < row->n_planes; p++) {
         int sx = row->plane[p].sub_x, sy = row->plane[p].sub_y, bytes = row->plane[p].pixel_bytes;
         int left = x0 >> sx, top = y0 >> sy;
         area a = {f->plane[p] + (ptrdiff_t)top * f->stride[p] + left * bytes, f->stride[p], bytes,
@@ -72,7 +73,7 @@ void fv_canvas_pixelate(fv_canvas *c, fv_box box, int block, bool smooth) {
         int block_w = block >> sx > 1 ? block >> sx : 1,
             block_h = block >> sy > 1 ? block >> sy : 1;
         pixelate(&a, block_w, block_h);
-        if (smooth)
+        if (copy)
             smooth_area(&a, block_w, block_h, copy);
     }
     free(copy);
