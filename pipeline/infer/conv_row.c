@@ -5,7 +5,7 @@
 
 #include "shaders/act.h"
 
-enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_UNROLLED = 9, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
+enum { MAX_KERNEL_X = 7, MAX_TAPS = 64, MAX_UNROLLED = 9, MAX_VECTORS = 576, MAX_GROUPS = 65535, PRODUCTS = 6, TILE = 4 };
 
 const fv_conv_row fv_conv_rows[] = {
     {"tile 4x16", FV_CONV_TILE, 4, 16},
@@ -78,13 +78,15 @@ static bool in_eights(const fv_conv_shape *s, const fv_gpu_caps *caps) {
     return caps->int64 && s->eights && !s->half && (s->depthwise || s->out_channels / s->groups % 8 == 0);
 }
 
-// Of four channels that a lane of the depthwise kernel has: two where stores cost most.
-static int vectors(const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    return in_eights(s, caps) && caps->cpu ? 2 : 1;
+// Of four channels that a lane of the depthwise kernel has: two where stores cost most, if its code, so many products of
+// vectors, does not become so long that the driver keeps megabytes of it.
+static int vectors(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
+    int products = 2 * row->x * row->y * s->kernel_x * s->kernel_y;
+    return in_eights(s, caps) && caps->cpu && products <= MAX_VECTORS ? 2 : 1;
 }
 
 static int work_x(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    return row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->in_channels, 4 * vectors(s, caps)) : group_blocks(row, s) * s->groups;
+    return row->kernel == FV_CONV_DEPTHWISE ? ceil_div(s->in_channels, 4 * vectors(row, s, caps)) : group_blocks(row, s) * s->groups;
 }
 
 // ---- rows ------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)row->y,
                  (uint32_t)s->kernel_x, (uint32_t)s->kernel_y, (uint32_t)s->stride_x, (uint32_t)s->stride_y,
                  (uint32_t)s->dilation_x, (uint32_t)s->dilation_y, s->act, s->residual, s->out_channels % 4 == 0,
-                 vectors(s, caps) == 2}};
+                 vectors(row, s, caps) == 2}};
 }
 
 fv_conv_dispatch fv_conv_row_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -239,7 +241,7 @@ static double depthwise_subgroup_cost(const fv_conv_row *row, const fv_conv_shap
     double span_x = (row->x - 1) * s->stride_x + (s->kernel_x - 1) * s->dilation_x + 1;
     double span_y = (row->y - 1) * s->stride_y + (s->kernel_y - 1) * s->dilation_y + 1;
     double taps = s->kernel_x * s->kernel_y;
-    return vectors(s, caps) * ((span_x * span_y + 2) * FETCH + taps * row->y * (8 + 8.0 * row->x) +
+    return vectors(row, s, caps) * ((span_x * span_y + 2) * FETCH + taps * row->y * (8 + 8.0 * row->x) +
                                row->x * row->y * caps->subgroup * STORE);
 }
 
