@@ -7,6 +7,7 @@
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
 #include "lib/act.glsl"
+#include "lib/parts.glsl"
 
 layout(constant_id = 1) const uint LANES = 16; // of a subgroup
 layout(constant_id = 2) const uint P = 4;
@@ -20,6 +21,7 @@ layout(constant_id = 9) const uint DEPTHWISE_ACT = ACT_NONE;
 layout(constant_id = 10) const uint PY = 1;
 layout(constant_id = 11) const bool WHOLE = true; // OB divides the output channels
 layout(constant_id = 12) const bool EIGHTS = false; // the output's place and pitch, and OB, are multiples of eight channels
+layout(constant_id = 13) const bool LISTED = false; // the input lies in several places (lib/parts.glsl)
 
 layout(push_constant) uniform Push { fv_push_separable pushed; };
 fv_push_separable push;
@@ -47,12 +49,13 @@ void spread(vec4 x, uint r, uint j) {
     }
 }
 
-// The depthwise kernel on channels 4k..4k+3 of the lane's pixels.
-void depthwise(int k, uint lane) {
+// The depthwise kernel on four channels of the lane's pixels: vector k of the input, or of a part of it, which is vector
+// c of all.
+void depthwise(int k, int c, uint lane) {
     vec4 w;
     [[unroll]] for (uint t = 0; t <= TAPS; t++) {
         if (t % LANES == 0)
-            w = imageLoad(weight_texels, int(push.depthwise_at4 + uint(k) * (TAPS + 1) + t + lane));
+            w = imageLoad(weight_texels, int(push.depthwise_at4 + uint(c) * (TAPS + 1) + t + lane));
         tap[t] = subgroupShuffle(w, t % LANES);
     }
     [[unroll]] for (uint i = 0; i < PY * P; i++)
@@ -65,13 +68,38 @@ void depthwise(int k, uint lane) {
         v[i] = activate(DEPTHWISE_ACT, v[i], push.depthwise_alpha, push.depthwise_beta);
 }
 
-void find_inputs(uint picture, int in_x, int in_y, bool inside) {
+// What four channels add to the sums; the lane's own weights begin at w_at.
+void pointwise(int w_at) {
+    vec4 w;
+    [[unroll]] for (uint c = 0; c < OB; c++) {
+        if (c % LANES == 0)
+            w = imageLoad(weight_texels, w_at + int(c));
+        vec4 b = subgroupShuffle(w, c % LANES);
+        [[unroll]] for (uint i = 0; i < PY * P; i++) {
+            float s = sum[i][c] + v[i].x * b.x;
+            s += v[i].y * b.y;
+            s += v[i].z * b.z;
+            sum[i][c] = s + v[i].w * b.w;
+        }
+    }
+}
+
+void find_inputs(part from, uint picture, int in_x, int in_y, bool inside) {
     [[unroll]] for (int r = 0; r < SPAN_Y; r++) {
         int y = in_y + r;
         bool in_row = inside && uint(y) < uint(push.height);
-        int first = int(push.in_at4) + (int(picture) * push.height + y) * push.width * int(push.in_pitch4);
+        int first = from.at + (int(picture) * push.height + y) * push.width * from.pitch;
         [[unroll]] for (int j = 0; j < SPAN; j++)
-            at[r][j] = in_row && uint(in_x + j) < uint(push.width) ? first + (in_x + j) * int(push.in_pitch4) : OUTSIDE;
+            at[r][j] = in_row && uint(in_x + j) < uint(push.width) ? first + (in_x + j) * from.pitch : OUTSIDE;
+    }
+}
+
+// Vector c of all is the part's first; both c and w_at move on.
+void add_part(part from, uint lane, inout int c, inout int w_at) {
+    for (int k = 0; k < from.vectors; k++) {
+        depthwise(k, c++, lane);
+        pointwise(w_at);
+        w_at += int(OB);
     }
 }
 
@@ -108,24 +136,19 @@ void main() {
     uint picture = divide(row, push.blocks_y, line);
     int x = int(column * P), y = int(line * PY);
     bool inside = picture * uint(push.out_height) < push.rows;
-    find_inputs(picture, x * int(STRIDE) - push.pad_x, y * int(STRIDE) - push.pad_y, inside);
     start(block, lane);
+    int in_x = x * int(STRIDE) - push.pad_x, in_y = y * int(STRIDE) - push.pad_y, c = 0;
     int w_at = int(push.weights_at4 + block * push.channels4 * OB + lane);
-    for (int k = 0; k < int(push.channels4); k++) {
-        depthwise(k, lane);
-        vec4 w;
-        [[unroll]] for (uint c = 0; c < OB; c++) {
-            if (c % LANES == 0)
-                w = imageLoad(weight_texels, w_at + int(c));
-            vec4 b = subgroupShuffle(w, c % LANES);
-            [[unroll]] for (uint i = 0; i < PY * P; i++) {
-                float s = sum[i][c] + v[i].x * b.x;
-                s += v[i].y * b.y;
-                s += v[i].z * b.z;
-                sum[i][c] = s + v[i].w * b.w;
-            }
+    if (!LISTED) { // no loop: a CPU driver would keep it
+        part all = part(int(push.in_at4), int(push.in_pitch4), int(push.channels4));
+        find_inputs(all, picture, in_x, in_y, inside);
+        add_part(all, lane, c, w_at);
+    } else {
+        for (int i = 0; i < int(push.n_parts); i++) {
+            part from = find_part(push.parts_at4, i);
+            find_inputs(from, picture, in_x, in_y, inside);
+            add_part(from, lane, c, w_at);
         }
-        w_at += int(OB);
     }
     uint first = (picture * uint(push.out_height) + uint(y)) * uint(push.out_width) + uint(x);
     [[unroll]] for (uint i = 0; i < PY * P; i++) {

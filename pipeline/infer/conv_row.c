@@ -148,6 +148,8 @@ static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_ti
         push->near_channels4 = (uint32_t)s->near_channels / 4;
         push->in_channels4 -= push->near_channels4;
         push->kernel_height = 2; // turns of the kernel's loop
+    } else if (s->n_parts) {
+        push->kernel_height = s->n_parts;
     }
     push->blocks_x = (uint32_t)ceil_div(push->out_width, row->x);
 }
@@ -175,7 +177,7 @@ static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shap
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
                  (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
                  s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
-                 s->near_channels ? s->near_first ? 1 : 2 : 0, in_eights(s, caps), (uint32_t)s->kernel_y}};
+                 s->n_parts ? 3 : s->near_channels ? s->near_first ? 1 : 2 : 0, in_eights(s, caps), (uint32_t)s->kernel_y}};
 }
 
 static fv_conv_dispatch depthwise_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {

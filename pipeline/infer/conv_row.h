@@ -21,6 +21,7 @@ typedef struct {
     bool eights; // the output's place and pitch are multiples of eight channels
     int near_channels; // 1 x 1, one group: of in_channels so many, a multiple of four, come from a picture of half the
     bool near_first;   // size, each of its pixels counting for two by two; they are the first or the last ones
+    int n_parts;       // 1 x 1, one group: the input lies in so many places, each in whole vec4; 0: in one
     fv_half half;
 } fv_conv_shape;
 

@@ -23,6 +23,10 @@ static bool is_at(const fv_plan *p, int tensor, const fv_view *part) {
 // parts are like that and a Transpose follows, else row-major.
 static void lower(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
+    if (fv_parts_stay(p, n)) {
+        fv_parts_find(p, n);
+        return;
+    }
     int axis = ((const fv_axis_attr *)n->attr)->axis, out = n->out[0];
     fv_view to = p->place[out].has_home ? p->place[out].home : fv_plan_make_dense(p, out);
     if (p->place[out].has_home)

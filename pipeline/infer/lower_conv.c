@@ -22,6 +22,7 @@ typedef struct {
     const fv_conv_attr *attr;
     const fv_tensor *weights;
     const fv_near *near; // NULL, or `in` and `half` are parts of the input
+    const fv_parts *parts; // NULL, or they are the input and `in` is like the first
     fv_view in_view, half_view, out_view, add_view;
     fv_pixel_view in, half, out, add;
     fv_conv_shape shape;
@@ -47,17 +48,20 @@ static void fill_shape(operands *o, fv_half half) {
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
         .near_channels = (int)o->half.c, .near_first = o->near && o->near->half_first,
-        .half = half, .eights = fv_view_in_eights(&o->out)};
+        .half = half, .eights = fv_view_in_eights(&o->out), .n_parts = o->parts ? o->parts->n : 0};
+    if (o->parts)
+        o->shape.in_channels = (int)(4 * o->parts->c4);
 }
 
 static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
     o->attr = n->attr;
     o->weights = fv_plan_tensor(p, n->in[1]);
     o->near = p->place[n->in[0]].near;
+    o->parts = p->place[n->in[0]].parts;
     const fv_view *half = o->near ? fv_plan_pixels(p, o->near->half) : NULL;
     if (half)
         o->half_view = *half;
-    const fv_view *in = fv_plan_pixels(p, o->near ? o->near->whole : n->in[0]);
+    const fv_view *in = o->parts ? o->parts->view : fv_plan_pixels(p, o->near ? o->near->whole : n->in[0]);
     if (!in || (o->near && !half))
         return false;
     o->in_view = o->add_view = *in;
@@ -86,7 +90,10 @@ static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t channels) {
 }
 
 static void connect(fv_step *s, const operands *o, size_t in_at, size_t out_at, size_t add_at) {
-    fv_step_reads(s, &o->in_view, in_at, 16);
+    if (o->parts)
+        fv_parts_read(s, o->parts);
+    else
+        fv_step_reads(s, &o->in_view, in_at, 16);
     fv_step_writes(s, &o->out_view, out_at, 16);
     if (o->attr->residual != FV_RESIDUAL_NONE)
         fv_step_reads(s, &o->add_view, add_at, 16);
@@ -96,8 +103,10 @@ static void connect(fv_step *s, const operands *o, size_t in_at, size_t out_at, 
 
 // ---- rows ------------------------------------------------------------------------------------------
 
-// The weights with zeros where groups were joined; free() it. NULL: as they are.
+// The weights with zeros where groups were joined, or between parts; free() it. NULL: as they are.
 static float *join_groups(const operands *o) {
+    if (o->parts)
+        return fv_parts_spread(o->parts, o->weights->data, o->out.c, 1);
     int64_t groups = o->attr->group, m = o->out.c, c = o->in.c / groups;
     int64_t taps = (int64_t)o->shape.kernel_x * o->shape.kernel_y;
     if (o->shape.depthwise || o->shape.groups == groups)
@@ -121,6 +130,7 @@ static void lower_row(fv_plan *p, const fv_node *n, const operands *o, const fv_
     d.push.bias_at4 = pack_bias(p, n, o->out.c);
     d.push.in_at4 = (uint32_t)o->in.at4, d.push.in_pitch4 = (uint32_t)o->in.pitch4;
     d.push.out_at4 = (uint32_t)o->out.at4, d.push.out_pitch4 = (uint32_t)o->out.pitch4;
+    d.push.parts_at4 = o->parts ? fv_parts_list(p, o->parts) : 0;
     d.push.near_at4 = (uint32_t)o->half.at4, d.push.near_pitch4 = (uint32_t)o->half.pitch4;
     d.push.residual_at4 = (uint32_t)o->add.at4, d.push.residual_pitch4 = (uint32_t)o->add.pitch4;
     d.push.alpha = o->attr->activation.alpha, d.push.beta = o->attr->activation.beta;
@@ -189,7 +199,9 @@ void fv_lower_conv(fv_plan *p, const fv_node *n, uint32_t kind) {
     operands o = {0};
     if (!find_operands(p, n, &o))
         return;
-    const fv_conv_row *row = fv_tune_conv(p->tuner, p->gpu, &o.shape);
+    fv_conv_shape whole = o.shape; // measured as if the input were in one place
+    whole.n_parts = 0;
+    const fv_conv_row *row = fv_tune_conv(p->tuner, p->gpu, &whole);
     if (row)
         lower_row(p, n, &o, row);
     else

@@ -1,6 +1,7 @@
 #include "pipeline/infer/lower.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/graph/op_conv.h"
@@ -53,46 +54,58 @@ static const fv_node *find(const fv_plan *p, const fv_node *n) {
     return b && is_conv(b) && fv_lower_find(p, b) && is_pointwise(b) && pays(p, n, b) ? b : NULL;
 }
 
-static const float *bias_of(const fv_plan *p, const fv_node *n) {
-    return n->n_in > 2 && n->in[2] >= 0 ? fv_plan_tensor(p, n->in[2])->data : NULL;
+// A constant [rows][channels][size] of a node, in whole vec4 for each of the input's parts; free() it. NULL: it has none.
+static float *arrange(const fv_plan *p, const fv_node *n, int input, const fv_parts *parts, int64_t rows, int64_t size) {
+    const fv_tensor *t = input < n->n_in && n->in[input] >= 0 ? fv_plan_tensor(p, n->in[input]) : NULL;
+    float *own = t && !parts ? malloc(fv_tensor_bytes(t)) : NULL;
+    if (t && parts)
+        return fv_parts_spread(parts, t->data, rows, size);
+    if (t && !own)
+        abort();
+    return t ? memcpy(own, t->data, fv_tensor_bytes(t)) : NULL;
 }
 
 // [c4][taps, bias] of four channels.
-static uint32_t pack_depthwise(fv_plan *p, const fv_node *n, int64_t channels, int64_t taps) {
+static uint32_t pack_depthwise(fv_plan *p, const fv_node *n, const fv_parts *parts, int64_t channels, int64_t taps) {
     int64_t at;
     float *to = fv_plan_weights(p, (size_t)((channels + 3) / 4 * 4 * (taps + 1)), &at);
-    const float *from = fv_plan_tensor(p, n->in[1])->data, *bias = bias_of(p, n);
+    float *from = arrange(p, n, 1, parts, 1, taps), *bias = arrange(p, n, 2, parts, 1, 1);
     for (int64_t c = 0; c < channels; c++) {
         float *place = to + c / 4 * 4 * (taps + 1) + c % 4;
         for (int64_t t = 0; t < taps; t++)
             place[4 * t] = from[c * taps + t];
         place[4 * taps] = bias ? bias[c] : 0;
     }
+    free(from);
+    free(bias);
     return (uint32_t)(at / 4);
 }
 
 // [block][c4][block's outputs] of four inputs.
-static uint32_t pack_pointwise(fv_plan *p, const fv_node *n, int64_t m, int64_t channels, int64_t block) {
+static uint32_t pack_pointwise(fv_plan *p, const fv_node *n, const fv_parts *parts, int64_t m, int64_t channels,
+                               int64_t block) {
     int64_t at, c4 = (channels + 3) / 4;
     float *to = fv_plan_weights(p, (size_t)((m + block - 1) / block * block * c4 * 4), &at);
-    const float *from = fv_plan_tensor(p, n->in[1])->data;
+    float *from = arrange(p, n, 1, parts, m, 1);
     for (int64_t o = 0; o < m; o++)
         for (int64_t c = 0; c < channels; c++)
             to[((o / block * c4 + c / 4) * block + o % block) * 4 + c % 4] = from[o * channels + c];
+    free(from);
     return (uint32_t)(at / 4);
 }
 
 static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t m) {
     int64_t at;
     float *to = fv_plan_weights(p, (size_t)m, &at);
-    if (bias_of(p, n))
-        memcpy(to, bias_of(p, n), (size_t)m * sizeof *to);
+    if (n->n_in > 2 && n->in[2] >= 0)
+        memcpy(to, fv_plan_tensor(p, n->in[2])->data, (size_t)m * sizeof *to);
     return (uint32_t)(at / 4);
 }
 
 static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     const fv_conv_attr *a = dw->attr, *b = pw->attr;
-    const fv_view *in_view = fv_plan_pixels(p, dw->in[0]);
+    const fv_parts *parts = p->place[dw->in[0]].parts;
+    const fv_view *in_view = parts ? parts->view : fv_plan_pixels(p, dw->in[0]);
     fv_view from = in_view ? *in_view : (fv_view){0};
     const fv_view *add_view = b->residual != FV_RESIDUAL_NONE ? fv_plan_pixels(p, pw->in[3]) : in_view;
     if (!in_view || !add_view)
@@ -104,28 +117,34 @@ static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     uint32_t lanes = caps->subgroup, block = (uint32_t)block_of(out.c);
     uint32_t x = 2, y = block > SQUARE_BLOCK ? 1 : 2; // more pixels by more channels would not fit a CPU's registers
     fv_push_separable push = {
-        .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .channels4 = (uint32_t)in.c4,
+        .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .channels4 = (uint32_t)(parts ? parts->c4 : in.c4),
         .width = (int)in.w, .height = (int)in.h, .out_at4 = (uint32_t)out.at4, .out_pitch4 = (uint32_t)out.pitch4,
         .out_channels = (uint32_t)out.c, .out_width = (int)out.w, .out_height = (int)out.h,
         .rows = (uint32_t)(out.n * out.h), .blocks_x = ((uint32_t)out.w + x - 1) / x,
         .blocks_y = ((uint32_t)out.h + y - 1) / y,
         .pad_x = a->pad[1], .pad_y = a->pad[0], .residual_at4 = (uint32_t)residual.at4,
         .residual_pitch4 = (uint32_t)residual.pitch4, .alpha = b->activation.alpha, .beta = b->activation.beta,
-        .depthwise_alpha = a->activation.alpha, .depthwise_beta = a->activation.beta};
-    push.depthwise_at4 = pack_depthwise(p, dw, in.c, (int64_t)a->kernel[0] * a->kernel[1]);
-    push.weights_at4 = pack_pointwise(p, pw, out.c, in.c, block);
+        .depthwise_alpha = a->activation.alpha, .depthwise_beta = a->activation.beta, .n_parts = parts ? (uint32_t)parts->n : 0};
+    int64_t channels = parts ? 4 * parts->c4 : in.c;
+    push.depthwise_at4 = pack_depthwise(p, dw, parts, channels, (int64_t)a->kernel[0] * a->kernel[1]);
+    push.weights_at4 = pack_pointwise(p, pw, parts, out.c, channels, block);
+    push.parts_at4 = parts ? fv_parts_list(p, parts) : 0;
     push.bias_at4 = pack_bias(p, pw, out.c);
     uint32_t pieces = (uint32_t)out.n * push.blocks_y * push.blocks_x;
     uint32_t local = fv_conv_local(pieces, caps);
     uint32_t spec[] = {local, lanes, x, block, (uint32_t)a->kernel[1], (uint32_t)a->kernel[0],
                        (uint32_t)a->stride[0], b->activation.kind, b->residual, a->activation.kind, y,
-                       out.c % block == 0, caps->int64 && fv_view_in_eights(&out) && block % 8 == 0};
+                       out.c % block == 0, caps->int64 && fv_view_in_eights(&out) && block % 8 == 0,
+                       parts != NULL};
     bool few = b->activation.kind <= ACT_LAST_OF_FEW && a->activation.kind <= ACT_LAST_OF_FEW;
-    fv_step *s = fv_plan_dispatch(p, pw, few ? "conv_separable" : "conv_separable_any", spec, 13, &push, sizeof push, 1, 1);
+    fv_step *s = fv_plan_dispatch(p, pw, few ? "conv_separable" : "conv_separable_any", spec, 14, &push, sizeof push, 1, 1);
     s->groups[0] = ((uint32_t)out.c + block - 1) / block;
     s->groups[1] = (pieces + local - 1) / local;
     s->note = "depthwise + 1x1";
-    fv_step_reads(s, &from, offsetof(fv_push_separable, in_at4), 16);
+    if (parts)
+        fv_parts_read(s, parts);
+    else
+        fv_step_reads(s, &from, offsetof(fv_push_separable, in_at4), 16);
     fv_step_writes(s, &to, offsetof(fv_push_separable, out_at4), 16);
     if (b->residual != FV_RESIDUAL_NONE)
         fv_step_reads(s, &add, offsetof(fv_push_separable, residual_at4), 16);

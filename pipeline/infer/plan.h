@@ -63,6 +63,21 @@ typedef struct {
     bool half_first;
 } fv_near;
 
+enum { FV_MAX_PARTS = 12 };
+// A concatenation of channels that is not made: its reader finds its parts where they are (parts.c), each in whole vec4.
+typedef struct {
+    int n;
+    fv_view view[FV_MAX_PARTS];
+    fv_pixel_view pixels[FV_MAX_PARTS];
+    int64_t c4;                // of all
+} fv_parts;
+
+// A word of the weight block and the next: the low 16 bits and the rest of a place in a root, in vec4.
+typedef struct {
+    int64_t at;
+    int root;
+} fv_weight_ref;
+
 // Where a tensor is. `view` are the layouts in which it exists so far; `home` is where its producer is
 // asked to put it (inside a concatenation). Tensors that are not float32 live on the host.
 typedef struct {
@@ -73,6 +88,7 @@ typedef struct {
     int n_uses;
     bool collected;            // only the host reads it: put together in its home (collect.c)
     const fv_near *near;       // NULL: it is made
+    const fv_parts *parts;     // likewise
     size_t host_at;            // from the start of a slot's host memory; SIZE_MAX: not there
 } fv_place;
 
@@ -118,6 +134,8 @@ struct fv_plan {
     fv_view frame_view;
     float *weights;            // while the plan is made
     size_t n_weights, weights_room; // floats
+    int n_weight_refs, weight_refs_room;
+    fv_weight_ref *weight_ref;
     fv_gpu_buffer *weight_buffer;
     size_t *upload_at;         // bytes, of every graph input that comes through the upload block
     fv_view *brought;          // where the host writes every graph input; NULL: it does not
@@ -147,6 +165,19 @@ int fv_plan_add_root(fv_plan *p, int64_t floats);
 // n floats of the weight block, zeroed, aligned to 16 bytes; write them before the next call. `at`: floats.
 float *fv_plan_weights(fv_plan *p, size_t n, int64_t *at);
 
+// ---- inputs in several places (parts.c) -------------------------------------------------------------
+
+// The concatenation need not be made: not all of its parts could be born in it, and a kernel that reads a list of places
+// is its only reader.
+bool fv_parts_stay(const fv_plan *p, const fv_node *concat);
+// Notes where the parts of such a one are.
+void fv_parts_find(fv_plan *p, const fv_node *concat);
+// Values [rows][channels of all parts][size] with zeros behind the channels of each part; free() it.
+float *fv_parts_spread(const fv_parts *parts, const float *values, int64_t rows, int64_t size);
+// The list of places in the weight block: its place there in vec4.
+uint32_t fv_parts_list(fv_plan *p, const fv_parts *parts);
+void fv_parts_read(fv_step *s, const fv_parts *parts); // by the step
+
 // ---- steps (step.c) --------------------------------------------------------------------------------
 
 // `node` NULL is allowed. Groups are chosen for `invocations` in workgroups of `local` (flat_id() in
@@ -157,6 +188,7 @@ void fv_groups(int64_t n_groups, uint32_t groups[3]);
 // Says that the step reads (writes) a view; word `offset / 4` of the push constants is an offset into
 // it and counts `unit` bytes (4: floats, 16: vec4). The word already holds the offset from the root.
 void fv_step_reads(fv_step *s, const fv_view *v, size_t offset, uint32_t unit);
+void fv_step_reads_listed(fv_step *s, const fv_view *v); // a place that no word of the push constants names
 void fv_step_writes(fv_step *s, const fv_view *v, size_t offset, uint32_t unit);
 // Copies `from` to `to` (same shape). Zeros behind the last channel are written where `to` is padded.
 void fv_plan_copy(fv_plan *p, const fv_node *node, const fv_view *from, const fv_view *to, const char *note);

@@ -87,6 +87,12 @@ void fv_step_reads(fv_step *s, const fv_view *v, size_t offset, uint32_t unit) {
     touch(s, v, offset, unit, false);
 }
 
+void fv_step_reads_listed(fv_step *s, const fv_view *v) {
+    int refs = s->n_refs;
+    touch(s, v, 0, 16, false);
+    s->n_refs = refs;
+}
+
 void fv_step_writes(fv_step *s, const fv_view *v, size_t offset, uint32_t unit) {
     touch(s, v, offset, unit, true);
 }

@@ -12,6 +12,7 @@
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
 #include "lib/act.glsl"
+#include "lib/parts.glsl"
 #include "push_conv.h"
 
 layout(constant_id = 1) const uint LANES = 16;   // of a subgroup
@@ -26,8 +27,10 @@ layout(constant_id = 9) const uint RESIDUAL = 0; // fv_residual: 1 before the ac
 layout(constant_id = 10) const bool WHOLE = true; // OB divides the channels of a group; false: any number
 layout(constant_id = 11) const uint CHANNELS = 4; // of a vector of inputs that are not zero
 // 1 x 1 kernels: the input's first (1) or last (2) channels are those of a picture of half the size, each of whose
-// pixels counts for two by two. The loop over the kernel's rows is then one over these two parts.
-layout(constant_id = 12) const uint NEAR = 0;
+// pixels counts for two by two; or (3) they lie in several places (lib/parts.glsl), all pictures being one row. The
+// loop over the kernel's rows is then one over these parts.
+layout(constant_id = 12) const uint PLACES = 0;
+const bool NEAR = PLACES == 1 || PLACES == 2, LISTED = PLACES == 3;
 
 layout(constant_id = 13) const bool EIGHTS = false; // the output's place and pitch, and OB, are multiples of eight channels
 
@@ -102,20 +105,25 @@ void main() {
     int in_x = x * int(STRIDE_X) - push.pad_x, in_y = y * int(STRIDE_Y) - push.pad_y;
     int pitch = int(push.in_pitch4);
     int in_at = int(push.in_at4 + group * push.in_channels4) + (int(picture) * push.height * push.width + in_x) * pitch;
-    uint vectors = NEAR > 0 ? push.in_channels4 + push.near_channels4 : uint(push.kernel_height) * push.in_channels4;
+    uint vectors = push.in_channels4 * (PLACES > 0 ? 1 : push.kernel_height) + (NEAR ? push.near_channels4 : 0);
     int w_at = int(push.weights_at4 + block * vectors * (COLUMNS * OB) + lane);
     int near_at = int(push.near_at4 + ((picture * uint(push.height) / 2 + line / 2) * uint(push.width) / 2) * push.near_pitch4);
     channels = int(push.in_channels4);
 
     UNROLLED for (int ky = 0; ky < KERNEL_HEIGHT; ky++) {
-        int from_y = NEAR > 0 ? y : in_y + ky * push.dilation_y;
-        bool in_row = inside && uint(from_y) < uint(push.height), near = NEAR > 0 && (ky == 0) == (NEAR == 1);
-        if (NEAR > 0)
+        int from_y = PLACES > 0 ? y : in_y + ky * push.dilation_y;
+        bool in_row = inside && uint(from_y) < uint(push.height), near = NEAR && (ky == 0) == (PLACES == 1);
+        if (NEAR)
             channels = int(near ? push.near_channels4 : push.in_channels4);
+        if (LISTED) {
+            part found = find_part(push.parts_at4, ky);
+            pitch = found.pitch, channels = found.vectors;
+            in_at = found.at + in_x * pitch;
+        }
         [[unroll]] for (int i = 0; i < SPAN; i++) {
             bool in_picture = in_row && uint(in_x + i) < uint(push.width);
             int from = in_at + (from_y * push.width + i) * pitch;
-            if (NEAR > 0)
+            if (NEAR)
                 from = near ? near_at + ((x + i) >> 1) * int(push.near_pitch4) : from;
             at[i] = in_picture ? from : OUTSIDE;
         }

@@ -1,0 +1,105 @@
+// Concatenations that are not made: kernels of 1 x 1 convolutions read a list of places (shaders/lib/parts.glsl).
+#include "pipeline/infer/lower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/graph/op_conv.h"
+#include "pipeline/graph/op_shape.h"
+
+enum { MAX_PIXELS = 1 << 20 }; // a row of conv_row.c fits in any case
+
+static bool is(const fv_node *n, const char *op) {
+    return !strcmp(fv_node_op(n), op);
+}
+
+static bool reads_lists(const fv_plan *p, const fv_node *n) {
+    const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
+    const fv_conv_attr *a = n->attr;
+    if (!is(n, "Conv") || !fv_lower_find(p, n) || !caps->shuffle || caps->subgroup < 4 || caps->subgroup > 64)
+        return false;
+    bool pointwise = a->group == 1 && a->kernel[0] * a->kernel[1] * a->stride[0] * a->stride[1] == 1 &&
+                     a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
+    return pointwise || fv_joint_separable.find(p, n);
+}
+
+// A part of something else, or one behind which the next would begin within a vec4.
+static bool stays(const fv_plan *p, const fv_node *concat, int k) {
+    if (k < concat->n_in - 1 && fv_plan_tensor(p, concat->in[k])->dim[1] % 4)
+        return true;
+    for (const fv_node *n = p->graph->node; n < concat; n++)
+        if (n->out[0] == concat->in[k])
+            return is(n, "Slice");
+    return false;
+}
+
+bool fv_parts_stay(const fv_plan *p, const fv_node *concat) {
+    const fv_tensor *t = fv_plan_tensor(p, concat->out[0]);
+    if (p->half || ((const fv_axis_attr *)concat->attr)->axis != 1 || t->n_dims < 3 || t->n_dims > 4 ||
+        concat->n_in > FV_MAX_PARTS || fv_tensor_count(t) / t->dim[1] > MAX_PIXELS)
+        return false;
+    bool any = false;
+    for (int k = 0; k < concat->n_in; k++) {
+        if (fv_plan_tensor(p, concat->in[k])->data)
+            return false;
+        any = any || stays(p, concat, k);
+    }
+    const fv_node *reader = any ? fv_joint_reader(p, concat) : NULL;
+    return reader && reads_lists(p, reader);
+}
+
+void fv_parts_find(fv_plan *p, const fv_node *concat) {
+    fv_parts *parts = FV_ARENA_NEW(p->arena, fv_parts, 1);
+    for (int k = 0; k < concat->n_in; k++) {
+        const fv_view *v = fv_plan_pixels(p, concat->in[k]);
+        if (!v)
+            return;
+        parts->view[k] = *v;
+        fv_view_as_pixels(v, &parts->pixels[k]);
+        parts->c4 += parts->pixels[k].c4;
+    }
+    parts->n = concat->n_in;
+    p->place[concat->out[0]].parts = parts;
+}
+
+float *fv_parts_spread(const fv_parts *parts, const float *values, int64_t rows, int64_t size) {
+    float *spread = calloc((size_t)(rows * 4 * parts->c4 * size), sizeof *spread);
+    if (!spread)
+        abort();
+    float *to = spread;
+    for (int64_t r = 0; r < rows; r++)
+        for (int k = 0; k < parts->n; k++) {
+            int64_t n = parts->pixels[k].c * size;
+            memcpy(to, values, (size_t)n * sizeof *to);
+            values += n;
+            to += 4 * parts->pixels[k].c4 * size;
+        }
+    return spread;
+}
+
+static void add_ref(fv_plan *p, int64_t at, int root) {
+    if (p->n_weight_refs == p->weight_refs_room) {
+        p->weight_refs_room = 2 * p->weight_refs_room + 64;
+        p->weight_ref = realloc(p->weight_ref, (size_t)p->weight_refs_room * sizeof *p->weight_ref);
+        if (!p->weight_ref)
+            abort();
+    }
+    p->weight_ref[p->n_weight_refs++] = (fv_weight_ref){at, root};
+}
+
+uint32_t fv_parts_list(fv_plan *p, const fv_parts *parts) {
+    int64_t at;
+    float *to = fv_plan_weights(p, 4 * (size_t)parts->n, &at);
+    for (int k = 0; k < parts->n; k++) {
+        const fv_pixel_view *v = &parts->pixels[k];
+        float entry[] = {(float)(v->at4 & 0xffff), (float)(v->at4 >> 16), (float)v->pitch4, (float)v->c4};
+        memcpy(to + 4 * k, entry, sizeof entry);
+        add_ref(p, at + 4 * k, v->root);
+    }
+    return (uint32_t)(at / 4);
+}
+
+void fv_parts_read(fv_step *s, const fv_parts *parts) {
+    for (int k = 0; k < parts->n; k++)
+        fv_step_reads_listed(s, &parts->view[k]);
+}
