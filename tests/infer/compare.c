@@ -1,6 +1,7 @@
 #include "tests/infer/compare.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/infer/plan.h"
@@ -97,4 +98,32 @@ double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_s
 
 double fv_compare_half(const fv_graph *g, float scale, float shift, int *n_host_steps) {
     return compare(g, true, scale, shift, n_host_steps);
+}
+
+void fv_compare_chain(const fv_one_node *chain, int n, int n_dispatches_less_than) {
+    fv_err err = {0};
+    size_t size;
+    int n_host = 0;
+    if (!fv_compare_gpu())
+        return;
+    void *model = fv_one_node_model(chain, n, 13, &size);
+    fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
+    CHECK_OK(g && fv_graph_optimize(g, &err), err);
+    double worst = g ? fv_compare_run(g, 1, 0, &n_host) : -1;
+    if (worst < 0 || worst > 1e-5)
+        fprintf(stderr, "%s %s and on: %g\n", chain[0].op, chain[0].inputs, worst);
+    CHECK(worst >= 0 && worst <= 1e-5);
+    CHECK_EQUAL(n_host, 0);
+    double half = g ? fv_compare_half(g, 1, 0, NULL) : -1;
+    CHECK(half >= 0 && half <= FV_HALF_LOSS);
+    fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
+    CHECK_OK(plan != NULL, err);
+    int n_dispatches = plan ? fv_plan_get_stats(plan).n_dispatches : 0;
+    n_dispatches += g && fv_gpu_get_caps(fv_compare_gpu())->cpu ? g->n_inputs : 0;
+    if (n_dispatches >= n_dispatches_less_than)
+        fv_plan_print(plan, stderr);
+    CHECK(n_dispatches < n_dispatches_less_than);
+    fv_plan_destroy(&plan);
+    fv_graph_destroy(&g);
+    free(model);
 }

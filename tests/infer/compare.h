@@ -3,6 +3,7 @@
 
 #include "pipeline/gpu/gpu.h"
 #include "pipeline/graph/graph.h"
+#include "tests/infer/one_node.h"
 
 // The device of this run, with validation and without a cache; made when first asked for, NULL (and the
 // case failed) when there is none. Lives until fv_compare_finish.
@@ -16,3 +17,7 @@ double fv_compare_run(const fv_graph *g, float scale, float shift, int *n_host_s
 // loses is what rounding its inputs and outputs to 11 bits costs: FV_HALF_LOSS of the largest output.
 double fv_compare_half(const fv_graph *g, float scale, float shift, int *n_host_steps);
 #define FV_HALF_LOSS 2e-3
+
+// A test of n nodes: the same on the device, as float32 (1e-5) and as float16, no step on the host, fewer dispatches
+// than that. Inputs that the host brings to a CPU count as if a kernel did.
+void fv_compare_chain(const fv_one_node *chain, int n, int n_dispatches_less_than);

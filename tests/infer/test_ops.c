@@ -170,35 +170,6 @@ static void normalisations(void) {
     COMPARE(rows);
 }
 
-// Inputs that the host brings to a CPU count as if a kernel did.
-static void compare_chain(const fv_one_node *chain, int n, int n_dispatches_less_than) {
-    fv_err err = {0};
-    size_t size;
-    int n_host = 0;
-    if (!fv_compare_gpu())
-        return;
-    void *model = fv_one_node_model(chain, n, 13, &size);
-    fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
-    CHECK_OK(g && fv_graph_optimize(g, &err), err);
-    double worst = g ? fv_compare_run(g, 1, 0, &n_host) : -1;
-    if (worst < 0 || worst > 1e-5)
-        fprintf(stderr, "%s %s and on: %g\n", chain[0].op, chain[0].inputs, worst);
-    CHECK(worst >= 0 && worst <= 1e-5);
-    CHECK_EQUAL(n_host, 0);
-    double half = g ? fv_compare_half(g, 1, 0, NULL) : -1;
-    CHECK(half >= 0 && half <= FV_HALF_LOSS);
-    fv_plan *plan = g ? fv_plan_create(fv_compare_gpu(), g, NULL, &err) : NULL;
-    CHECK_OK(plan != NULL, err);
-    int n_dispatches = plan ? fv_plan_get_stats(plan).n_dispatches : 0;
-    n_dispatches += g && fv_gpu_get_caps(fv_compare_gpu())->cpu ? g->n_inputs : 0;
-    if (n_dispatches >= n_dispatches_less_than)
-        fv_plan_print(plan, stderr);
-    CHECK(n_dispatches < n_dispatches_less_than);
-    fv_plan_destroy(&plan);
-    fv_graph_destroy(&g);
-    free(model);
-}
-
 // Behind a convolution these are pixels.
 static void normalised_pixels(void) {
     const fv_one_node rows[][3] = {
@@ -207,7 +178,7 @@ static void normalised_pixels(void) {
         {{"Conv", "1x8x9x11 c6x8x3x3 c6", "", 0}, {"InstanceNormalization", "@ c6 c6", "", 0}, {"Conv", "@ c4x6x1x1", "", 0}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        compare_chain(rows[i], 3, i < 2 ? 7 : 8); // six channels are no whole vectors: a copy more
+        fv_compare_chain(rows[i], 3, i < 2 ? 7 : 8); // six channels are no whole vectors: a copy more
 }
 
 // From a quantisation to the float made of it again nothing is left for the host. In float32: float16 rounds to
@@ -239,10 +210,10 @@ static void separable_convolutions(void) {
         {{"Conv", "1x48x11x11 c48x1x3x3 c48", "group:i=48 pads:ints=1,1,1,1", 0}, {"Conv", "@ c100x48x1x1 c100", "", 0}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        compare_chain(rows[i], 2, 5);
+        fv_compare_chain(rows[i], 2, 5);
     const fv_one_node active[] = {{"Conv", "1x20x6x6 c20x1x3x3 c20", "group:i=20 pads:ints=1,1,1,1", 0}, {"Relu", "@", "", 0},
                                   {"Conv", "@ c48x20x1x1 c48", "", 0}, {"HardSwish", "@", "", 0}};
-    compare_chain(active, 4, 5);
+    fv_compare_chain(active, 4, 5);
 }
 
 // A convolution of a picture and its pooling become one step: one to bring the input in, the two, output.
@@ -264,9 +235,9 @@ static void pooled_convolutions(void) {
         const fv_one_node pair[] = {{"Conv", rows[i].inputs, rows[i].conv, 0}, {"MaxPool", "@", rows[i].pool, 0}};
         const fv_one_node active[] = {pair[0], {"Softplus", "@", "", 0}, pair[1]};
         const fv_one_node silu[] = {pair[0], {"Sigmoid", "@", "", 0}, {"Mul", "@0 @1", "", 0}, {"MaxPool", "@2", rows[i].pool, 0}};
-        compare_chain(pair, 2, rows[i].less_than);
-        compare_chain(active, 3, rows[i].less_than);
-        compare_chain(silu, 4, rows[i].less_than);
+        fv_compare_chain(pair, 2, rows[i].less_than);
+        fv_compare_chain(active, 3, rows[i].less_than);
+        fv_compare_chain(silu, 4, rows[i].less_than);
     }
 }
 
@@ -285,12 +256,12 @@ static void twin_convolutions(void) {
                                  {"Add", "@3 @4", "", 0}};
     const fv_one_node in_the_middle[] = {TWINS("8", "12"), POOL("@1"), POOL("@2"), {"Concat", "@3 @1 @4", "axis:i=1", 0},
                                          {"Conv", "@ c8x28x1x1", "", 0}};
-    compare_chain(beside, 5, 6);
-    compare_chain(swapped, 5, 6);
-    compare_chain(last, 6, 7);
-    compare_chain(first, 6, 7);
-    compare_chain(alone, 6, 7);
-    compare_chain(in_the_middle, 7, 9);
+    fv_compare_chain(beside, 5, 6);
+    fv_compare_chain(swapped, 5, 6);
+    fv_compare_chain(last, 6, 7);
+    fv_compare_chain(first, 6, 7);
+    fv_compare_chain(alone, 6, 7);
+    fv_compare_chain(in_the_middle, 7, 9);
 }
 
 // A doubled picture, another one beside it and a 1 x 1 of both are one step: four to bring the two in, the one.
@@ -300,8 +271,8 @@ static void doubled_pictures_are_read_in_place(void) {
     const fv_one_node first[] = {RESIZE, {"Concat", "@ 2x12x10x14", "axis:i=1", 0}, {"Conv", "@ c20x20x1x1 c20", "", 0}};
     const fv_one_node last[] = {{"Resize", "1x4x9x11 - f[1,1,2,2]", "mode:s=nearest", 0}, {"Concat", "1x8x18x22 @", "axis:i=1", 0},
                                 {"Conv", "@ c70x12x1x1 c70", "", 0}, {"Relu", "@", "", 0}};
-    compare_chain(first, 3, 6);
-    compare_chain(last, 4, 6);
+    fv_compare_chain(first, 3, 6);
+    fv_compare_chain(last, 4, 6);
     // Not these: other pictures, other readers, a third part.
     const fv_one_node linear[] = {{"Resize", "1x8x5x7 - f[1,1,2,2]", "mode:s=linear", 0}, {"Concat", "@ 1x4x10x14", "axis:i=1", 0},
                                   {"Conv", "@ c8x12x1x1", "", 0}};
@@ -318,15 +289,15 @@ static void doubled_pictures_are_read_in_place(void) {
                                   {"MaxPool", "@1", "kernel_shape:ints=2,2", 0}, {"GlobalMaxPool", "@", "", 0}, {"Add", "@2 @", "", 0}};
     const fv_one_node odd[] = {{"Resize", "1x6x5x7 - f[1,1,2,2]", NEAREST, 0}, {"Concat", "@ 1x4x10x14", "axis:i=1", 0},
                                {"Conv", "@ c8x10x1x1", "", 0}};
-    compare_chain(linear, 3, 9);
-    compare_chain(tall, 3, 9);
-    compare_chain(ceil, 3, 9);
-    compare_chain(square, 3, 9);
-    compare_chain(twice, 4, 11);
-    compare_chain(with_itself, 3, 9);
-    compare_chain(three, 3, 11);
-    compare_chain(of_two, 6, 14);
-    compare_chain(odd, 3, 9);
+    fv_compare_chain(linear, 3, 9);
+    fv_compare_chain(tall, 3, 9);
+    fv_compare_chain(ceil, 3, 9);
+    fv_compare_chain(square, 3, 9);
+    fv_compare_chain(twice, 4, 11);
+    fv_compare_chain(with_itself, 3, 9);
+    fv_compare_chain(three, 3, 11);
+    fv_compare_chain(of_two, 6, 14);
+    fv_compare_chain(odd, 3, 9);
 }
 
 // Convolutions whose outputs are spread: two to bring the input in and to read it, convolution, blocks, output.
@@ -339,7 +310,7 @@ static void transposed_convolutions(void) {
         {"ConvTranspose", "1x3x4x4 c3x4x5x5 c4", "strides:ints=3,3 pads:ints=0,1,2,1", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        compare_chain(&rows[i], 1, 7);
+        fv_compare_chain(&rows[i], 1, 7);
 }
 
 // One convolution, without a copy where the rows are whole vectors.
@@ -351,7 +322,7 @@ static void products_with_constants(void) {
         {{"Gemm", "6x12 c20x12 c20", "transB:i=1 alpha:f=0.5", 0}, {"Relu", "@", "", 0}, {"Gemm", "@ c20x3", "", 0}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        compare_chain(rows[i], 3, i == 0 ? 3 : 7);
+        fv_compare_chain(rows[i], 3, i == 0 ? 3 : 7);
 }
 
 // Products of what is computed: in tiles, with copies where lines do not lie along k.
@@ -364,7 +335,7 @@ static void computed_products(void) {
     const fv_one_node attention[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[1,2,8,60]", "", 0},
                                      {"Transpose", "@", "perm:ints=0,1,3,2", 0}, {"MatMul", "@ 1x2x8x60", "", 0},
                                      {"Softmax", "@", "axis:i=-1", 0}, {"MatMul", "@ 1x2x60x12", "", 0}};
-    compare_chain(attention, 6, 12);
+    fv_compare_chain(attention, 6, 12);
 }
 
 // Concatenations are born in place, splits are views, the halves of a shuffle are taken in one step.
@@ -372,7 +343,7 @@ static void shuffles_and_views(void) {
     const fv_one_node shuffle[] = {{"Conv", "1x8x6x10 c16x8x1x1", "", 0}, {"Reshape", "@ i[8,2,60]", "", 0},
                                    {"Transpose", "@", "perm:ints=1,0,2", 0}, {"Reshape", "@ i[2,8,6,10]", "", 0},
                                    {"Conv", "@ c4x8x3x3", "pads:ints=1,1,1,1", 0}};
-    compare_chain(shuffle, 5, 7);
+    fv_compare_chain(shuffle, 5, 7);
     // A unit of ShuffleNet: one half stays, the other is convolved; shuffle and 1 x 1 are one step.
     for (int odd = 0; odd < 2; odd++) {
         const char *kept = odd ? "@3 i[0] i[1] i[0]" : "@3 i[1] i[2] i[0]";
@@ -383,11 +354,11 @@ static void shuffles_and_views(void) {
                                     {"Conv", "@ c50x8x1x1 c50", "", 0}, {"LeakyRelu", "@", "alpha:f=0.1", 0},
                                     {"Conv", "@ c12x50x3x3", "pads:ints=1,1,1,1", 0}, {"Concat", "@4 @", "axis:i=1", 0},
                                     {"Conv", "@ c4x20x3x3", "pads:ints=1,1,1,1", 0}};
-        compare_chain(unit, 11, 7);
+        fv_compare_chain(unit, 11, 7);
     }
     const fv_one_node flat[] = {{"Conv", "1x8x6x10 c12x8x1x1", "", 0}, {"Reshape", "@ i[1,12,60]", "", 0},
                                 {"Transpose", "@", "perm:ints=0,2,1", 0}, {"Softmax", "@", "axis:i=2", 0}};
-    compare_chain(flat, 4, 5);
+    fv_compare_chain(flat, 4, 5);
 }
 
 // `fovea bench` sets a layer's time against these: what it reads and writes, without what lies between two halves of it.
@@ -426,14 +397,14 @@ static void outputs_are_collected(void) {
     int more = fv_compare_gpu() && !fv_gpu_get_caps(fv_compare_gpu())->cpu ? 3 : 0; // copies
     const fv_one_node cells[] = {{"Conv", "2x8x6x10 c13x8x1x1", "", 0}, {"Reshape", "@ i[2,13,60]", "", 0},
                                  {"Transpose", "@", "perm:ints=0,2,1", 0}};
-    compare_chain(cells, 3, 4 + more);
+    fv_compare_chain(cells, 3, 4 + more);
     const fv_one_node twice[] = {{"Conv", "1x8x5x7 c5x8x1x1", "", 0}, {"Concat", "@ @ c1x2x5x7", "axis:i=1", 0},
                                  {"Reshape", "@ i[1,12,35]", "", 0}, {"Transpose", "@", "perm:ints=2,0,1", 0},
                                  {"Concat", "@ @", "axis:i=0", 0}};
-    compare_chain(twice, 5, 5 + more);
+    fv_compare_chain(twice, 5, 5 + more);
     const fv_one_node backwards[] = {{"Conv", "1x8x6x20 c6x8x1x1", "", 0},
                                      {"Slice", "@ i[-1] i[-100] i[3] i[-2]", "", 0}, {"Transpose", "@", "perm:ints=3,2,1,0", 0}};
-    compare_chain(backwards, 3, 4 + more);
+    fv_compare_chain(backwards, 3, 4 + more);
 }
 
 // Ops without a kernel run on the host in the middle of a plan.
