@@ -5,6 +5,7 @@
 #include "lib/bind.glsl"
 
 layout(constant_id = 0) const bool NEAREST = false; // one tap of weight 1
+layout(constant_id = 1) const bool PAIRS = false;   // two taps both ways: a texel of a table is one position's
 
 layout(push_constant) uniform Push { fv_push_resize pushed; };
 fv_push_resize push;
@@ -21,6 +22,16 @@ void main() {
         uint row = image * push.in_h + uint(load1(IN_WEIGHTS, push.rows_at + 2 * oy));
         uint column = uint(load1(IN_WEIGHTS, push.columns_at + 2 * ox));
         sum = imageLoad(activation_texels, int(push.in_at4 + (row * push.in_w + column) * push.in_pitch4 + c4));
+        store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
+        return;
+    }
+    if (PAIRS) { // of position, weight, position, weight
+        vec4 rows = load4(IN_WEIGHTS, push.rows_at / 4 + oy), columns = load4(IN_WEIGHTS, push.columns_at / 4 + ox);
+        [[unroll]] for (uint i = 0; i < 4; i++) {
+            vec2 row = i < 2 ? rows.xy : rows.zw, column = i % 2 == 0 ? columns.xy : columns.zw;
+            uint at = ((image * push.in_h + uint(row.x)) * push.in_w + uint(column.x)) * push.in_pitch4;
+            sum += imageLoad(activation_texels, int(push.in_at4 + at + c4)) * (row.y * column.y);
+        }
         store4(push.out_at4 + pixel * push.out_pitch4 + c4, sum);
         return;
     }

@@ -60,6 +60,9 @@ static void lower(fv_plan *p, const fv_node *n, uint32_t kind) {
     fv_view_as_pixels(&from, &in), fv_view_as_pixels(&to, &out);
     int last = from.n_dims - 1, row = last > 2 ? last - 1 : -1;
     int row_taps = count_taps(a, row, in.h, out.h), column_taps = count_taps(a, last, in.w, out.w);
+    bool nearest = a->mode == FV_RESIZE_NEAREST, pairs = !nearest && row_taps <= 2 && column_taps <= 2;
+    if (pairs)
+        row_taps = column_taps = 2;
     fv_push_resize push = {
         .in_at4 = (uint32_t)in.at4, .in_pitch4 = (uint32_t)in.pitch4, .out_at4 = (uint32_t)out.at4,
         .out_pitch4 = (uint32_t)out.pitch4, .n_pixels = (uint32_t)out.n_pixels, .c4 = (uint32_t)out.c4,
@@ -67,7 +70,7 @@ static void lower(fv_plan *p, const fv_node *n, uint32_t kind) {
         .row_taps = (uint32_t)row_taps, .column_taps = (uint32_t)column_taps};
     push.rows_at = (uint32_t)make_table(p, a, row, in.h, out.h, row_taps);
     push.columns_at = (uint32_t)make_table(p, a, last, in.w, out.w, column_taps);
-    fv_step *s = fv_plan_dispatch(p, n, "resize", (uint32_t[]){a->mode == FV_RESIZE_NEAREST}, 1, &push, sizeof push,
+    fv_step *s = fv_plan_dispatch(p, n, "resize", (uint32_t[]){nearest, pairs}, 2, &push, sizeof push,
                                   out.n_pixels * out.c4, LOCAL);
     fv_step_reads(s, &from, offsetof(fv_push_resize, in_at4), 16);
     fv_step_writes(s, &to, offsetof(fv_push_resize, out_at4), 16);
