@@ -6,7 +6,7 @@
 #include "pipeline/graph/op_math.h"
 #include "shaders/push.h"
 
-enum { LOCAL = 64, SOFTMAX_DIMS = 4 };
+enum { LOCAL = 64, SOFTMAX_DIMS = 4, FEW_VECTORS = 8 };
 
 // ---- Softmax ---------------------------------------------------------------------------------------
 
@@ -25,13 +25,20 @@ static bool in_vectors(const fv_view *v, int axis) {
     return ok;
 }
 
+// The expected value behind it is a convolution (distribution focal loss, https://arxiv.org/abs/2006.04388).
+static bool is_convolved(const fv_plan *p, const fv_node *n) {
+    const fv_node *reader = fv_joint_reader(p, n);
+    return reader && !strcmp(fv_node_op(reader), "Conv");
+}
+
 static void lower_softmax(fv_plan *p, const fv_node *n, uint32_t kind) {
     (void)kind;
     const fv_softmax_attr *a = n->attr;
     const fv_view *any = fv_plan_any(p, n->in[0]);
     if (!any)
         return;
-    bool pixels = p->place[n->out[0]].natural_pixels && any->dim[1] % 4 == 0;
+    bool lines = a->axis == 1 && in_vectors(any, 1) && is_convolved(p, n);
+    bool pixels = (p->place[n->out[0]].natural_pixels || lines) && any->dim[1] % 4 == 0;
     fv_view from = *any, to = pixels ? fv_plan_make_pixels(p, n->out[0]) : fv_plan_make_dense(p, n->out[0]);
     fv_push_softmax push = {.in_at = (uint32_t)from.at, .out_at = (uint32_t)to.at, .n = (uint32_t)from.dim[a->axis],
                             .count = (uint32_t)(fv_view_count(&from) / from.dim[a->axis]),
@@ -43,8 +50,9 @@ static void lower_softmax(fv_plan *p, const fv_node *n, uint32_t kind) {
         push.in_dim_stride[k] = d >= 0 ? (int32_t)from.stride[d] : 0;
         push.out_dim_stride[k--] = d >= 0 ? (int32_t)to.stride[d] : 0;
     }
-    uint32_t spec[] = {from.space, a->kind == 1, in_vectors(&from, a->axis) && in_vectors(&to, a->axis)};
-    fv_step *s = fv_plan_dispatch(p, n, "softmax", spec, 3, &push, sizeof push, push.count, LOCAL);
+    bool vectors = in_vectors(&from, a->axis) && in_vectors(&to, a->axis);
+    uint32_t spec[] = {from.space, a->kind == 1, vectors, vectors && push.n <= 4 * FEW_VECTORS ? push.n / 4 : 0};
+    fv_step *s = fv_plan_dispatch(p, n, "softmax", spec, 4, &push, sizeof push, push.count, LOCAL);
     fv_step_reads(s, &from, offsetof(fv_push_softmax, in_at), 4);
     fv_step_writes(s, &to, offsetof(fv_push_softmax, out_at), 4);
 }

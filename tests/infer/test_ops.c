@@ -361,6 +361,20 @@ static void shuffles_and_views(void) {
     fv_compare_chain(flat, 4, 5);
 }
 
+// The distances of a box as YOLOv8's head has them: lines of channels go to a convolution as they are. Two to bring the
+// input in, convolution, softmax, convolution.
+static void expected_values(void) {
+#define DISTANCES(op, bins)                                                                                          \
+    {"Conv", "1x8x6x7 c" bins "x8x1x1", "", 0}, {"Reshape", "@ i[1,4,-1,42]", "", 0}, {"Transpose", "@", "perm:ints=0,2,1,3", 0}, \
+        {op, "@", "axis:i=1", 0}
+    const fv_one_node few[] = {DISTANCES("Softmax", "64"), {"Conv", "@ c1x16x1x1", "", 0}};
+    const fv_one_node logarithm[] = {DISTANCES("LogSoftmax", "32"), {"Conv", "@ c1x8x1x1", "", 0}};
+    const fv_one_node many[] = {DISTANCES("Softmax", "160"), {"Conv", "@ c1x40x1x1", "", 0}};
+    fv_compare_chain(few, 5, 6);
+    fv_compare_chain(logarithm, 5, 6);
+    fv_compare_chain(many, 5, 6);
+}
+
 // `fovea bench` sets a layer's time against these: what it reads and writes, without what lies between two halves of it.
 static void layers_tell_their_bytes(void) {
     const fv_one_node chain[] = {{"Conv", "1x8x9x11 c8x1x5x5 c8", "group:i=8 pads:ints=2,2,2,2", 0},
@@ -461,5 +475,5 @@ const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
     CASE(quantised_chains), CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions),
     CASE(doubled_pictures_are_read_in_place), CASE(transposed_convolutions), CASE(products_with_constants),
-    CASE(computed_products), CASE(shuffles_and_views), CASE(layers_tell_their_bytes), CASE(outputs_are_collected),
+    CASE(computed_products), CASE(expected_values), CASE(shuffles_and_views), CASE(layers_tell_their_bytes), CASE(outputs_are_collected),
     CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
