@@ -8,8 +8,9 @@ vec4 exp_safe(vec4 x) {
     return exp(clamp(x, vec4(-87.0), vec4(88.0)));
 }
 
-vec4 sigmoid(vec4 x) {
-    return 1.0 / (1.0 + exp_safe(-x));
+// Far out this is inf, and what is divided by it 0.
+vec4 one_and_exp(vec4 x) {
+    return 1.0 + exp2(x * 1.44269504);
 }
 
 #ifndef FEW_ACTS
@@ -54,15 +55,15 @@ vec4 elu(vec4 x, float a) {
 vec4 activate(uint kind, vec4 x, float a, float b) {
     vec4 y = x;
     if (kind == ACT_RELU)
-        y = max(x, vec4(0));
+        y = intBitsToFloat(max(floatBitsToInt(x), ivec4(0)));
     else if (kind == ACT_LEAKY_RELU)
         y = mix(x * a, x, greaterThanEqual(x, vec4(0)));
     else if (kind == ACT_CLIP)
         y = min(max(x, vec4(a)), vec4(b));
     else if (kind == ACT_SIGMOID)
-        y = sigmoid(x);
+        y = 1.0 / one_and_exp(-x);
     else if (kind == ACT_SILU)
-        y = x * sigmoid(a * x);
+        y = x / one_and_exp(-a * x);
     else if (kind == ACT_HARD_SIGMOID)
         y = clamp(a * x + b, vec4(0), vec4(1));
     else if (kind == ACT_HARD_SWISH)
