@@ -9,6 +9,7 @@
 #extension GL_KHR_shader_subgroup_shuffle : enable
 #define LOCAL_ID 0
 #include "lib/bind.glsl"
+#include "lib/larger.glsl"
 #include "lib/act.glsl"
 #include "push_conv.h"
 
@@ -105,7 +106,7 @@ vec4 widest(uint i, uint c, int x, bool in_row) {
         vec4 v = activate(ACT, vec4(sum[j][4 * c], sum[j][4 * c + 1], sum[j][4 * c + 2], sum[j][4 * c + 3]),
                           push.alpha, push.beta);
         bool there = in_row && uint(x + int(j)) < uint(push.between_width);
-        m = max(m, mix(vec4(LOWEST), v, bvec4(there)));
+        m = larger(m, v, there);
     }
     return m;
 }
@@ -135,7 +136,7 @@ void main() {
             uint out_at = push.out_at4 + (pixel + i) * push.out_pitch4 + block * (OB / 4);
             bool is_out = out_row && out_x + int(i) < push.out_width;
             [[unroll]] for (uint c = 0; c < OB / 4; c++) {
-                vec4 m = widest(i, c, x, in_row), whole = max(open[i * OB / 4 + c], m);
+                vec4 m = widest(i, c, x, in_row), whole = larger(open[i * OB / 4 + c], m, true);
                 open[i * OB / 4 + c] = begins ? m : whole;
                 if (is_out && (WHOLE || int(4 * c) < left))
                     store4(out_at + c, WHOLE ? whole : mix(vec4(0), whole, lessThan(ivec4(0, 1, 2, 3), ivec4(left - int(4 * c)))));

@@ -3,6 +3,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 #include "lib/bind.glsl"
+#include "lib/larger.glsl"
 
 const uint MAXIMUM = 0, AVERAGE = 1, LP = 2; // fv_pool_kind
 
@@ -22,7 +23,7 @@ float count[P];
 
 void take(uint i, vec4 x, bool inside, bool counts) {
     if (KIND == MAXIMUM) {
-        result[i] = inside ? max(result[i], x) : result[i];
+        result[i] = larger(result[i], x, inside);
         return;
     }
     vec4 add = KIND == LP ? pow(abs(x), vec4(push.p)) : x;

@@ -8,6 +8,14 @@ vec4 exp_safe(vec4 x) {
     return exp(clamp(x, vec4(-87.0), vec4(88.0)));
 }
 
+// Of whole numbers, as which floats from 0 on compare as well: CPU drivers take floating-point minima and maxima apart.
+vec4 from_zero(vec4 x) {
+    return intBitsToFloat(max(floatBitsToInt(x), ivec4(0)));
+}
+vec4 from_zero_to_one(vec4 x) {
+    return intBitsToFloat(clamp(floatBitsToInt(x), ivec4(0), ivec4(floatBitsToInt(1.0))));
+}
+
 // Far out this is inf, and what is divided by it 0.
 vec4 one_and_exp(vec4 x) {
     return 1.0 + exp2(x * 1.44269504);
@@ -55,7 +63,7 @@ vec4 elu(vec4 x, float a) {
 vec4 activate(uint kind, vec4 x, float a, float b) {
     vec4 y = x;
     if (kind == ACT_RELU)
-        y = intBitsToFloat(max(floatBitsToInt(x), ivec4(0)));
+        y = from_zero(x);
     else if (kind == ACT_LEAKY_RELU)
         y = mix(x * a, x, greaterThanEqual(x, vec4(0)));
     else if (kind == ACT_CLIP)
@@ -65,9 +73,9 @@ vec4 activate(uint kind, vec4 x, float a, float b) {
     else if (kind == ACT_SILU)
         y = x / one_and_exp(-a * x);
     else if (kind == ACT_HARD_SIGMOID)
-        y = clamp(a * x + b, vec4(0), vec4(1));
+        y = from_zero_to_one(a * x + b);
     else if (kind == ACT_HARD_SWISH)
-        y = x * clamp(a * x + b, vec4(0), vec4(1));
+        y = x * from_zero_to_one(a * x + b);
 #ifndef FEW_ACTS
     else if (kind == ACT_MISH)
         y = mish(x);
