@@ -375,6 +375,22 @@ static void expected_values(void) {
     fv_compare_chain(many, 5, 6);
 }
 
+// Behind a concatenation of what convolutions give, an activation is theirs: two to bring the input in, three convolutions.
+static void scores_of_two_scales(void) {
+    const fv_one_node sigmoid[] = {{"Conv", "1x8x6x7 c16x8x1x1", "", 0}, {"Conv", "@0 c12x16x1x1 c12", "", 0},
+                                   {"Conv", "@0 c12x16x3x3", "", 0}, {"Reshape", "@1 i[1,12,-1]", "", 0},
+                                   {"Reshape", "@2 i[1,12,-1]", "", 0}, {"Concat", "@3 @4", "axis:i=2", 0},
+                                   {"Sigmoid", "@", "", 0}};
+    const fv_one_node not_all[] = {sigmoid[0], sigmoid[1], {"MaxPool", "@0", "kernel_shape:ints=2,2", 0},
+                                   {"Reshape", "@1 i[1,12,-1]", "", 0}, {"Reshape", "@2 i[1,12,-1]", "", 0}, sigmoid[5],
+                                   sigmoid[6]};
+    const fv_one_node needed[] = {sigmoid[0], sigmoid[1], sigmoid[2], sigmoid[3], sigmoid[4], sigmoid[5], sigmoid[6],
+                                  {"Mul", "@5 @6", "", 0}, {"Sub", "@ @5", "", 0}};
+    fv_compare_chain(sigmoid, 7, 6);
+    fv_compare_chain(not_all, 7, 12);
+    fv_compare_chain(needed, 9, 12);
+}
+
 // `fovea bench` sets a layer's time against these: what it reads and writes, without what lies between two halves of it.
 static void layers_tell_their_bytes(void) {
     const fv_one_node chain[] = {{"Conv", "1x8x9x11 c8x1x5x5 c8", "group:i=8 pads:ints=2,2,2,2", 0},
@@ -475,5 +491,5 @@ const fv_suite ops_suite = {"ops", (const fv_case[]){
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
     CASE(quantised_chains), CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions),
     CASE(doubled_pictures_are_read_in_place), CASE(transposed_convolutions), CASE(products_with_constants),
-    CASE(computed_products), CASE(expected_values), CASE(shuffles_and_views), CASE(layers_tell_their_bytes), CASE(outputs_are_collected),
+    CASE(computed_products), CASE(expected_values), CASE(scores_of_two_scales), CASE(shuffles_and_views), CASE(layers_tell_their_bytes), CASE(outputs_are_collected),
     CASE(the_host_helps_out), CASE(the_host_takes_many_inputs), {0}}};
