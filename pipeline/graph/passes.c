@@ -24,7 +24,7 @@ static const struct {
     {"drop nodes that nobody reads", fv_pass_dead},
 };
 // Once, when nothing is left to fuse.
-static const fv_pass_fn last_rows[] = {fv_pass_twins};
+static const fv_pass_fn last_rows[] = {fv_pass_twins, fv_pass_shuffle, fv_pass_dead};
 enum { N_ROWS = sizeof rows / sizeof rows[0], N_LAST = sizeof last_rows / sizeof last_rows[0], MAX_ROUNDS = 6 };
 
 // ---- tables -------------------------------------------------------------------------------------

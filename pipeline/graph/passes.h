@@ -36,6 +36,7 @@ int fv_pass_transpose(fv_passes *p);    // pass_transpose.c
 int fv_pass_matmul(fv_passes *p);       // pass_matmul.c
 int fv_pass_layer_norm(fv_passes *p);   // pass_norm.c
 int fv_pass_twins(fv_passes *p);        // pass_twins.c
+int fv_pass_shuffle(fv_passes *p);      // pass_shuffle.c
 
 // ---- asking -------------------------------------------------------------------------------------
 
