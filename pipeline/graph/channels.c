@@ -27,12 +27,13 @@ static void begin_source(fv_channels *c, const fv_passes *p, int t) {
     if (!fits || c->map[t].n)
         return;
     int n = (int)x->dim[1];
-    if (c->n_channels + n > c->room) {
-        c->room = 2 * (c->n_channels + n);
+    if (c->n_channels + n + 1 > c->room) {
+        c->room = 2 * (c->n_channels + n + 1);
         c->channel = realloc(c->channel, (size_t)c->room * sizeof *c->channel);
         if (!c->channel)
             abort();
     }
+    c->channel[c->n_channels++] = (fv_channel){t, -1}; // so that numbers of two sources never follow each other
     c->map[t] = (fv_channel_map){.n = n, .n_lead = 2, .id = FV_ARENA_NEW(c->arena, int, n), .source = true};
     for (int i = 0; i < n; i++) {
         c->map[t].id[i] = c->n_channels;

@@ -180,7 +180,9 @@ void fv_plan_assign_homes(fv_plan *p) {
         const fv_node *n = &p->graph->node[i];
         if (!fv_lower_find(p, n))
             continue;
-        if (is(n, "Concat") && (fv_near_is_read_in_place(p, n) || fv_parts_stay(p, n)))
+        bool stays = is(n, "Concat") && fv_parts_stay(p, n);
+        p->lists = p->lists || stays;
+        if (stays || (is(n, "Concat") && fv_near_is_read_in_place(p, n)))
             continue;
         if (is(n, "Concat"))
             house_concat(p, n);

@@ -57,7 +57,7 @@ static bool find_operands(fv_plan *p, const fv_node *n, operands *o) {
     o->attr = n->attr;
     o->weights = fv_plan_tensor(p, n->in[1]);
     o->near = p->place[n->in[0]].near;
-    o->parts = p->place[n->in[0]].parts;
+    o->parts = fv_parts_of(p, n);
     const fv_view *half = o->near ? fv_plan_pixels(p, o->near->half) : NULL;
     if (half)
         o->half_view = *half;

@@ -104,7 +104,7 @@ static uint32_t pack_bias(fv_plan *p, const fv_node *n, int64_t m) {
 
 static void lower(fv_plan *p, const fv_node *dw, const fv_node *pw) {
     const fv_conv_attr *a = dw->attr, *b = pw->attr;
-    const fv_parts *parts = p->place[dw->in[0]].parts;
+    const fv_parts *parts = fv_parts_of(p, dw);
     const fv_view *in_view = parts ? parts->view : fv_plan_pixels(p, dw->in[0]);
     fv_view from = in_view ? *in_view : (fv_view){0};
     const fv_view *add_view = b->residual != FV_RESIDUAL_NONE ? fv_plan_pixels(p, pw->in[3]) : in_view;

@@ -13,10 +13,15 @@ static bool is(const fv_node *n, const char *op) {
     return !strcmp(fv_node_op(n), op);
 }
 
+static int64_t pixels(const fv_tensor *t) {
+    return fv_tensor_count(t) / t->dim[1];
+}
+
 static bool reads_lists(const fv_plan *p, const fv_node *n) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
     const fv_conv_attr *a = n->attr;
-    if (!is(n, "Conv") || !fv_lower_find(p, n) || !caps->shuffle || caps->subgroup < 4 || caps->subgroup > 64)
+    if (!is(n, "Conv") || !fv_lower_find(p, n) || !caps->shuffle || caps->subgroup < 4 || caps->subgroup > 64 || p->half ||
+        pixels(fv_plan_tensor(p, n->in[0])) > MAX_PIXELS)
         return false;
     bool pointwise = a->group == 1 && a->kernel[0] * a->kernel[1] * a->stride[0] * a->stride[1] == 1 &&
                      a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
@@ -35,8 +40,7 @@ static bool stays(const fv_plan *p, const fv_node *concat, int k) {
 
 bool fv_parts_stay(const fv_plan *p, const fv_node *concat) {
     const fv_tensor *t = fv_plan_tensor(p, concat->out[0]);
-    if (p->half || ((const fv_axis_attr *)concat->attr)->axis != 1 || t->n_dims < 3 || t->n_dims > 4 ||
-        concat->n_in > FV_MAX_PARTS || fv_tensor_count(t) / t->dim[1] > MAX_PIXELS)
+    if (((const fv_axis_attr *)concat->attr)->axis != 1 || t->n_dims < 3 || t->n_dims > 4 || concat->n_in > FV_MAX_PARTS)
         return false;
     bool any = false;
     for (int k = 0; k < concat->n_in; k++) {
@@ -48,18 +52,28 @@ bool fv_parts_stay(const fv_plan *p, const fv_node *concat) {
     return reader && reads_lists(p, reader);
 }
 
-void fv_parts_find(fv_plan *p, const fv_node *concat) {
+static const fv_parts *find(fv_plan *p, const int *tensor, int n) {
     fv_parts *parts = FV_ARENA_NEW(p->arena, fv_parts, 1);
-    for (int k = 0; k < concat->n_in; k++) {
-        const fv_view *v = fv_plan_pixels(p, concat->in[k]);
+    for (int k = 0; k < n; k++) {
+        const fv_view *v = fv_plan_pixels(p, tensor[k]);
         if (!v)
-            return;
+            return NULL;
         parts->view[k] = *v;
         fv_view_as_pixels(v, &parts->pixels[k]);
         parts->c4 += parts->pixels[k].c4;
     }
-    parts->n = concat->n_in;
-    p->place[concat->out[0]].parts = parts;
+    parts->n = n;
+    return parts;
+}
+
+void fv_parts_find(fv_plan *p, const fv_node *concat) {
+    p->place[concat->out[0]].parts = find(p, concat->in, concat->n_in);
+}
+
+const fv_parts *fv_parts_of(fv_plan *p, const fv_node *conv) {
+    const fv_place *place = &p->place[conv->in[0]];
+    bool one = p->lists && !place->parts && !place->near && reads_lists(p, conv);
+    return one ? find(p, conv->in, 1) : place->parts;
 }
 
 float *fv_parts_spread(const fv_parts *parts, const float *values, int64_t rows, int64_t size) {

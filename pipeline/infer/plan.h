@@ -134,6 +134,7 @@ struct fv_plan {
     fv_view frame_view;
     float *weights;            // while the plan is made
     size_t n_weights, weights_room; // floats
+    bool lists;                // some inputs lie in several places: kernels that can read lists do so, also of one place
     int n_weight_refs, weight_refs_room;
     fv_weight_ref *weight_ref;
     fv_gpu_buffer *weight_buffer;
@@ -172,6 +173,9 @@ float *fv_plan_weights(fv_plan *p, size_t n, int64_t *at);
 bool fv_parts_stay(const fv_plan *p, const fv_node *concat);
 // Notes where the parts of such a one are.
 void fv_parts_find(fv_plan *p, const fv_node *concat);
+// The parts of a convolution's input; NULL: it is read as a whole. A plan that reads lists reads lists of one place as
+// well, so that the driver keeps one kernel instead of two.
+const fv_parts *fv_parts_of(fv_plan *p, const fv_node *conv);
 // Values [rows][channels of all parts][size] with zeros behind the channels of each part; free() it.
 float *fv_parts_spread(const fv_parts *parts, const float *values, int64_t rows, int64_t size);
 // The list of places in the weight block: its place there in vec4.
