@@ -36,8 +36,8 @@ function makeInput(input, size, top) {
   const dims = input.shape.map((d, i) => (typeof d === 'number' && d > 0 ? d : open(i, input.shape.length)));
   const n = dims.reduce((a, b) => a * b, 1), whole = input.type !== 'float32';
   const data = arrays[input.type].from({ length: n }, (_, i) => {
-    const byte = Math.imul(i + 1, 2654435761) >>> 24;
-    return input.type === 'int64' ? BigInt(byte) : whole ? byte : byte / 255 * top;
+    const bits = Math.imul(Math.imul(i + 1, 2654435761) ^ (i >>> 7), 2246822519) >>> 8, byte = bits >>> 16;
+    return input.type === 'int64' ? BigInt(byte) : whole ? byte : bits / 0xffffff * top;
   });
   return new ort.Tensor(input.type, data, dims);
 }
