@@ -5,7 +5,8 @@
 
 #include "pipeline/graph/op_shape.h"
 
-enum { MAX_CHANNELS = 1 << 20 }; // of all sources: their numbers are exact as float32
+// Of all sources: their numbers are exact as float32. Of all maps together: a hostile file may name any number.
+enum { MAX_CHANNELS = 1 << 20, MAX_ENTRIES = 1 << 22 };
 
 static int64_t product(const fv_tensor *t, int from, int to) {
     int64_t n = 1;
@@ -127,8 +128,9 @@ static void move(fv_channels *c, const fv_passes *p, const fv_node *n, int n_mov
     for (int k = 0; k < n->n_out; k++) {
         const fv_tensor *t = n->out[k] < 0 ? NULL : &g->tensor[n->out[k]];
         int lead = t ? find_lead(t, pixels) : -1;
-        if (lead < 0)
+        if (lead < 0 || product(t, 0, lead) > MAX_ENTRIES - c->n_entries)
             return;
+        c->n_entries += (int)product(t, 0, lead);
         out[k] = &small[n->n_in + k];
         *out[k] = shrink(t, lead, FV_ARENA_NEW(c->arena, float, product(t, 0, lead) + 1));
     }

@@ -19,7 +19,7 @@ typedef struct {
     fv_channel_map *map;
     int n_tensors;
     fv_channel *channel; // of all sources
-    int n_channels, room;
+    int n_channels, room, n_entries; // the last: of the maps of what is moved
     fv_arena *arena;     // of all these
 } fv_channels;
 

@@ -7,8 +7,8 @@
 #include "pipeline/graph/channels.h"
 #include "pipeline/graph/op_shape.h"
 
-// MAX_RUNS: infer/parts.c reads so many places. MAX_READERS: bits of a set.
-enum { BLOCK = 4, MAX_RUNS = 12, MAX_READERS = 64, NODES_OF_READER = MAX_RUNS + 2 };
+// MAX_RUNS: infer/parts.c reads so many places. MAX_READERS: bits of a set. MAX_CHANNELS: of one reader.
+enum { BLOCK = 4, MAX_RUNS = 12, MAX_READERS = 64, MAX_CHANNELS = 4096, NODES_OF_READER = MAX_RUNS + 2 };
 // Channels that are read, to those that are needed: FastestDet would gain nothing at 1.25 (infer/pair.c has its shuffles),
 // nanodet_m a third of its time at 1.21.
 static const double MOST_MORE = 1.22;
@@ -87,12 +87,14 @@ static bool has_twice(const fv_channel_map *m) {
 static bool is_level(const shuffle *s, const reader *r) {
     const fv_tensor *x = &s->p->g->tensor[first_of(r)->in[0]];
     const fv_channel_map *m = map_of(s, r);
+    if (m->n != x->dim[1] || m->n > MAX_CHANNELS || m->source)
+        return false;
     for (int i = 0; i < m->n; i++) {
         const fv_tensor *t = &s->p->g->tensor[s->channels.channel[m->id[i]].tensor];
         if (t->n_dims != x->n_dims || memcmp(t->dim + 2, x->dim + 2, (size_t)(x->n_dims - 2) * sizeof *x->dim))
             return false;
     }
-    return m->n == x->dim[1] && !m->source && !(r->depthwise && has_twice(m));
+    return !(r->depthwise && has_twice(m));
 }
 
 static void find_readers(shuffle *s) {
@@ -208,46 +210,54 @@ static bool can_be_ordered(const shuffle *s, int t) {
            ((const fv_conv_attr *)n->attr)->group == 1 && ((const fv_conv_attr *)n->attr)->residual == FV_RESIDUAL_NONE;
 }
 
-static uint64_t readers_of(const shuffle *s, int id) {
-    uint64_t set = 0;
-    for (int i = 0; i < s->n_readers; i++) {
-        const fv_channel_map *m = map_of(s, &s->reader[i]);
-        for (int k = 0; k < m->n && !s->reader[i].left; k++)
-            if (m->id[k] == id)
-                set |= (uint64_t)1 << i;
-    }
-    return set;
+// A channel of a source and the set of its readers.
+typedef struct {
+    int id;
+    uint64_t set;
+} use;
+
+// Those of the first reader first.
+static int by_readers(const void *a, const void *b) {
+    const use *x = a, *y = b;
+    uint64_t differs = x->set ^ y->set;
+    if (!differs)
+        return x->id < y->id ? -1 : x->id > y->id;
+    return x->set & (differs & -differs) ? -1 : 1;
 }
 
-// Channels with the same readers side by side, those of the first reader first.
-static void order_source(shuffle *s, int t) {
+static void order_source(shuffle *s, const uint64_t *set, int t) {
     const fv_channel_map *m = &s->channels.map[t];
-    uint64_t *set = calloc((size_t)m->n + 1, sizeof *set);
-    if (!set)
-        return;
-    for (int i = 0; i < m->n; i++)
-        set[i] = readers_of(s, m->id[i]);
-    for (int i = 0; i < m->n; i++) {
-        int before = 0; // a set with a lower lowest bit is larger when its bits are read backwards
-        for (int k = 0; k < m->n; k++) {
-            uint64_t differs = set[i] ^ set[k];
-            bool earlier = differs ? (set[k] & (differs & -differs)) != 0 : k < i;
-            before += earlier;
-        }
-        s->now[m->id[i]] = before;
-    }
-    free(set);
+    use *uses = malloc((size_t)m->n * sizeof *uses);
+    for (int i = 0; i < m->n && uses; i++)
+        uses[i] = (use){m->id[i], set[m->id[i]]};
+    if (uses)
+        qsort(uses, (size_t)m->n, sizeof *uses, by_readers);
+    for (int i = 0; i < m->n && uses; i++)
+        s->now[uses[i].id] = i;
+    free(uses);
 }
 
-static void order_all(shuffle *s) {
-    int blocks = count_blocks(s);
-    for (int t = 0; t < s->channels.n_tensors; t++)
-        if (can_be_ordered(s, t))
-            order_source(s, t);
-    if (count_blocks(s) < blocks)
-        return;
+static void order_as_is(shuffle *s) {
     for (int i = 0; i < s->channels.n_channels; i++)
         s->now[i] = s->channels.channel[i].channel;
+}
+
+// Where that makes fewer blocks to read.
+static void order_all(shuffle *s) {
+    order_as_is(s);
+    int blocks = count_blocks(s);
+    uint64_t *set = calloc((size_t)s->channels.n_channels + 1, sizeof *set);
+    for (int i = 0; i < s->n_readers && set; i++) {
+        const fv_channel_map *m = map_of(s, &s->reader[i]);
+        for (int k = 0; k < m->n && !s->reader[i].left; k++)
+            set[m->id[k]] |= (uint64_t)1 << i;
+    }
+    for (int t = 0; t < s->channels.n_tensors && set; t++)
+        if (can_be_ordered(s, t))
+            order_source(s, set, t);
+    free(set);
+    if (count_blocks(s) >= blocks)
+        order_as_is(s);
 }
 
 // ---- rewriting -------------------------------------------------------------------------------------
@@ -414,8 +424,6 @@ int fv_pass_shuffle(fv_passes *p) {
     fv_channels_find(&s.channels, p);
     s.now = FV_ARENA_NEW(s.channels.arena, int, s.channels.n_channels + 1);
     s.free = FV_ARENA_NEW(s.channels.arena, bool, s.channels.n_tensors + 1);
-    for (int i = 0; i < s.channels.n_channels; i++)
-        s.now[i] = s.channels.channel[i].channel;
     find_readers(&s);
     int n = choose(&s), n_ordered = 0;
     for (int t = 0; t < s.channels.n_tensors; t++)
