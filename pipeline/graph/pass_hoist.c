@@ -32,7 +32,8 @@ static bool can_move(const fv_passes *p, const fv_node *n) {
 // A concatenation and its activation become an activation of each part and their concatenation.
 static int part_activation(fv_passes *p, const fv_node *n, fv_node *to) {
     fv_node *activation = fv_node_is(n, "Concat") ? fv_pass_reader(p, n, n->out[0]) : NULL;
-    bool ok = activation && can_move(p, activation) && activation->in[0] == n->out[0] && n->n_in <= MAX_PARTS && p->tensor_room >= n->n_in;
+    bool ok = activation && can_move(p, activation) && activation->in[0] == n->out[0] &&
+              n->n_in <= MAX_PARTS && p->tensor_room >= n->n_in;
     for (int k = 0; ok && k < n->n_in; k++)
         ok = worth_it(p, n, k);
     if (!ok)

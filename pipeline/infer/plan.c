@@ -173,7 +173,7 @@ static void resolve_offsets(fv_plan *p) {
     for (int i = 0; i < p->n_weight_refs; i++) {
         const fv_weight_ref *ref = &p->weight_ref[i];
         float *word = &p->weights[ref->at];
-        uint32_t at4 = (uint32_t)(word[0] + 65536 * word[1]) + (uint32_t)(p->root[ref->root].offset / (4 * p->element));
+        uint32_t at4 = (uint32_t)word[0] + 65536 * (uint32_t)word[1] + (uint32_t)(p->root[ref->root].offset / (4 * p->element));
         word[0] = (float)(at4 & 0xffff), word[1] = (float)(at4 >> 16);
     }
     for (int i = 0; i < p->n_steps && p->half; i++)

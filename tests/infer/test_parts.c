@@ -35,7 +35,7 @@ static void by_a_depthwise_convolution(void) {
     IN_PLACE(strides, 3);
 }
 
-// Copied: a kernel that reads one place, two readers, another axis, a constant. Right all the same.
+// Copied: a kernel that reads one place (also with its pooling), two readers, another axis, a constant. Right all the same.
 static void others_are_made(void) {
     const fv_one_node square[] = {ROOTS("1"), CONCAT("@0 @1"), {"Conv", "@ c16x52x3x3", "", 0}};
     const fv_one_node strides[] = {ROOTS("1"), CONCAT("@0 @1"), {"Conv", "@ c16x52x1x1", "strides:ints=2,2", 0}};
@@ -44,6 +44,9 @@ static void others_are_made(void) {
                                  {"Conv", "@ c16x52x1x1", "", 0}, {"Add", "@5 @", "", 0}};
     const fv_one_node below[] = {ROOTS("1"), {"Concat", "@0 @0", "axis:i=2", 0}, {"Conv", "@ c16x30x1x1", "", 0}};
     const fv_one_node constant[] = {ROOTS("1"), CONCAT("@0 c1x6x7x9"), {"Conv", "@ c16x36x1x1", "", 0}};
+    const fv_one_node pooled[] = {{"Conv", "1x8x10x12 c3x8x1x1", "", 0}, {"Conv", "@0 c1x3x1x1", "", 0}, CONCAT("@0 @1"),
+                                  {"Conv", "@ c24x4x1x1", "", 0}, {"MaxPool", "@", "kernel_shape:ints=2,2 strides:ints=2,2", 0}};
+    fv_compare_chain(pooled, 5, 20);
     fv_compare_chain(square, 4, 20);
     fv_compare_chain(strides, 4, 20);
     fv_compare_chain(twice, 8, 20);
