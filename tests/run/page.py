@@ -50,8 +50,8 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(pathlib.Path(sys.argv[2]).resolve(), f"{folder}/samples")
-        # A machine under load gets four times the printed sleeps.
-        script = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\nsleep() { for i in 1 2 3 4; do command sleep $1; done; }\n" + "".join(
+        # A machine under load gets eight times the printed sleeps: with four, a subscriber needed more than its two seconds.
+        script = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\nsleep() { for i in 1 2 3 4 5 6 7 8; do command sleep $1; done; }\n" + "".join(
             f"{{\n{code}}} > out.{i} 2>&1\necho $? > code.{i}\n" for i, (code, _) in enumerate(blocks))
         environment = dict(os.environ, PATH=path, XDG_STATE_HOME=folder + "/state")
         subprocess.run(["timeout", "500", "bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL)
