@@ -117,7 +117,7 @@ struct fv_push_separable {
     int pad_x, pad_y;
     uint residual_at4, residual_pitch4;
     float alpha, beta, depthwise_alpha, depthwise_beta; // of the activations
-    uint parts_at4, n_parts;           // in the weight block: a vec4 for each part of the input (lib/parts.glsl)
+    uint parts_at4, n_parts;           // in the weight block: the parts of the input (lib/parts.glsl)
 };
 
 // conv_shuffle.comp: all pictures are one row of pixels.

@@ -24,7 +24,7 @@ struct fv_push_tile {
     uint residual_at4, residual_pitch4;
     float alpha, beta;             // of the activation
     uint near_at4, near_pitch4, near_channels4; // of the part that is a picture of half the size; in_channels4: the rest
-    uint parts_at4;                // in the weight block: a vec4 for each part of the input; kernel_height: how many
+    uint parts_at4;                // in the weight block: the parts of the input (lib/parts.glsl); kernel_height: how many
 };
 
 // conv_pool.comp: a convolution, what it gives ("between"), and the maximum pooling behind it.

@@ -7,7 +7,8 @@
 #include "pipeline/graph/op_conv.h"
 #include "pipeline/graph/op_shape.h"
 
-enum { MAX_PIXELS = 1 << 20 }; // a row of conv_row.c fits in any case
+// MAX_PIXELS: a row of conv_row.c fits in any case. The others: of the list, as lib/parts.glsl reads it.
+enum { MAX_PIXELS = 1 << 20, BASE = 2048, PLACE_DIGITS = 3, ENTRY = 8 };
 
 static bool is(const fv_node *n, const char *op) {
     return !strcmp(fv_node_op(n), op);
@@ -20,7 +21,7 @@ static int64_t pixels(const fv_tensor *t) {
 static bool reads_lists(const fv_plan *p, const fv_node *n) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
     const fv_conv_attr *a = n->attr;
-    if (p->half || !is(n, "Conv") || !fv_lower_find(p, n) || pixels(fv_plan_tensor(p, n->in[0])) > MAX_PIXELS ||
+    if (!is(n, "Conv") || !fv_lower_find(p, n) || pixels(fv_plan_tensor(p, n->in[0])) > MAX_PIXELS ||
         !caps->shuffle || caps->subgroup < 4 || caps->subgroup > 64)
         return false;
     bool pointwise = a->group == 1 && a->kernel[0] * a->kernel[1] * a->stride[0] * a->stride[1] == 1 &&
@@ -101,16 +102,34 @@ static void add_ref(fv_plan *p, int64_t at, int root) {
     p->weight_ref[p->n_weight_refs++] = (fv_weight_ref){at, root};
 }
 
+static void write_digits(float *to, int64_t value, int n) {
+    for (int i = 0; i < n; i++, value /= BASE)
+        to[i] = (float)(value % BASE);
+}
+
 uint32_t fv_parts_list(fv_plan *p, const fv_parts *parts) {
     int64_t at;
-    float *to = fv_plan_weights(p, 4 * (size_t)parts->n, &at);
+    float *to = fv_plan_weights(p, ENTRY * (size_t)parts->n, &at);
     for (int k = 0; k < parts->n; k++) {
         const fv_pixel_view *v = &parts->pixels[k];
-        float entry[] = {(float)(v->at4 & 0xffff), (float)(v->at4 >> 16), (float)v->pitch4, (float)v->c4};
-        memcpy(to + 4 * k, entry, sizeof entry);
-        add_ref(p, at + 4 * k, v->root);
+        float *entry = to + ENTRY * k;
+        write_digits(entry, v->at4, PLACE_DIGITS);
+        write_digits(entry + 4, v->c4, 2);
+        write_digits(entry + 6, v->pitch4, 2);
+        add_ref(p, at + ENTRY * k, v->root);
     }
     return (uint32_t)(at / 4);
+}
+
+void fv_parts_resolve(fv_plan *p) {
+    for (int i = 0; i < p->n_weight_refs; i++) {
+        float *digits = &p->weights[p->weight_ref[i].at];
+        int64_t at4 = 0;
+        for (int d = PLACE_DIGITS - 1; d >= 0; d--)
+            at4 = BASE * at4 + (int64_t)digits[d];
+        at4 += (int64_t)(p->root[p->weight_ref[i].root].offset / (4 * p->element));
+        write_digits(digits, at4, PLACE_DIGITS);
+    }
 }
 
 void fv_parts_read(fv_step *s, const fv_parts *parts) {

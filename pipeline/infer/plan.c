@@ -170,12 +170,7 @@ static void resolve_offsets(fv_plan *p) {
             const fv_ref *ref = &p->step[i].ref[r];
             p->step[i].push[ref->word] += (uint32_t)(p->root[ref->root].offset / (ref->unit / 4 * p->element));
         }
-    for (int i = 0; i < p->n_weight_refs; i++) {
-        const fv_weight_ref *ref = &p->weight_ref[i];
-        float *word = &p->weights[ref->at];
-        uint32_t at4 = (uint32_t)word[0] + 65536 * (uint32_t)word[1] + (uint32_t)(p->root[ref->root].offset / (4 * p->element));
-        word[0] = (float)(at4 & 0xffff), word[1] = (float)(at4 >> 16);
-    }
+    fv_parts_resolve(p);
     for (int i = 0; i < p->n_steps && p->half; i++)
         for (int t = 0; t < p->step[i].n_touches; t++)
             if (p->step[i].touch[t].space == FV_SPACE_ACTIVATIONS) {

@@ -72,9 +72,9 @@ typedef struct {
     int64_t c4;                // of all
 } fv_parts;
 
-// A word of the weight block and the next: the low 16 bits and the rest of a place in a root, in vec4.
+// An entry of a list of places in the weight block, which counts vec4 from the start of a root.
 typedef struct {
-    int64_t at;
+    int64_t at;                // floats
     int root;
 } fv_weight_ref;
 
@@ -181,6 +181,7 @@ float *fv_parts_spread(const fv_parts *parts, const float *values, int64_t rows,
 // The list of places in the weight block: its place there in vec4.
 uint32_t fv_parts_list(fv_plan *p, const fv_parts *parts);
 void fv_parts_read(fv_step *s, const fv_parts *parts); // by the step
+void fv_parts_resolve(fv_plan *p); // when roots have their places
 
 // ---- steps (step.c) --------------------------------------------------------------------------------
 
