@@ -1,5 +1,6 @@
 #include "pipeline/infer/tune.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 // lowest; a whole plan for at most BUDGET_MS, and a shape for AHEAD times its share of what is left of that.
 enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 4500, TEXT = 160 };
 static const double SLACK = 1.4, CLEARLY = 0.95; // faster than the row of the lowest cost by this much
+static const double UNKNOWN = 3;                 // SLACK for a kernel of which no row has been measured
+static const double FAR = 1.5;
 static const double AHEAD = 3;
 static const char header[] = "fovea-tune 6\n";
 
@@ -36,6 +39,7 @@ struct fv_tuner {
     fv_tuner_stats stats;
     int to_come;       // convolutions
     double compile_ms; // of all kernels
+    struct { double sum; int n; } scale[FV_N_CONV_KERNELS]; // log(measured / cost) of the rows of a kernel
     compiled *kernel;
     int n_kernels, kernels_room;
     fv_gpu_buffer *activations, *weights; // scratch, as large as was needed so far
@@ -107,6 +111,29 @@ static void save(const fv_tuner *t) {
         fv_log(FV_LOG_WARN, "%s: cannot write the tuner's cache; the next start measures again", path);
         unlink(beside);
     }
+}
+
+// ---- cost ------------------------------------------------------------------------------------------
+
+static void learn(fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s, double ms) {
+    double cost = fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu));
+    if (ms <= 0 || cost <= 0)
+        return;
+    t->scale[row->kernel].sum += log(ms / cost);
+    t->scale[row->kernel].n++;
+}
+
+static bool is_known(const fv_tuner *t, const fv_conv_row *row) {
+    return t->scale[row->kernel].n > 0;
+}
+
+// By the formula; where it is far off for the row's kernel beside the tile kernel, as on another driver, put right.
+static double cost_of(const fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s) {
+    double cost = fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu));
+    if (!is_known(t, row) || !t->scale[FV_CONV_TILE].n)
+        return cost;
+    double off = exp(t->scale[row->kernel].sum / t->scale[row->kernel].n - t->scale[FV_CONV_TILE].sum / t->scale[FV_CONV_TILE].n);
+    return off > FAR || off < 1 / FAR ? off * cost : cost;
 }
 
 // ---- measuring -------------------------------------------------------------------------------------
@@ -228,40 +255,59 @@ static bool measure(fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *cons
     *best = 0;
     for (int i = 0; i < n; i++) {
         fv_gpu_program_destroy(&program[i]);
+        if (ok)
+            learn(t, row[i], s, lowest[i]);
         *best = ok && lowest[i] < (*best ? 1 : CLEARLY) * lowest[*best] ? i : *best;
     }
     *ms = ok ? lowest[*best] : 0;
     return ok;
 }
 
-// The cheapest by cost, at most MAX_ROWS, cheapest first.
+// The cheapest row of another kernel than `row`, if it is not much dearer; or NULL.
+static const fv_conv_row *cheapest_other(const fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *row) {
+    const fv_conv_row *best = NULL;
+    for (const fv_conv_row *r = fv_conv_rows; r->name; r++)
+        if (r->kernel != row->kernel && fv_conv_row_fits(r, s, fv_gpu_get_caps(t->gpu)) &&
+            cost_of(t, r, s) <= (is_known(t, r) && is_known(t, row) ? SLACK : UNKNOWN) * cost_of(t, row, s) &&
+            (!best || cost_of(t, r, s) < cost_of(t, best, s)))
+            best = r;
+    return best;
+}
+
+// The cheapest, then that of another kernel, then the next cheapest; at most MAX_ROWS.
 static int candidates(const fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *row[MAX_ROWS]) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(t->gpu);
-    const fv_conv_row *best = fv_conv_row_default(s, caps);
-    double limit = best ? SLACK * fv_conv_row_cost(best, s, caps) : 0;
+    const fv_conv_row *other = NULL;
     int n = 0;
-    for (const fv_conv_row *r = fv_conv_rows; r->name; r++) {
-        double cost = fv_conv_row_fits(r, s, caps) ? fv_conv_row_cost(r, s, caps) : 1e300;
-        if (cost > limit)
-            continue;
-        int at = n < MAX_ROWS ? n++ : MAX_ROWS;
-        for (; at > 0 && fv_conv_row_cost(row[at - 1], s, caps) > cost; at--)
-            if (at < MAX_ROWS)
-                row[at] = row[at - 1];
-        if (at < MAX_ROWS)
-            row[at] = r;
+    for (bool more = true; more && n < MAX_ROWS;) {
+        const fv_conv_row *next = NULL;
+        for (const fv_conv_row *r = fv_conv_rows; r->name; r++) {
+            bool taken = false;
+            for (int i = 0; i < n; i++)
+                taken = taken || row[i] == r;
+            if (!taken && fv_conv_row_fits(r, s, caps) && (!n || cost_of(t, r, s) <= SLACK * cost_of(t, row[0], s)) &&
+                (!next || cost_of(t, r, s) < cost_of(t, next, s)))
+                next = r;
+        }
+        if (n == 1 && (other = cheapest_other(t, s, row[0])))
+            next = other;
+        more = next != NULL;
+        if (more)
+            row[n++] = next;
     }
     return n;
 }
 
-// How many of n rows there is time for. The first one's kernel is made in any case.
+// How many of n rows there is time for. The first one's kernel is made in any case; a kernel of which nothing is known is
+// worth its compilation, since all shapes behind this one are judged by it.
 static int affordable(const fv_tuner *t, const fv_conv_shape *s, const fv_conv_row *const row[], int n) {
     double left = BUDGET_MS - t->stats.used_ms, share = AHEAD * left / (t->to_come < AHEAD ? AHEAD : t->to_come);
-    double compile = t->n_kernels ? t->compile_ms / t->n_kernels : 0, cost = 0;
+    double compile = t->n_kernels ? t->compile_ms / t->n_kernels : share, cost = 0;
     for (int i = 1; i < n; i++) {
         fv_conv_dispatch d = fv_conv_row_dispatch(row[i], s, fv_gpu_get_caps(t->gpu));
+        bool revealing = i == 1 && !(is_known(t, row[0]) && is_known(t, row[1]));
         cost += find_kernel(t, &d) ? 0 : compile;
-        if (left <= 0 || cost > share)
+        if (left <= 0 || (cost > share && !revealing))
             return i;
     }
     return n;

@@ -8,7 +8,8 @@
 // machine does not count. A file of another version, or lines that name no row, are ignored.
 // The first plan of a model measures for 4.5 s at most, besides what the compiler takes for one row of each shape. That
 // is divided over the shapes: fewer rows are compared where it gets short, and at last the row of the lowest cost is kept
-// unmeasured (0 ms), so that the next plan measures nothing. FOVEA_TUNE=0 turns measuring and the file off; then the row
+// unmeasured (0 ms), so that the next plan measures nothing. The cost of a kernel is put right where measured rows of it are
+// far from the formula, which knows one driver. FOVEA_TUNE=0 turns measuring and the file off; then the row
 // of the lowest cost is taken.
 #pragma once
 
