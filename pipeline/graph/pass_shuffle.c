@@ -149,35 +149,34 @@ static bool is_clear(const shuffle *s, int t) {
 
 // ---- what a reader reads ---------------------------------------------------------------------------
 
+static int by_number(const void *a, const void *b) {
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
 // The runs of whole blocks that hold its channels, source after source; how many, or -1: too many.
 static int find_runs(const shuffle *s, const reader *r, run runs[MAX_RUNS]) {
     const fv_channel_map *m = map_of(s, r);
-    int n_runs = 0;
-    bool *done = calloc((size_t)s->channels.n_tensors, sizeof *done), *block = NULL;
-    for (int i = 0; i < m->n && done && n_runs >= 0; i++) {
-        int t = s->channels.channel[m->id[i]].tensor, n = s->channels.map[t].n, blocks = (n + BLOCK - 1) / BLOCK;
-        if (done[t])
+    int64_t *block = malloc((size_t)m->n * sizeof *block); // a source and a block of it
+    int n_runs = block ? 0 : -1;
+    for (int i = 0; i < m->n && block; i++)
+        block[i] = (int64_t)s->channels.channel[m->id[i]].tensor << 32 | s->now[m->id[i]] / BLOCK;
+    if (block)
+        qsort(block, (size_t)m->n, sizeof *block, by_number);
+    for (int i = 0; i < m->n && n_runs >= 0; i++) {
+        int t = (int)(block[i] >> 32), from = (int)(block[i] & UINT32_MAX) * BLOCK, n = s->channels.map[t].n - from;
+        n = n < BLOCK ? n : BLOCK;
+        run *last = n_runs ? &runs[n_runs - 1] : NULL;
+        if (last && last->source == t && from < last->from + last->n)
             continue;
-        done[t] = true;
-        free(block);
-        block = calloc((size_t)blocks + 1, sizeof *block);
-        for (int k = i; k < m->n && block; k++)
-            if (s->channels.channel[m->id[k]].tensor == t)
-                block[s->now[m->id[k]] / BLOCK] = true;
-        for (int b = 0, end; block && b < blocks && n_runs >= 0; b = end + 1) {
-            for (end = b; end < blocks && block[end];)
-                end++;
-            if (end == b)
-                continue;
-            int from = b * BLOCK, to = end * BLOCK < n ? end * BLOCK : n;
-            if (n_runs < MAX_RUNS)
-                runs[n_runs++] = (run){t, from, to - from};
-            else
-                n_runs = -1;
-        }
+        if (last && last->source == t && from == last->from + last->n)
+            last->n += n;
+        else if (n_runs < MAX_RUNS)
+            runs[n_runs++] = (run){t, from, n};
+        else
+            n_runs = -1;
     }
     free(block);
-    free(done);
     return n_runs;
 }
 
