@@ -56,6 +56,13 @@ static bool check_bias(const fv_call *c, int bias, int64_t channels) {
     return true;
 }
 
+bool fv_conv_is_pointwise(const fv_conv_attr *a) {
+    bool single = a->group == 1;
+    for (int d = 0; d < 2; d++)
+        single = single && a->kernel[d] == 1 && a->stride[d] == 1 && !a->pad[d] && !a->pad[d + 2];
+    return single;
+}
+
 bool fv_conv_shape_at(const fv_call *c, int weights, int bias, fv_dtype dtype) {
     fv_conv_attr *p = c->attr;
     int64_t in[2], out[2];

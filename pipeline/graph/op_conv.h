@@ -1,6 +1,8 @@
 // Convolutions. Everything is two-dimensional: a 1-D convolution is one of height 1.
 #pragma once
 
+#include <stdbool.h>
+
 #include "pipeline/graph/activation.h"
 
 // When a fused residual is added: y = act(conv + r) or y = act(conv) + r.
@@ -21,3 +23,6 @@ typedef struct {
     int auto_pad;
     int n_output_shape, output_shape[2];
 } fv_conv_attr;
+
+// Dense, 1 x 1, no stride, no padding: a product of every pixel's channels with a matrix.
+bool fv_conv_is_pointwise(const fv_conv_attr *a);

@@ -49,9 +49,7 @@ static bool has_constants(const fv_passes *p, const fv_node *n) {
 }
 
 static bool is_pointwise(const fv_passes *p, const fv_node *n) {
-    const fv_conv_attr *a = n->attr;
-    return has_constants(p, n) && a->group == 1 && a->kernel[0] * a->kernel[1] * a->stride[0] * a->stride[1] == 1 &&
-           a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
+    return has_constants(p, n) && fv_conv_is_pointwise(n->attr);
 }
 
 static bool is_depthwise(const fv_passes *p, const fv_node *n) {

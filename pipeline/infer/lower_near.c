@@ -33,9 +33,7 @@ static bool is_doubling(const fv_plan *p, const fv_node *n) {
 }
 
 static bool is_pointwise(const fv_plan *p, const fv_node *n) {
-    const fv_conv_attr *a = n->attr;
-    return !strcmp(fv_node_op(n), "Conv") && fv_lower_find(p, n) && a->group == 1 && a->kernel[0] * a->kernel[1] == 1 &&
-           a->stride[0] * a->stride[1] == 1 && a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
+    return !strcmp(fv_node_op(n), "Conv") && fv_lower_find(p, n) && fv_conv_is_pointwise(n->attr);
 }
 
 // The concatenation of two that reads a tensor, which nothing else does.

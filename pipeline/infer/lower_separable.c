@@ -35,12 +35,6 @@ static bool is_depthwise(const fv_plan *p, const fv_node *n) {
            a->kernel[0] * a->kernel[1] <= MAX_TAPS && a->kernel[0] * a->kernel[1] > 1;
 }
 
-static bool is_pointwise(const fv_node *n) {
-    const fv_conv_attr *a = n->attr;
-    return a->group == 1 && a->kernel[0] * a->kernel[1] == 1 && a->stride[0] * a->stride[1] == 1 &&
-           a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
-}
-
 static bool pays(const fv_plan *p, const fv_node *dw, const fv_node *pw) {
     const fv_conv_attr *a = dw->attr;
     int64_t again = blocks_of(fv_plan_tensor(p, pw->out[0])->dim[1]) - 1;
@@ -51,7 +45,7 @@ static bool pays(const fv_plan *p, const fv_node *dw, const fv_node *pw) {
 static const fv_node *find(const fv_plan *p, const fv_node *n) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
     const fv_node *b = is_conv(n) && caps->shuffle && caps->subgroup >= 4 && is_depthwise(p, n) ? fv_joint_reader(p, n) : NULL;
-    return b && is_conv(b) && fv_lower_find(p, b) && is_pointwise(b) && pays(p, n, b) ? b : NULL;
+    return b && is_conv(b) && fv_lower_find(p, b) && fv_conv_is_pointwise(b->attr) && pays(p, n, b) ? b : NULL;
 }
 
 // A constant [rows][channels][size] of a node, in whole vec4 for each of the input's parts; free() it. NULL: it has none.

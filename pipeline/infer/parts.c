@@ -20,13 +20,10 @@ static int64_t pixels(const fv_tensor *t) {
 
 static bool reads_lists(const fv_plan *p, const fv_node *n) {
     const fv_gpu_caps *caps = fv_gpu_get_caps(p->gpu);
-    const fv_conv_attr *a = n->attr;
     if (!is(n, "Conv") || !fv_lower_find(p, n) || pixels(fv_plan_tensor(p, n->in[0])) > MAX_PIXELS ||
         !caps->shuffle || caps->subgroup < 4 || caps->subgroup > 64)
         return false;
-    bool pointwise = a->group == 1 && a->kernel[0] * a->kernel[1] * a->stride[0] * a->stride[1] == 1 &&
-                     a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] == 0;
-    return pointwise ? !fv_joint_conv_pool.find(p, n) : fv_joint_separable.find(p, n) != NULL;
+    return fv_conv_is_pointwise(n->attr) ? !fv_joint_conv_pool.find(p, n) : fv_joint_separable.find(p, n) != NULL;
 }
 
 // A part of something else, or one behind which the next would begin within a vec4.
