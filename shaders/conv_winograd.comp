@@ -1,4 +1,5 @@
-// Convolution with kernels of three columns and no stride along x, by Winograd's F(4, 3) along x: six
+// Convolution with kernels of three columns and no stride along x (a stride of s and 3 s columns are the same of s times
+// the channels), by Winograd's F(4, 3) along x: six
 // products instead of twelve for four outputs and a row of the kernel. Input, weights (when packed, by
 // infer/conv_row.c) and sums are transformed with the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray,
 // arXiv 1509.09308, section 4); along y it is a plain convolution.
@@ -41,7 +42,10 @@ void add_row(uint ky, inout int w_at) {
             vec4 b = subgroupShuffle(w, i % LANES);
             [[unroll]] for (uint t = 0; t < TILES; t++) {
                 vec4 a = v[COLUMNS * t + i / OB];
-                product[COLUMNS * t + i / OB][i % OB] += (a.x * b.x + a.y * b.y) + (a.z * b.z + a.w * b.w);
+                float s = CHANNELS > 1 ? a.x * b.x + a.y * b.y : a.x * b.x;
+                if (CHANNELS > 2)
+                    s += CHANNELS > 3 ? a.z * b.z + a.w * b.w : a.z * b.z;
+                product[COLUMNS * t + i / OB][i % OB] += s;
             }
         }
         w_at += int(COLUMNS * OB);

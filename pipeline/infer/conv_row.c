@@ -54,8 +54,14 @@ static int group_blocks(const fv_conv_row *row, const fv_conv_shape *s) {
     return ceil_div(s->out_channels / s->groups, fv_conv_row_block(row, s));
 }
 
-static int in_channels4(const fv_conv_shape *s) {
-    return ceil_div(s->in_channels / s->groups, 4);
+// Pixels of the input side by side that count as one of more channels, as they lie in memory. Winograd takes a stride
+// along x so: what is left is a kernel of three columns without one.
+static int folded(const fv_conv_row *row, const fv_conv_shape *s) {
+    return row->kernel == FV_CONV_WINOGRAD ? s->stride_x : 1;
+}
+
+static int in_channels4(const fv_conv_row *row, const fv_conv_shape *s) {
+    return folded(row, s) * ceil_div(s->in_channels / s->groups, 4);
 }
 
 // Lanes that have work: blocks of pixels.
@@ -93,7 +99,8 @@ static int work_x(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_c
 
 // Its weights take twice the room: not for small pictures, whose weights come from afar for every frame.
 static bool winograd_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    return s->kernel_x == 3 && s->stride_x == 1 && s->dilation_x == 1 && !s->half &&
+    bool folds = s->stride_x == 1 || (s->adjoining && s->groups == 1 && s->in_w % s->stride_x + s->pad_x % s->stride_x == 0);
+    return s->kernel_x == 3 * s->stride_x && folds && s->dilation_x == 1 && !s->half &&
            lanes(row, s) >= 4 * (int64_t)caps->subgroup;
 }
 
@@ -128,10 +135,11 @@ bool fv_conv_row_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_g
 
 static void fill_push(const fv_conv_row *row, const fv_conv_shape *s, fv_push_tile *push) {
     bool is_flat = flat(s);
+    int fold = folded(row, s);
     *push = (fv_push_tile){
-        .width = s->in_w, .height = s->in_h, .out_width = s->out_w, .out_height = s->out_h,
-        .in_channels4 = (uint32_t)in_channels4(s), .rows = (uint32_t)(s->n * s->out_h),
-        .kernel_height = s->kernel_y, .dilation_y = s->dilation_y, .pad_x = s->pad_x, .pad_y = s->pad_y,
+        .width = s->in_w / fold, .height = s->in_h, .out_width = s->out_w, .out_height = s->out_h,
+        .in_channels4 = (uint32_t)in_channels4(row, s), .in_pitch4 = (uint32_t)fold, .rows = (uint32_t)(s->n * s->out_h),
+        .kernel_height = s->kernel_y, .dilation_y = s->dilation_y, .pad_x = s->pad_x / fold, .pad_y = s->pad_y,
         .out_channels = (uint32_t)(s->out_channels / s->groups)};
     if (row->kernel == FV_CONV_DEPTHWISE) {
         push->in_channels4 = (uint32_t)ceil_div(s->in_channels, 4);
@@ -171,12 +179,13 @@ static const char *kernel_name(const fv_conv_row *row, const fv_conv_shape *s, b
 
 static fv_conv_dispatch tile_dispatch(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     int ob = fv_conv_row_block(row, s), m = s->out_channels / s->groups, c = s->in_channels / s->groups;
+    int fold = folded(row, s);
     return (fv_conv_dispatch){
         .kernel = kernel_name(row, s, caps->int64),
         .n_spec = row->kernel == FV_CONV_PICTURE ? 15 : 14,
         .spec = {(uint32_t)local_size(row, s, caps), caps->subgroup, (uint32_t)row->x, (uint32_t)ob,
-                 (uint32_t)s->kernel_x, (uint32_t)s->stride_x, (uint32_t)s->stride_y, (uint32_t)s->dilation_x,
-                 s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
+                 (uint32_t)(s->kernel_x / fold), (uint32_t)(s->stride_x / fold), (uint32_t)s->stride_y,
+                 (uint32_t)s->dilation_x, s->act, s->residual, m % ob == 0, (uint32_t)(c < 4 ? c : 4),
                  s->n_parts ? 3 : s->near_channels ? s->near_first ? 1 : 2 : 0, in_eights(s, caps), (uint32_t)s->kernel_y}};
 }
 
@@ -224,19 +233,19 @@ static step_cost picture_step(const fv_conv_row *row, const fv_conv_shape *s, do
                        .fetches = span + s->kernel_x * ceil(ob / lanes_)};
 }
 
-static step_cost winograd_step(const fv_conv_row *row, double ob, double lanes_) {
-    double tiles = row->x / TILE, transform = 4 * 15;
-    return (step_cost){.products = PRODUCTS * ob * 4 * (2 * tiles + 2) + tiles * transform,
+static step_cost winograd_step(const fv_conv_row *row, const fv_conv_shape *s, double ob, double lanes_) {
+    double tiles = row->x / TILE, transform = 4 * 15, channels = s->in_channels < 4 ? s->in_channels : 4;
+    return (step_cost){.products = PRODUCTS * ob * channels * (2 * tiles + 2) + tiles * transform,
                        .spills = 2 * ob * PRODUCTS * tiles, .fetches = row->x + 2 + ceil(PRODUCTS * ob / lanes_)};
 }
 
 static double tile_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
     double ob = fv_conv_row_block(row, s), lanes_ = caps->subgroup;
-    step_cost c = row->kernel == FV_CONV_WINOGRAD ? winograd_step(row, ob, lanes_)
+    step_cost c = row->kernel == FV_CONV_WINOGRAD ? winograd_step(row, s, ob, lanes_)
                   : row->kernel == FV_CONV_PICTURE ? picture_step(row, s, ob, lanes_) : tile_step(row, s, ob, lanes_);
     double code = c.products + c.spills + c.fetches * 10;
     double step = (c.products + c.spills) * (code > 3500 ? 1.25 : 1) + c.fetches * FETCH;
-    return step * s->kernel_y * in_channels4(s) + row->x * ob / 4 * lanes_ * STORE;
+    return step * s->kernel_y * in_channels4(row, s) + row->x * ob / 4 * lanes_ * STORE;
 }
 
 static double depthwise_subgroup_cost(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
@@ -268,39 +277,42 @@ const fv_conv_row *fv_conv_row_default(const fv_conv_shape *s, const fv_gpu_caps
 
 // ---- weights ---------------------------------------------------------------------------------------
 
-// Weights of a row of the kernel as they are stored.
+// Weights of a row of the kernel as they are stored, for each of the pixels that are one.
 static int columns(const fv_conv_row *row, const fv_conv_shape *s) {
     return row->kernel == FV_CONV_WINOGRAD ? PRODUCTS : s->kernel_x;
 }
 
-// shaders/conv_winograd.comp has the other two transforms.
-static float column(const fv_conv_row *row, const float *from, int x) {
+// shaders/conv_winograd.comp has the other two transforms. The three columns are `apart`.
+static float column(const fv_conv_row *row, const float *from, int apart, int x) {
     static const double filter[PRODUCTS][3] = {
         {1 / 4., 0, 0},            {-1 / 6., -1 / 6., -1 / 6.},  {-1 / 6., 1 / 6., -1 / 6.},
         {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
     if (row->kernel != FV_CONV_WINOGRAD)
         return from[x];
-    return (float)(filter[x][0] * (double)from[0] + filter[x][1] * (double)from[1] + filter[x][2] * (double)from[2]);
+    return (float)(filter[x][0] * (double)from[0] + filter[x][1] * (double)from[apart] + filter[x][2] * (double)from[2 * apart]);
 }
 
 size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
     size_t taps = (size_t)columns(row, s) * (size_t)s->kernel_y;
     if (row->kernel == FV_CONV_DEPTHWISE)
         return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
-    return (size_t)(group_blocks(row, s) * s->groups) * taps * (size_t)in_channels4(s) * (size_t)fv_conv_row_block(row, s) * 4;
+    return (size_t)(group_blocks(row, s) * s->groups) * taps * (size_t)in_channels4(row, s) * (size_t)fv_conv_row_block(row, s) * 4;
 }
 
-// [block][ky][four inputs][column][output of the block] of four inputs.
+// [block][ky][pixel of those that are one][four inputs][column][output of the block] of four inputs.
 static void pack_tile(const fv_conv_row *row, const fv_conv_shape *s, const float *from, float *to) {
     int ob = fv_conv_row_block(row, s), blocks = group_blocks(row, s), m = s->out_channels / s->groups;
-    int c = s->in_channels / s->groups, c4 = in_channels4(s), n = columns(row, s), ky_n = s->kernel_y;
+    int c = s->in_channels / s->groups, fold = folded(row, s), c4 = in_channels4(row, s), n = columns(row, s);
+    int ky_n = s->kernel_y;
     for (int o = 0; o < s->out_channels; o++) {
         size_t block = (size_t)(o / m * blocks + o % m / ob), lane = (size_t)(o % m % ob);
         for (int i = 0; i < c; i++)
             for (int ky = 0; ky < ky_n; ky++, from += s->kernel_x) {
                 size_t line = (block * (size_t)ky_n + (size_t)ky) * (size_t)c4 + (size_t)(i / 4);
-                for (int x = 0; x < n; x++)
-                    to[((line * (size_t)n + (size_t)x) * (size_t)ob + lane) * 4 + (size_t)(i % 4)] = column(row, from, x);
+                for (int x = 0; x < fold * n; x++) {
+                    size_t at = (line + (size_t)(x / n * (c4 / fold))) * (size_t)n + (size_t)(x % n);
+                    to[(at * (size_t)ob + lane) * 4 + (size_t)(i % 4)] = column(row, from + x / n, fold, x % n);
+                }
             }
     }
 }
@@ -322,10 +334,11 @@ void fv_conv_row_pack(const fv_conv_row *row, const fv_conv_shape *s, const floa
 
 void fv_conv_shape_text(const fv_conv_shape *s, char *text, size_t size) {
     static const char *const half[] = {"", " half", " fp16"};
-    int n = snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s",
+    int n = snprintf(text, size, "%s n%d %dx%d c%d g%d > %dx%d c%d k%dx%d s%dx%d d%dx%d p%dx%d a%u r%u e%d%s%s",
              s->depthwise ? "depthwise" : "dense", s->n, s->in_w, s->in_h, s->in_channels, s->groups, s->out_w,
              s->out_h, s->out_channels, s->kernel_x, s->kernel_y, s->stride_x, s->stride_y, s->dilation_x,
-             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, half[s->half]);
+             s->dilation_y, s->pad_x, s->pad_y, s->act, s->residual, s->eights, half[s->half],
+             s->adjoining ? " adjoining" : "");
     if (s->near_channels && n > 0 && (size_t)n < size)
         snprintf(text + n, size - (size_t)n, " near %s%d", s->near_first ? "first " : "", s->near_channels);
 }

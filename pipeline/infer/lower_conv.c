@@ -48,7 +48,7 @@ static void fill_shape(operands *o, fv_half half) {
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
         .near_channels = (int)o->half.c, .near_first = o->near && o->near->half_first,
-        .half = half, .eights = fv_view_in_eights(&o->out), .n_parts = o->parts ? o->parts->n : 0};
+        .half = half, .adjoining = a->stride[1] > 1 && o->in.pitch4 == o->in.c4, .eights = fv_view_in_eights(&o->out), .n_parts = o->parts ? o->parts->n : 0};
     if (o->parts)
         o->shape.in_channels = (int)(4 * o->parts->c4);
 }
@@ -128,7 +128,7 @@ static void lower_row(fv_plan *p, const fv_node *n, const operands *o, const fv_
     free(joined);
     d.push.weights_at4 = (uint32_t)(at / 4);
     d.push.bias_at4 = pack_bias(p, n, o->out.c);
-    d.push.in_at4 = (uint32_t)o->in.at4, d.push.in_pitch4 = (uint32_t)o->in.pitch4;
+    d.push.in_at4 = (uint32_t)o->in.at4, d.push.in_pitch4 *= (uint32_t)o->in.pitch4;
     d.push.out_at4 = (uint32_t)o->out.at4, d.push.out_pitch4 = (uint32_t)o->out.pitch4;
     d.push.parts_at4 = o->parts ? fv_parts_list(p, o->parts) : 0;
     d.push.near_at4 = (uint32_t)o->half.at4, d.push.near_pitch4 = (uint32_t)o->half.pitch4;

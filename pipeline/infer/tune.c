@@ -190,7 +190,7 @@ static fv_gpu_program *record(fv_tuner *t, const fv_conv_row *row, const fv_conv
     size_t in = pixels_bytes(s->n, s->in_w, s->in_h, s->in_channels);
     size_t out = pixels_bytes(s->n, s->out_w, s->out_h, s->out_channels);
     fv_conv_dispatch d = fv_conv_row_dispatch(row, s, fv_gpu_get_caps(t->gpu));
-    d.push.in_pitch4 = (uint32_t)(s->in_channels + 3) / 4;
+    d.push.in_pitch4 *= (uint32_t)(s->in_channels + 3) / 4;
     d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(s->out_channels + 7) / 8 * 2;
     d.push.out_at4 = d.push.residual_at4 = (uint32_t)(in / (s->half ? 8 : 16));
     d.push.bias_at4 = (uint32_t)(fv_conv_row_weights(row, s) / 4);

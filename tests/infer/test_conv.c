@@ -31,7 +31,7 @@ static float drawn(const fv_conv_shape *s, unsigned *seed) {
 
 static problem make(const fv_conv_shape *s, unsigned seed) {
     problem p = {.s = *s};
-    p.in_pitch = up4(s->in_channels) + 4 * IN_SLACK4;
+    p.in_pitch = up4(s->in_channels) + (s->adjoining ? 0 : 4 * IN_SLACK4);
     p.out_pitch = up4(s->out_channels) + 4 * OUT_SLACK4;
     size_t in_pixels = (size_t)(s->n * s->in_w * s->in_h), out_pixels = (size_t)(s->n * s->out_w * s->out_h);
     p.in_at = 4 * IN_AT4;
@@ -140,7 +140,7 @@ static double run(const problem *p, const fv_conv_row *row) {
     fv_gpu_buffer *block = fv_gpu_buffer_create(gpu, p->n * 4, FV_GPU_DEVICE, &err);
     fv_gpu_buffer *weights = fv_gpu_buffer_create(gpu, (n_weights + n_bias) * 4, FV_GPU_WEIGHTS, &err);
     fv_conv_dispatch d = fv_conv_row_dispatch(row, &p->s, fv_gpu_get_caps(gpu));
-    d.push.in_at4 = (uint32_t)(p->in_at / 4), d.push.in_pitch4 = (uint32_t)(p->in_pitch / 4);
+    d.push.in_at4 = (uint32_t)(p->in_at / 4), d.push.in_pitch4 *= (uint32_t)(p->in_pitch / 4);
     d.push.out_at4 = (uint32_t)(p->out_at / 4), d.push.out_pitch4 = d.push.residual_pitch4 = (uint32_t)(p->out_pitch / 4);
     d.push.near_at4 = (uint32_t)(p->near_at / 4), d.push.near_pitch4 = d.push.in_pitch4;
     d.push.residual_at4 = (uint32_t)(p->residual_at / 4);
@@ -242,6 +242,18 @@ static void pictures(void) {
     check_rows(&four, 1);
 }
 
+static void a_stride_may_go_into_the_channels(void) {
+    fv_conv_shape focus = square(3, 24, 40, 6, 2), many = square(8, 16, 36, 6, 2);
+    focus.pad_x = focus.pad_y = 2, focus.out_w = focus.out_h = 20, focus.adjoining = true, focus.act = ACT_SILU, focus.n = 2;
+    many.pad_x = many.pad_y = 0, many.out_w = many.out_h = 16, many.adjoining = true, many.stride_y = 1, many.out_h = 31;
+    check_rows(&focus, 1);
+    check_rows(&many, 1);
+    const fv_conv_shape apart = square(3, 24, 40, 6, 2); // padded by three, and with room between its pixels
+    for (const fv_conv_row *row = fv_conv_rows; row->name && fv_compare_gpu(); row++)
+        CHECK(row->kernel != FV_CONV_WINOGRAD || (fv_conv_row_fits(row, &focus, fv_gpu_get_caps(fv_compare_gpu())) &&
+                                                  !fv_conv_row_fits(row, &apart, fv_gpu_get_caps(fv_compare_gpu()))));
+}
+
 static void odd_shapes(void) {
     fv_conv_shape channels = square(3, 10, 13, 3, 2), wide = square(5, 16, 17, 7, 2), dilated = square(8, 16, 15, 3, 1);
     fv_conv_shape flat = square(6, 7, 12, 3, 1), even = square(4, 16, 12, 6, 2), single = square(4, 1, 5, 1, 1);
@@ -295,5 +307,6 @@ static void the_default_row_wastes_little(void) {
 
 const fv_suite conv_suite = {"conv", (const fv_case[]){
     CASE(every_row_is_a_convolution), CASE(every_row_for_larger_pictures),
-    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(a_part_may_be_of_half_the_size), CASE(pictures), CASE(odd_shapes),
+    CASE(pixels_are_one_row_when_the_kernel_is_1x1), CASE(a_part_may_be_of_half_the_size), CASE(pictures),
+    CASE(a_stride_may_go_into_the_channels), CASE(odd_shapes),
     CASE(groups), CASE(depthwise), CASE(the_default_row_wastes_little), {0}}};
