@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "pipeline/graph/elementwise.h"
 #include "pipeline/graph/op_math.h"
 #include "pipeline/graph/ops.h"
 
@@ -109,12 +110,36 @@ static bool group_run(const fv_call *c) {
 
 // ---- LayerNormalization, RMSNormalization -------------------------------------------------------------------------
 
+FV_PAIR(times, float, float, x * y)
+FV_PAIR(plus, float, float, x + y)
+
+// Scale and bias are repeated into the shape of x, which stays as it is.
+static bool repeated_check(const fv_call *c) {
+    const fv_tensor *x = c->in[0];
+    for (int k = 1; k < c->n_in; k++) {
+        int n_dims;
+        int64_t dim[FV_MAX_DIMS];
+        if (!fv_call_has(c, k))
+            continue;
+        if (!fv_shape_broadcast(c, (const fv_tensor *[]){x, c->in[k]}, 2, &n_dims, dim))
+            return false;
+        if (n_dims != x->n_dims || memcmp(dim, x->dim, (size_t)n_dims * sizeof *dim))
+            return fv_fail(c->err, FV_BAD_INPUT, "'%s' is larger than what it scales", c->in[k]->name);
+    }
+    return true;
+}
+
+static void scale_and_shift(const fv_call *c) {
+    fv_pairs_apply(times, FV_CLASS_FLOAT, false, c->out[0], c->in[1], c->out[0]);
+    if (fv_call_has(c, 2))
+        fv_pairs_apply(plus, FV_CLASS_FLOAT, false, c->out[0], c->in[2], c->out[0]);
+}
+
 static bool layer_shape(const fv_call *c) {
     fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
     int64_t dim[FV_MAX_DIMS];
-    if (!fv_axis_solve(c, p->axis, x->n_dims, &p->axis) ||
-        !channels_check(c, 1, 2, fv_dims_product(x, p->axis, x->n_dims)))
+    if (!fv_axis_solve(c, p->axis, x->n_dims, &p->axis) || !repeated_check(c))
         return false;
     for (int d = 0; d < x->n_dims; d++)
         dim[d] = d < p->axis ? x->dim[d] : 1;
@@ -125,7 +150,6 @@ static bool layer_shape(const fv_call *c) {
 static bool layer_run(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    const float *scale = c->in[1]->data, *bias = fv_call_has(c, 2) ? c->in[2]->data : NULL;
     int64_t n = fv_dims_product(x, p->axis, x->n_dims);
     for (int64_t o = 0; o < fv_dims_product(x, 0, p->axis); o++) {
         const float *from = (const float *)x->data + o * n;
@@ -133,13 +157,13 @@ static bool layer_run(const fv_call *c) {
         moments(from, n, &mean, &variance);
         double inverse = 1 / sqrt(variance + (double)p->epsilon);
         for (int64_t i = 0; i < n; i++)
-            ((float *)c->out[0]->data)[o * n + i] =
-                (float)(((double)from[i] - mean) * inverse) * scale[i] + (bias ? bias[i] : 0);
+            ((float *)c->out[0]->data)[o * n + i] = (float)(((double)from[i] - mean) * inverse);
         if (c->n_out > 1 && c->out[1])
             ((float *)c->out[1]->data)[o] = (float)mean;
         if (c->n_out > 2 && c->out[2])
             ((float *)c->out[2]->data)[o] = (float)inverse;
     }
+    scale_and_shift(c);
     return true;
 }
 
@@ -147,14 +171,12 @@ static bool layer_run(const fv_call *c) {
 static bool rms_shape(const fv_call *c) {
     fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    return fv_axis_solve(c, p->axis, x->n_dims, &p->axis) &&
-           channels_check(c, 1, 1, fv_dims_product(x, p->axis, x->n_dims)) && fv_shape_like(c, 0, x);
+    return fv_axis_solve(c, p->axis, x->n_dims, &p->axis) && repeated_check(c) && fv_shape_like(c, 0, x);
 }
 
 static bool rms_run(const fv_call *c) {
     const fv_norm_attr *p = c->attr;
     const fv_tensor *x = c->in[0];
-    const float *scale = c->in[1]->data;
     int64_t n = fv_dims_product(x, p->axis, x->n_dims);
     for (int64_t o = 0; o < fv_dims_product(x, 0, p->axis); o++) {
         const float *from = (const float *)x->data + o * n;
@@ -163,8 +185,9 @@ static bool rms_run(const fv_call *c) {
             square += (double)from[i] * (double)from[i];
         double inverse = 1 / sqrt((n ? square / (double)n : 0) + (double)p->epsilon);
         for (int64_t i = 0; i < n; i++)
-            ((float *)c->out[0]->data)[o * n + i] = (float)((double)from[i] * inverse) * scale[i];
+            ((float *)c->out[0]->data)[o * n + i] = (float)((double)from[i] * inverse);
     }
+    scale_and_shift(c);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/graph/op_math.h"
+#include "pipeline/graph/ops.h"
 #include "shaders/push.h"
 
 enum { LOCAL = 64 };
@@ -54,11 +55,20 @@ static void lower_batch(fv_plan *p, const fv_node *n, uint32_t kind) {
 
 enum { LAYER = 1, RUN_DIMS = 5 };
 
+// What a run is scaled by has as many values as the run, in its order.
+static bool of_a_run(const fv_tensor *t, const fv_tensor *x, int axis) {
+    int inner = x->n_dims - axis, outer = t->n_dims - inner;
+    return outer >= 0 && fv_dims_product(t, 0, outer) == 1 &&
+           !memcmp(t->dim + outer, x->dim + axis, (size_t)inner * sizeof *t->dim);
+}
+
 static bool fits_runs(const fv_plan *p, const fv_node *n, uint32_t kind) {
-    (void)kind;
-    for (int i = 1; i < n->n_in; i++)
-        if (n->in[i] >= 0 && (!fv_plan_tensor(p, n->in[i])->data || fv_plan_tensor(p, n->in[i])->dtype != FV_F32))
+    for (int i = 1; i < n->n_in; i++) {
+        const fv_tensor *t = n->in[i] >= 0 ? fv_plan_tensor(p, n->in[i]) : NULL;
+        if (t && (!t->data || t->dtype != FV_F32 ||
+                  (kind == LAYER && !of_a_run(t, fv_plan_tensor(p, n->in[0]), ((const fv_norm_attr *)n->attr)->axis))))
             return false;
+    }
     return (n->n_out < 2 || n->out[1] < 0) && (n->n_out < 3 || n->out[2] < 0);
 }
 

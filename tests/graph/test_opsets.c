@@ -65,6 +65,26 @@ static void root_mean_square(void) {
     run(&b, 23, x, expected, 4);
 }
 
+// One scale for all, and a bias for each of two rows.
+static void repeated_scales(void) {
+    build b = {0};
+    const float x[] = {1, 3, 1, 3}, scale[] = {2}, bias[] = {10, 20}, expected[] = {8, 12, 18, 22};
+    build_input(&b, "x", 1, 3, (const char *[]){"1", "2", "2"});
+    build_floats(&b, "scale", 1, (int64_t[]){1}, scale);
+    build_floats(&b, "bias", 2, (int64_t[]){2, 1}, bias);
+    build_node(&b, "LayerNormalization", "x scale bias", "y", "axis=1 epsilon=0.0");
+    run(&b, 17, x, expected, 4);
+    const float wide[] = {1, 1, 1, 1};
+    fv_err err = {0};
+    build_input(&b, "x", 1, 2, (const char *[]){"1", "2"});
+    build_floats(&b, "scale", 2, (int64_t[]){2, 2}, wide);
+    build_node(&b, "RMSNormalization", "x scale", "y", "");
+    fv_graph *g = load(&b, 23, &err);
+    CHECK_EQUAL(err.code, FV_BAD_INPUT);
+    CHECK_CONTAINS(err.text, "'scale' is larger than what it scales");
+    fv_graph_destroy(&g);
+}
+
 // Two elements of three share a scale, the third has its own; -8 .. 7, the lower half of a byte first.
 static void blocks_of_four_bits(void) {
     build b = {0};
@@ -164,6 +184,6 @@ static void what_is_refused(void) {
     refuse(&b, "(QuantizeLinear, opset 23): it makes four bits an element; only weights may have so few");
 }
 
-const fv_suite opsets_suite = {"opsets", (const fv_case[]){CASE(attention), CASE(root_mean_square), CASE(blocks_of_four_bits),
+const fv_suite opsets_suite = {"opsets", (const fv_case[]){CASE(attention), CASE(root_mean_square), CASE(repeated_scales), CASE(blocks_of_four_bits),
                                                            CASE(blocks_of_a_row), CASE(of_nothing), CASE(a_million_channels),
                                                            CASE(what_is_refused), {0}}};

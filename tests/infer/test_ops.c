@@ -463,16 +463,13 @@ static void the_host_takes_many_inputs(void) {
     }
 }
 
-static void the_host_helps_out(void) {
-    const fv_one_node chain[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0},
-                                 {"Hardmax", "@", "axis:i=1", 0},
-                                 {"Conv", "@ c4x8x1x1", "", 0}};
+static void check_one_host_step(const fv_one_node *chain, int n) {
     fv_err err = {0};
     size_t size;
     int n_host = 0;
     if (!fv_compare_gpu())
         return;
-    void *model = fv_one_node_model(chain, 3, 14, &size);
+    void *model = fv_one_node_model(chain, n, 14, &size);
     fv_graph *g = fv_graph_load_memory(model, size, NULL, &err);
     CHECK_OK(g != NULL, err);
     if (g) {
@@ -484,6 +481,19 @@ static void the_host_helps_out(void) {
     }
     fv_graph_destroy(&g);
     free(model);
+}
+
+static void the_host_helps_out(void) {
+    const fv_one_node between[] = {{"Conv", "1x3x6x6 c8x3x3x3", "pads:ints=1,1,1,1", 0},
+                                   {"Hardmax", "@", "axis:i=1", 0},
+                                   {"Conv", "@ c4x8x1x1", "", 0}};
+    const fv_one_node one_scale[] = {{"LayerNormalization", "3x4x5x6 c1 c5x1", "axis:i=2", 0}};
+    const fv_one_node scale_of_rows[] = {{"LayerNormalization", "5x5 c5x1 c5", "", 0}}; // five values, but not a row's
+    const fv_one_node scale_of_columns[] = {{"LayerNormalization", "4x5 c1x5 c4x5", "axis:i=0", 0}};
+    check_one_host_step(between, 3);
+    check_one_host_step(one_scale, 1);
+    check_one_host_step(scale_of_rows, 1);
+    check_one_host_step(scale_of_columns, 1);
 }
 
 const fv_suite ops_suite = {"ops", (const fv_case[]){

@@ -232,6 +232,7 @@ def sums():
     yield "instancenorm", one(13, "InstanceNormalization", f(8), f(8))
     yield "layernorm17", one(17, "LayerNormalization", f(12, 10), f(12, 10), axis=2)
     yield "layernorm17-plain", one(17, "LayerNormalization", f(10))
+    yield "layernorm17-repeated", one(17, "LayerNormalization", f(12, 1), f(1), axis=2)
     yield "groupnorm21", one(21, "GroupNormalization", f(8), f(8), num_groups=4)
     yield "lrn", one(13, "LRN", size=3)
     yield "lpnorm", one(13, "LpNormalization", axis=1)
@@ -315,6 +316,7 @@ def newest():
         m.graph.initializer.append(packed("w", kind, [6, 8, 3, 3], values))
         yield "weights-%sint4" % ("u" if kind == UINT4 else ""), m
     yield "rmsnorm", one(23, "RMSNormalization", f(10), epsilon=1e-4)
+    yield "rmsnorm-repeated", one(23, "RMSNormalization", f(1), axis=2)
     yield "rmsnorm-axis", one(23, "RMSNormalization", f(12, 10), axis=2)
     yield "swish24", one(24, "Swish", alpha=1.2)
     yield "attention", one(23, "Attention", f(1, 8, 7, 10), f(1, 8, 7, 6))
