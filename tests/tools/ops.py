@@ -204,6 +204,16 @@ def windows():
     for mode in ("bilinear", "nearest", "bicubic"):
         for pad in ("zeros", "border", "reflection"):
             yield "gridsample16-%s-%s" % (mode, pad), one(16, "GridSample", f(1, 7, 9, 2, lo=-1.3, hi=1.3), mode=mode, padding_mode=pad)
+    boxes, pictures = f32(1, 2, 8, 9, -3, 1, 4, 14, 5, 5, 5.2, 5.1, 0, 0, 9, 11).reshape(4, 4), i64(0, 0, 0, 0)
+    for opset, attrs in ((10, {}), (16, {}), (16, dict(coordinate_transformation_mode="output_half_pixel")), (16, dict(mode="max"))):
+        for ratio in (0, 2):
+            name = "-".join(["roialign%d" % opset, *attrs.values(), str(ratio)])
+            yield name, one(opset, "RoiAlign", boxes, pictures, output_height=3, output_width=4, sampling_ratio=ratio, spatial_scale=0.9, **attrs)
+    yield "maxroipool", one(1 + 8, "MaxRoiPool", np.concatenate([np.zeros((4, 1), np.float32), boxes], 1), pooled_shape=[3, 4], spatial_scale=0.9)
+    for groups in (1, 2):
+        yield "deformconv%d" % groups, one(19, "DeformConv", f(6, 8 // groups, 3, 3), f(1, 18 * groups, 12, 10, lo=-2, hi=2), f(6),
+                                           f(1, 9 * groups, 12, 10), group=groups, offset_group=groups, pads=[1, 1, 1, 1])
+    yield "deformconv-strided", one(19, "DeformConv", f(4, 8, 3, 2), f(1, 12, 5, 3, lo=-2, hi=2), strides=[2, 3], dilations=[1, 2])
     for mode in ("linear", "cubic"):
         yield "gridsample20-" + mode, one(20, "GridSample", f(1, 7, 9, 2, lo=-1.1, hi=1.1), mode=mode, align_corners=1)
 
