@@ -66,11 +66,12 @@ static void gather(const fv_call *c, int64_t n, int64_t oy, int64_t ox, float *c
     const float *mask = fv_call_has(c, MASK) ? c->in[MASK]->data : NULL, *offset = c->in[OFFSET]->data;
     int64_t h = x->dim[2], w = x->dim[3], out = y->dim[2] * y->dim[3], at = oy * y->dim[3] + ox;
     int64_t taps = (int64_t)a->kernel[0] * a->kernel[1], moved_together = x->dim[1] / p->offset_group;
+    int64_t top = oy * a->stride[0] - a->pad[0], left = ox * a->stride[1] - a->pad[1];
     for (int64_t ch = 0; ch < x->dim[1]; ch++)
         for (int64_t t = 0; t < taps; t++) {
             int64_t point = (n * p->offset_group + ch / moved_together) * taps + t;
-            float py = (float)(oy * a->stride[0] - a->pad[0] + t / a->kernel[1] * a->dilation[0]) + offset[2 * point * out + at];
-            float px = (float)(ox * a->stride[1] - a->pad[1] + t % a->kernel[1] * a->dilation[1]) + offset[(2 * point + 1) * out + at];
+            float py = (float)(top + t / a->kernel[1] * a->dilation[0]) + offset[2 * point * out + at];
+            float px = (float)(left + t % a->kernel[1] * a->dilation[1]) + offset[(2 * point + 1) * out + at];
             float v = sample((const float *)x->data + (n * x->dim[1] + ch) * h * w, h, w, py, px);
             *column++ = mask ? v * mask[point * out + at] : v;
         }
@@ -88,7 +89,8 @@ static bool deform_run(const fv_call *c) {
         int64_t n = i / pixels, at = i % pixels;
         gather(c, n, at / y->dim[3], at % y->dim[3], column);
         for (int64_t m = 0; m < outputs; m++) {
-            const float *from = column + m / (outputs / p->conv.group) * depth, *weights = (const float *)w->data + m * depth;
+            const float *from = column + m / (outputs / p->conv.group) * depth;
+            const float *weights = (const float *)w->data + m * depth;
             float sum = bias ? bias[m] : 0;
             for (int64_t d = 0; d < depth; d++)
                 sum += weights[d] * from[d];

@@ -34,7 +34,8 @@ static void pool_parse(fv_attrs *a, void *attr) {
 static bool roi_shape(const fv_call *c, int64_t values) {
     const roi_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *r = c->in[1];
-    if (x->n_dims != 4 || x->dim[2] < 1 || x->dim[3] < 1 || r->n_dims != 2 || r->dim[1] != values || (c->n_in > 2 && fv_tensor_count(c->in[2]) != r->dim[0]))
+    if (x->n_dims != 4 || x->dim[2] < 1 || x->dim[3] < 1 || r->n_dims != 2 || r->dim[1] != values ||
+        (c->n_in > 2 && fv_tensor_count(c->in[2]) != r->dim[0]))
         return fv_fail(c->err, FV_BAD_INPUT, "its regions do not fit its input");
     return fv_shape_set(c, 0, x->dtype, 4, (int64_t[]){r->dim[0], x->dim[1], p->out[0], p->out[1]});
 }
@@ -92,7 +93,8 @@ static float bin(const roi_attr *p, const float *map, const int64_t size[2], con
         float x = s[1].from + s[1].bin * ((float)ox + ((float)(i % s[1].points) + 0.5f) / (float)s[1].points);
         bool inside = neighbours(y, size[0], at_y, &share_y) && neighbours(x, size[1], at_x, &share_x);
         for (int k = 0; inside && k < 4; k++) {
-            float v = (k / 2 ? share_y : 1 - share_y) * (k % 2 ? share_x : 1 - share_x) * map[at_y[k / 2] * size[1] + at_x[k % 2]];
+            float weight = (k / 2 ? share_y : 1 - share_y) * (k % 2 ? share_x : 1 - share_x);
+            float v = weight * map[at_y[k / 2] * size[1] + at_x[k % 2]];
             largest = k && largest > v ? largest : v;
             mean += v;
         }

@@ -99,7 +99,8 @@ static int work_x(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_c
 
 // Its weights take twice the room: not for small pictures, whose weights come from afar for every frame.
 static bool winograd_fits(const fv_conv_row *row, const fv_conv_shape *s, const fv_gpu_caps *caps) {
-    bool folds = s->stride_x == 1 || (s->adjoining && s->groups == 1 && s->in_w % s->stride_x + s->pad_x % s->stride_x == 0);
+    bool folds = s->stride_x == 1 ||
+                 (s->adjoining && s->groups == 1 && s->in_w % s->stride_x == 0 && s->pad_x % s->stride_x == 0);
     return s->kernel_x == 3 * s->stride_x && folds && s->dilation_x == 1 && !s->half &&
            lanes(row, s) >= 4 * (int64_t)caps->subgroup;
 }
@@ -289,14 +290,16 @@ static float column(const fv_conv_row *row, const float *from, int apart, int x)
         {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
     if (row->kernel != FV_CONV_WINOGRAD)
         return from[x];
-    return (float)(filter[x][0] * (double)from[0] + filter[x][1] * (double)from[apart] + filter[x][2] * (double)from[2 * apart]);
+    const double *f = filter[x];
+    return (float)(f[0] * (double)from[0] + f[1] * (double)from[apart] + f[2] * (double)from[2 * apart]);
 }
 
 size_t fv_conv_row_weights(const fv_conv_row *row, const fv_conv_shape *s) {
     size_t taps = (size_t)columns(row, s) * (size_t)s->kernel_y;
     if (row->kernel == FV_CONV_DEPTHWISE)
         return (size_t)ceil_div(s->in_channels, 4) * 4 * taps;
-    return (size_t)(group_blocks(row, s) * s->groups) * taps * (size_t)in_channels4(row, s) * (size_t)fv_conv_row_block(row, s) * 4;
+    size_t inputs = 4 * (size_t)in_channels4(row, s), outputs = (size_t)fv_conv_row_block(row, s);
+    return (size_t)(group_blocks(row, s) * s->groups) * taps * inputs * outputs;
 }
 
 // [block][ky][pixel of those that are one][four inputs][column][output of the block] of four inputs.

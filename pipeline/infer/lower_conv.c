@@ -48,7 +48,8 @@ static void fill_shape(operands *o, fv_half half) {
         .stride_x = a->stride[1], .stride_y = a->stride[0], .dilation_x = a->dilation[1], .dilation_y = a->dilation[0],
         .pad_x = a->pad[1], .pad_y = a->pad[0], .act = a->activation.kind, .residual = a->residual, .depthwise = dw,
         .near_channels = (int)o->half.c, .near_first = o->near && o->near->half_first,
-        .half = half, .adjoining = a->stride[1] > 1 && o->in.pitch4 == o->in.c4, .eights = fv_view_in_eights(&o->out), .n_parts = o->parts ? o->parts->n : 0};
+        .half = half, .adjoining = a->stride[1] > 1 && o->in.pitch4 == o->in.c4, .eights = fv_view_in_eights(&o->out),
+        .n_parts = o->parts ? o->parts->n : 0};
     if (o->parts)
         o->shape.in_channels = (int)(4 * o->parts->c4);
 }

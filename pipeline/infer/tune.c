@@ -1,6 +1,5 @@
 #include "pipeline/infer/tune.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +7,13 @@
 #include <unistd.h>
 
 #include "pipeline/base/log.h"
+#include "pipeline/infer/cost_scale.h"
 
 // A shape is measured with at most MAX_ROWS rows, those whose cost is not beyond SLACK times the
 // lowest; a whole plan for at most BUDGET_MS, and a shape for AHEAD times its share of what is left of that.
 enum { MAX_ROWS = 3, RUNS = 5, BUDGET_MS = 4500, TEXT = 160 };
 static const double SLACK = 1.4, CLEARLY = 0.95; // faster than the row of the lowest cost by this much
 static const double UNKNOWN = 3;                 // SLACK for a kernel of which no row has been measured
-static const double FAR = 1.5;
 static const double AHEAD = 3;
 static const char header[] = "fovea-tune 6\n";
 
@@ -39,7 +38,7 @@ struct fv_tuner {
     fv_tuner_stats stats;
     int to_come;       // convolutions
     double compile_ms; // of all kernels
-    struct { double sum; int n; } scale[FV_N_CONV_KERNELS]; // log(measured / cost) of the rows of a kernel
+    fv_cost_scale scale;
     compiled *kernel;
     int n_kernels, kernels_room;
     fv_gpu_buffer *activations, *weights; // scratch, as large as was needed so far
@@ -116,24 +115,15 @@ static void save(const fv_tuner *t) {
 // ---- cost ------------------------------------------------------------------------------------------
 
 static void learn(fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s, double ms) {
-    double cost = fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu));
-    if (ms <= 0 || cost <= 0)
-        return;
-    t->scale[row->kernel].sum += log(ms / cost);
-    t->scale[row->kernel].n++;
+    fv_cost_scale_learn(&t->scale, row->kernel, fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu)), ms);
 }
 
 static bool is_known(const fv_tuner *t, const fv_conv_row *row) {
-    return t->scale[row->kernel].n > 0;
+    return fv_cost_scale_knows(&t->scale, row->kernel);
 }
 
-// By the formula; where it is far off for the row's kernel beside the tile kernel, as on another driver, put right.
 static double cost_of(const fv_tuner *t, const fv_conv_row *row, const fv_conv_shape *s) {
-    double cost = fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu));
-    if (!is_known(t, row) || !t->scale[FV_CONV_TILE].n)
-        return cost;
-    double off = exp(t->scale[row->kernel].sum / t->scale[row->kernel].n - t->scale[FV_CONV_TILE].sum / t->scale[FV_CONV_TILE].n);
-    return off > FAR || off < 1 / FAR ? off * cost : cost;
+    return fv_cost_scale_get(&t->scale, row->kernel) * fv_conv_row_cost(row, s, fv_gpu_get_caps(t->gpu));
 }
 
 // ---- measuring -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "pipeline/infer/cost_scale.h"
 #include "pipeline/infer/tune.h"
 #include "tests/infer/compare.h"
 #include "tests/test.h"
@@ -112,5 +113,23 @@ static void can_be_turned_off(void) {
     free(old);
 }
 
-const fv_suite tune_suite = {
-    "tune", (const fv_case[]){CASE(winners_are_kept), CASE(every_shape_is_kept), CASE(can_be_turned_off), {0}}};
+// Winograd takes four times what the formula says beside the tile kernel, depthwise a third more: the former is far off.
+static void costs_are_put_right(void) {
+    fv_cost_scale s = {0};
+    fv_cost_scale_learn(&s, FV_CONV_WINOGRAD, 1000, 8);
+    CHECK(fv_cost_scale_knows(&s, FV_CONV_WINOGRAD) && !fv_cost_scale_knows(&s, FV_CONV_TILE));
+    CHECK(fv_cost_scale_get(&s, FV_CONV_WINOGRAD) == 1); // nothing to compare it with
+    fv_cost_scale_learn(&s, FV_CONV_TILE, 1000, 1);
+    fv_cost_scale_learn(&s, FV_CONV_TILE, 500, 2);
+    fv_cost_scale_learn(&s, FV_CONV_TILE, 0, 2);
+    fv_cost_scale_learn(&s, FV_CONV_TILE, 500, 0);
+    fv_cost_scale_learn(&s, FV_CONV_DEPTHWISE, 300, 0.8);
+    CHECK_NEAR(fv_cost_scale_get(&s, FV_CONV_WINOGRAD), 4, 1e-9); // 8 to the geometric mean of 1 and 4
+    CHECK(fv_cost_scale_get(&s, FV_CONV_DEPTHWISE) == 1);
+    CHECK(fv_cost_scale_get(&s, FV_CONV_PICTURE) == 1);
+    fv_cost_scale_learn(&s, FV_CONV_PICTURE, 1000, 0.5);
+    CHECK_NEAR(fv_cost_scale_get(&s, FV_CONV_PICTURE), 0.25, 1e-9);
+}
+
+const fv_suite tune_suite = {"tune", (const fv_case[]){CASE(winners_are_kept), CASE(every_shape_is_kept),
+                                                       CASE(can_be_turned_off), CASE(costs_are_put_right), {0}}};
