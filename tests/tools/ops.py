@@ -337,6 +337,16 @@ def newest():
     yield "attention-flat", one(23, "Attention", f(2, 9, 24), f(2, 9, 16), shape=(2, 12, 24), q_num_heads=4, kv_num_heads=4)
 
 
+def copies():
+    """Twelve in a row that do nothing but read and write pixels: what `fovea bench` says of them is what a device can do."""
+    for channels, height, width in ((64, 20, 20), (96, 22, 22), (64, 40, 40), (64, 80, 80)):
+        steps = [helper.make_node("Conv", ["image", "in"], ["t0"])]
+        steps += [helper.make_node("Abs", ["t%d" % k], ["t%d" % (k + 1)]) for k in range(12)]
+        steps += [helper.make_node("Conv", ["t12", "out"], ["y"])]
+        yield "copies-%dx%dx%d" % (channels, height, width), graph(
+            13, steps, {"in": f(channels, 4, 1, 1), "out": f(4, channels, 1, 1)}, (1, 4, height, width))
+
+
 def files():
     relu = helper.make_node("Relu", ["x"], ["y"])
     yield "opset22", graph(22, [relu], ir=10)
@@ -383,7 +393,7 @@ def outside(m, location, offset):
 def main():
     out, wanted = sys.argv[1], sys.argv[2:]
     os.makedirs(out, exist_ok=True)
-    for group in (moves, resizes, reduces, windows, sums, quants, newest, files):
+    for group in (moves, resizes, reduces, windows, sums, quants, newest, copies, files):
         for name, model in group():
             if not wanted or name in wanted:
                 with open(os.path.join(out, name + ".onnx"), "wb") as file:
