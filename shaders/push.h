@@ -162,6 +162,13 @@ struct fv_push_grid {
     uint grid_at, n_points, points, c4; // grid_at: floats
 };
 
+// deform.comp: c4 vectors of four channels for each output pixel; offsets and masks are channels of their pictures.
+struct fv_push_deform {
+    uint in_at4, in_pitch4, offset_at4, offset_pitch4, mask_at4, mask_pitch4, out_at4, out_pitch4;
+    uint n_pixels, c4, group_channels4, moved_channels4; // vectors of a group of the convolution, and of one that moves together
+    fv_push_window win;
+};
+
 // normalize.comp: `count` runs of n elements. Dimensions 0 and 1 number the runs, 2 to 4 the elements of
 // one; scale and bias have the same strides. All in floats.
 struct fv_push_normalize {
@@ -217,6 +224,7 @@ typedef struct fv_push_shuffle fv_push_shuffle;
 typedef struct fv_push_resize fv_push_resize;
 typedef struct fv_push_softmax fv_push_softmax;
 typedef struct fv_push_grid fv_push_grid;
+typedef struct fv_push_deform fv_push_deform;
 typedef struct fv_push_normalize fv_push_normalize;
 typedef struct fv_push_reduce fv_push_reduce;
 typedef struct fv_push_matmul fv_push_matmul;

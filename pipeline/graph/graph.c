@@ -34,7 +34,7 @@ int64_t fv_node_macs(const fv_graph *g, const fv_node *n) {
     if (!strcmp(op, "QLinearConv"))
         return fv_tensor_count(out) *
                fv_dims_product(&g->tensor[n->in[3]], 1, g->tensor[n->in[3]].n_dims);
-    if (starts(op, "Conv"))
+    if (starts(op, "Conv") || !strcmp(op, "DeformConv"))
         return fv_tensor_count(out) *
                fv_dims_product(&g->tensor[n->in[1]], 1, g->tensor[n->in[1]].n_dims);
     if (starts(op, "MatMul") || starts(op, "QLinearMatMul") || starts(op, "Gemm")) {

@@ -13,6 +13,7 @@ static const struct {
     {"fold batch normalisations and constant factors into convolutions", fv_pass_scale},
     {"make convolutions of every second row and column convolutions of the picture", fv_pass_focus},
     {"make transposed convolutions convolutions", fv_pass_transpose},
+    {"make deformable convolutions columns and convolutions", fv_pass_deform},
     {"recognise layer normalisation", fv_pass_layer_norm},
     {"make products with constant matrices convolutions", fv_pass_matmul},
     {"recognise hard sigmoid", fv_pass_hard_sigmoid},

@@ -33,6 +33,7 @@ int fv_pass_activation(fv_passes *p);   // pass_fuse.c
 int fv_pass_residual(fv_passes *p);
 int fv_pass_hoist(fv_passes *p);        // pass_hoist.c
 int fv_pass_transpose(fv_passes *p);    // pass_transpose.c
+int fv_pass_deform(fv_passes *p);       // pass_deform.c
 int fv_pass_matmul(fv_passes *p);       // pass_matmul.c
 int fv_pass_layer_norm(fv_passes *p);   // pass_norm.c
 int fv_pass_twins(fv_passes *p);        // pass_twins.c

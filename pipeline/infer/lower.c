@@ -5,6 +5,7 @@
 static const fv_lowering *const families[] = {
     fv_lower_conv_rows, fv_lower_pool_rows, fv_lower_resize_rows, fv_lower_eltwise_rows, fv_lower_shape_rows,
     fv_lower_concat_rows, fv_lower_matmul_rows, fv_lower_reduce_rows, fv_lower_norm_rows, fv_lower_grid_rows,
+    fv_lower_deform_rows,
 };
 
 bool fv_lower_is_float(const fv_plan *p, const fv_node *n) {

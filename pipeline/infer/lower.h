@@ -20,7 +20,7 @@ bool fv_lower_is_float(const fv_plan *p, const fv_node *n);
 // The families, each a table that ends with a NULL op.
 extern const fv_lowering fv_lower_conv_rows[], fv_lower_pool_rows[], fv_lower_resize_rows[],
     fv_lower_eltwise_rows[], fv_lower_shape_rows[], fv_lower_concat_rows[], fv_lower_matmul_rows[],
-    fv_lower_reduce_rows[], fv_lower_norm_rows[], fv_lower_grid_rows[];
+    fv_lower_reduce_rows[], fv_lower_norm_rows[], fv_lower_grid_rows[], fv_lower_deform_rows[];
 
 // Unary function of a fused or single activation (shaders/eltwise.h), with its parameters.
 void fv_lower_unary(fv_plan *p, const fv_node *n, int in, int out, uint32_t unary, float alpha, float beta);

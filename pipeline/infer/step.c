@@ -40,7 +40,7 @@ void fv_groups(int64_t n_groups, uint32_t groups[3]) {
 // Kernels that are also there with 64-bit stores (STORE_WIDE in shaders/lib/bind.glsl).
 static const char *widest(const fv_plan *p, const char *kernel) {
     static const char *const wide[][2] = {
-        {"copy4", "copy4_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"},
+        {"copy4", "copy4_wide"}, {"deform", "deform_wide"}, {"eltwise4", "eltwise4_wide"}, {"pool", "pool_wide"}, {"resize", "resize_wide"},
         {"unzip", "unzip_wide"}, {"matmul_tile", "matmul_tile_wide"},
         {"softmax", "softmax_wide"}, {"conv_separable", "conv_separable_wide"},
         {"conv_separable_any", "conv_separable_any_wide"},

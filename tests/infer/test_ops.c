@@ -101,6 +101,16 @@ static void grid_samples(void) {
     compare_rows(rows, sizeof rows / sizeof rows[0], 5e-3);
 }
 
+static void deformable_convolutions(void) {
+    const fv_one_node rows[] = {
+        {"DeformConv", "1x8x9x7 c6x8x3x3 1x18x9x7 c6 1x9x9x7", "pads:ints=1,1,1,1", 0},
+        {"DeformConv", "2x16x8x9 c8x8x3x2 2x24x4x5", "group:i=2 offset_group:i=2 strides:ints=2,2 pads:ints=1,1,1,1", 0},
+        {"DeformConv", "1x12x9x9 c4x12x3x3 c1x54x5x5 c4 c1x27x5x5", "offset_group:i=3 dilations:ints=2,2", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        fv_compare_chain(&rows[i], 1, 9); // three copies, two kernels
+}
+
 static void unary_functions(void) {
     const row rows[] = {
         {"Relu", "1x6x3x5", "", 0, 0}, {"LeakyRelu", "2x3x4", "alpha:f=0.1", 0, 0}, {"Sigmoid", "1x7x3x5", "", 0, 0},
@@ -497,7 +507,7 @@ static void the_host_helps_out(void) {
 }
 
 const fv_suite ops_suite = {"ops", (const fv_case[]){
-    CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
+    CASE(convolutions), CASE(pooling), CASE(resizing), CASE(grid_samples), CASE(deformable_convolutions), CASE(unary_functions), CASE(binary_functions), CASE(shapes),
     CASE(products_and_reductions), CASE(normalisations), CASE(normalised_pixels),
     CASE(quantised_chains), CASE(separable_convolutions), CASE(pooled_convolutions), CASE(twin_convolutions),
     CASE(doubled_pictures_are_read_in_place), CASE(transposed_convolutions), CASE(products_with_constants),
