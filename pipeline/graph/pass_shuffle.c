@@ -9,8 +9,8 @@
 
 // MAX_RUNS: infer/parts.c reads so many places. MAX_READERS: bits of a set. MAX_CHANNELS: of one reader.
 enum { BLOCK = 4, MAX_RUNS = 12, MAX_READERS = 64, MAX_CHANNELS = 4096, NODES_OF_READER = MAX_RUNS + 2 };
-// Channels that are read, to those that are needed: FastestDet would gain nothing at 1.25 (infer/pair.c has its shuffles),
-// nanodet_m a third of its time at 1.21.
+// Channels that are read, to those that are needed: nanodet_m gains a third of its time at 1.21. FastestDet would gain
+// nothing at 1.25, nor if the pooling and the resize behind its stages could read elsewhere (infer/pair.c has its shuffles).
 static const double MOST_MORE = 1.22;
 
 // A convolution that may read elsewhere; `depthwise` is in front of the 1 x 1 `node`, or NULL.
