@@ -34,9 +34,16 @@ static void pool_parse(fv_attrs *a, void *attr) {
 static bool roi_shape(const fv_call *c, int64_t values) {
     const roi_attr *p = c->attr;
     const fv_tensor *x = c->in[0], *r = c->in[1];
-    if (x->n_dims != 4 || x->dim[2] < 1 || x->dim[3] < 1 || r->n_dims != 2 || r->dim[1] != values ||
-        (c->n_in > 2 && fv_tensor_count(c->in[2]) != r->dim[0]))
-        return fv_fail(c->err, FV_BAD_INPUT, "its regions do not fit its input");
+    char shape[128];
+    if (x->n_dims != 4 || x->dim[2] < 1 || x->dim[3] < 1)
+        return fv_fail(c->err, FV_BAD_INPUT, "'%s' of %s is no feature map, [N,C,H,W]", x->name,
+                       fv_tensor_shape_text(x, shape, sizeof shape));
+    if (r->n_dims != 2 || r->dim[1] != values)
+        return fv_fail(c->err, FV_BAD_INPUT, "'%s' of %s are no regions, [regions,%lld]", r->name,
+                       fv_tensor_shape_text(r, shape, sizeof shape), (long long)values);
+    if (c->n_in > 2 && fv_tensor_count(c->in[2]) != r->dim[0])
+        return fv_fail(c->err, FV_BAD_INPUT, "'%s' has %lld values for %lld regions", c->in[2]->name,
+                       (long long)fv_tensor_count(c->in[2]), (long long)r->dim[0]);
     return fv_shape_set(c, 0, x->dtype, 4, (int64_t[]){r->dim[0], x->dim[1], p->out[0], p->out[1]});
 }
 

@@ -3,6 +3,7 @@
 #include "pipeline/graph/passes.h"
 
 enum { X, WEIGHTS, OFFSET, BIAS, MASK };
+static const double MOST_VALUES = 1 << 26; // of all windows together: 256 MiB
 
 static int input(const fv_node *n, int k) {
     return k < n->n_in ? n->in[k] : -1;
@@ -35,6 +36,8 @@ static int replace(fv_passes *p, const fv_node *n, fv_node *to) {
     const fv_deform_attr *a = n->attr;
     fv_tensor t = p->g->tensor[n->out[0]];
     t.dim[1] = p->g->tensor[n->in[X]].dim[1] * a->conv.kernel[0] * a->conv.kernel[1];
+    if ((double)t.dim[0] * (double)t.dim[1] * (double)t.dim[2] * (double)t.dim[3] > MOST_VALUES)
+        return 0;
     int columns = fv_pass_add_tensor(p, &t);
     const fv_conv_attr pointwise = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .group = a->conv.group};
     to[0] = make(p, n, "DeformColumns", (int[]){n->in[X], n->in[OFFSET], input(n, MASK)}, columns, a, sizeof *a);

@@ -18,7 +18,7 @@ typedef struct {
     int kernel_x, kernel_y, stride_x, stride_y, dilation_x, dilation_y, pad_x, pad_y;
     uint32_t act, residual;                   // numbers of shaders/act.h, fv_residual
     bool depthwise;
-    bool adjoining; // nothing lies between the input's pixels: its pitch is as long as its channels
+    bool adjoining; // there is a stride along x, and nothing lies between the input's pixels: their pitch is their channels
     bool eights; // the output's place and pitch are multiples of eight channels
     int near_channels; // 1 x 1, one group: of in_channels so many, a multiple of four, come from a picture of half the
     bool near_first;   // size, each of its pixels counting for two by two; they are the first or the last ones

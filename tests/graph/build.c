@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/test.h"
+
 static void raw(build *b, const void *data, size_t n) {
     b->data = realloc(b->data, b->size + n + 1);
     if (n)
@@ -211,4 +213,26 @@ uint8_t *build_finish(build *b, int opset, size_t *size) {
     *size = model.size;
     *b = (build){0};
     return model.data;
+}
+
+fv_graph *build_load(build *b, int opset, fv_err *err) {
+    size_t size;
+    build_output(b, "y");
+    uint8_t *file = build_finish(b, opset, &size);
+    fv_graph *g = fv_graph_load_memory(file, size, NULL, err);
+    free(file);
+    return g;
+}
+
+void build_check(build *b, int opset, const float *x, const float *expected, int n) {
+    fv_err err = {0};
+    fv_graph *g = build_load(b, opset, &err);
+    for (int optimised = 0; optimised < 2; optimised++) {
+        float y[32] = {0};
+        CHECK_OK(g && fv_graph_run(g, (const void *[]){x}, (void *[]){y}, &err), err);
+        for (int i = 0; g && i < n; i++)
+            CHECK_NEAR(y[i], expected[i], 1e-6);
+        CHECK_OK(g && fv_graph_optimize(g, &err), err);
+    }
+    fv_graph_destroy(&g);
 }

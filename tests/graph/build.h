@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/graph/graph.h"
+
 typedef struct {
     uint8_t *data;
     size_t size;
@@ -38,3 +40,9 @@ void build_brain(build *b, const char *name, int n, const uint16_t *data); // bf
 void build_function(build *model, const char *name, const char *inputs, const char *outputs,
                     const build *body);
 uint8_t *build_finish(build *b, int opset, size_t *size);
+
+// Loads what was built, its output "y", as a graph; NULL and the error where it is refused.
+fv_graph *build_load(build *b, int opset, fv_err *err);
+// A test: output "y" of input x is what is expected within 1e-6 (at most 32 values), as the file says it and as the passes
+// have made it.
+void build_check(build *b, int opset, const float *x, const float *expected, int n);

@@ -8,29 +8,6 @@
 #include "tests/graph/build.h"
 #include "tests/test.h"
 
-static fv_graph *load(build *b, int opset, fv_err *err) {
-    size_t size;
-    build_output(b, "y");
-    uint8_t *file = build_finish(b, opset, &size);
-    fv_graph *g = fv_graph_load_memory(file, size, NULL, err);
-    free(file);
-    return g;
-}
-
-// As the file says it, and as the passes have made it.
-static void run(build *b, int opset, const float *x, const float *expected, int n) {
-    fv_err err = {0};
-    fv_graph *g = load(b, opset, &err);
-    for (int optimised = 0; optimised < 2; optimised++) {
-        float y[32] = {0};
-        CHECK_OK(g && fv_graph_run(g, (const void *[]){x}, (void *[]){y}, &err), err);
-        for (int i = 0; g && i < n; i++)
-            CHECK_NEAR(y[i], expected[i], 1e-6);
-        CHECK_OK(g && fv_graph_optimize(g, &err), err);
-    }
-    fv_graph_destroy(&g);
-}
-
 // Two queries, three keys; the mask lets the first see two of them. Products over the root of the size, 2.
 static void attention(void) {
     build b = {0};
@@ -53,7 +30,7 @@ static void attention(void) {
         }
         expected[i] = (float)(all / sum);
     }
-    run(&b, 23, &q[0][0], expected, 2);
+    build_check(&b, 23, &q[0][0], expected, 2);
 }
 
 static void root_mean_square(void) {
@@ -62,7 +39,7 @@ static void root_mean_square(void) {
     build_input(&b, "x", 1, 2, (const char *[]){"1", "4"});
     build_floats(&b, "scale", 1, (int64_t[]){4}, scale);
     build_node(&b, "RMSNormalization", "x scale", "y", "epsilon=0.0");
-    run(&b, 23, x, expected, 4);
+    build_check(&b, 23, x, expected, 4);
 }
 
 // One scale for all, and a bias for each of two rows.
@@ -73,13 +50,13 @@ static void repeated_scales(void) {
     build_floats(&b, "scale", 1, (int64_t[]){1}, scale);
     build_floats(&b, "bias", 2, (int64_t[]){2, 1}, bias);
     build_node(&b, "LayerNormalization", "x scale bias", "y", "axis=1 epsilon=0.0");
-    run(&b, 17, x, expected, 4);
+    build_check(&b, 17, x, expected, 4);
     const float wide[] = {1, 1, 1, 1};
     fv_err err = {0};
     build_input(&b, "x", 1, 2, (const char *[]){"1", "2"});
     build_floats(&b, "scale", 2, (int64_t[]){2, 2}, wide);
     build_node(&b, "RMSNormalization", "x scale", "y", "");
-    fv_graph *g = load(&b, 23, &err);
+    fv_graph *g = build_load(&b, 23, &err);
     CHECK_EQUAL(err.code, FV_BAD_INPUT);
     CHECK_CONTAINS(err.text, "'scale' is larger than what it scales");
     fv_graph_destroy(&g);
@@ -95,7 +72,7 @@ static void blocks_of_four_bits(void) {
     build_floats(&b, "scale", 2, (int64_t[]){1, 3}, scale);
     build_node(&b, "DequantizeLinear", "w scale", "f", "axis=1 block_size=2");
     build_node(&b, "Add", "x f", "y", "");
-    run(&b, 21, x, expected, 5);
+    build_check(&b, 21, x, expected, 5);
 }
 
 // Eight in a row, four to a scale: nothing has a second dimension.
@@ -107,7 +84,7 @@ static void blocks_of_a_row(void) {
     build_floats(&b, "scale", 1, (int64_t[]){2}, scale);
     build_node(&b, "QuantizeLinear", "x scale", "q", "axis=0 block_size=4");
     build_node(&b, "DequantizeLinear", "q scale", "y", "axis=0 block_size=4");
-    run(&b, 21, x, expected, 8);
+    build_check(&b, 21, x, expected, 8);
 }
 
 // Without channels, keys or values there is nothing to do, and it is done in no time.
@@ -121,13 +98,13 @@ static void of_nothing(void) {
     build_node(&b, "Slice", "x zero zero one", "e", "");
     build_node(&b, "GroupNormalization", "e none none", "n", "num_groups=1");
     build_node(&b, "Concat", "x n", "y", "axis=1");
-    run(&b, 21, x, x, 2);
+    build_check(&b, 21, x, x, 2);
     build_input(&b, "x", 1, 1, (const char *[]){"2"});
     build_floats(&b, "rows", 4, (int64_t[]){1, 1, 1 << 26, 0}, x);
     build_node(&b, "Attention", "rows rows rows", "a", "");
     build_node(&b, "ReduceSum", "a", "sum", "keepdims=0");
     build_node(&b, "Add", "x sum", "y", "");
-    run(&b, 23, x, x, 2);
+    build_check(&b, 23, x, x, 2);
 }
 
 // As many groups as channels, however many these are.
@@ -155,7 +132,7 @@ static void a_million_channels(void) {
 
 static void refuse(build *b, const char *text) {
     fv_err err = {0};
-    CHECK_FAILS(load(b, 23, &err), err, text);
+    CHECK_FAILS(build_load(b, 23, &err), err, text);
 }
 
 static void what_is_refused(void) {
